@@ -1,0 +1,149 @@
+//! The hosts that exist and how they are logged into. Names of secrets and keys only: no secret is
+//! ever here.
+//!
+//! Must not: read files, resolve names, or decide.
+
+use crate::request::Alias;
+use std::collections::HashMap;
+
+/// How a host is logged into. The key and the secrets are names; the binary reads them when needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The entry's name.
+    pub name: String,
+    /// The remote user.
+    pub username: String,
+    /// The private key, a path beneath the keys directory.
+    pub key_path: Option<String>,
+    /// The name of the secret that opens the key.
+    pub key_passphrase_secret: Option<String>,
+    /// The name of the secret that is the password.
+    pub password_secret: Option<String>,
+}
+
+/// One host of `servers.yml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name here.
+    pub alias: Alias,
+    /// Its DNS name or address.
+    pub host: String,
+    /// Its SSH port, 1 to 65535.
+    pub port: u16,
+    /// The name of its credentials entry.
+    pub credentials: Option<String>,
+    /// Its tags, in file order.
+    pub tags: Vec<String>,
+    /// What it is, for people.
+    pub description: String,
+}
+
+/// A host together with its credential: what a decision and a connection are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The host.
+    pub host: Host,
+    /// The credential; `None` where the host names none, which is a fault only when it is run on.
+    pub credential: Option<Credential>,
+}
+
+/// All hosts, in file order, and all credentials.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    hosts: Vec<Host>,
+    by_alias: HashMap<String, usize>,
+    credentials: HashMap<String, Credential>,
+}
+
+/// What is wrong with a set of hosts and credentials. The numbers are positions in the given lists,
+/// counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InventoryFault {
+    /// Two hosts have one alias.
+    #[error("alias {alias:?} is defined twice")]
+    DuplicateAlias {
+        /// The second of the two.
+        index: usize,
+        /// The alias.
+        alias: String,
+    },
+    /// Two credentials have one name.
+    #[error("credentials entry {name:?} is defined twice")]
+    DuplicateCredential {
+        /// The second of the two.
+        index: usize,
+        /// The name.
+        name: String,
+    },
+    /// A host names a credential that does not exist.
+    #[error("host {alias:?} names credentials {name:?}, which do not exist")]
+    DanglingCredential {
+        /// The host.
+        index: usize,
+        /// Its alias.
+        alias: String,
+        /// The name that leads nowhere.
+        name: String,
+    },
+}
+
+impl Inventory {
+    /// Builds the inventory, or names everything that is wrong.
+    ///
+    /// # Errors
+    /// All [`InventoryFault`]s, in the order of the lists.
+    pub fn build(hosts: Vec<Host>, entries: Vec<Credential>) -> Result<Self, Vec<InventoryFault>> {
+        let mut faults = Vec::new();
+        let mut credentials = HashMap::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let name = entry.name.clone();
+            if credentials.insert(name.clone(), entry).is_some() {
+                faults.push(InventoryFault::DuplicateCredential { index, name });
+            }
+        }
+        let mut by_alias = HashMap::new();
+        for (index, host) in hosts.iter().enumerate() {
+            let alias = host.alias.as_str().to_owned();
+            if let Some(name) = &host.credentials
+                && !credentials.contains_key(name)
+            {
+                let (alias, name) = (alias.clone(), name.clone());
+                faults.push(InventoryFault::DanglingCredential { index, alias, name });
+            }
+            if by_alias.insert(alias.clone(), index).is_some() {
+                faults.push(InventoryFault::DuplicateAlias { index, alias });
+            }
+        }
+        if faults.is_empty() {
+            Ok(Self {
+                hosts,
+                by_alias,
+                credentials,
+            })
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The hosts in file order.
+    #[must_use]
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// The host of that alias with its credential, or `None`.
+    #[must_use]
+    pub fn resolve(&self, alias: &Alias) -> Option<Target> {
+        let host = self
+            .by_alias
+            .get(alias.as_str())
+            .and_then(|i| self.hosts.get(*i))?
+            .clone();
+        let credential = host
+            .credentials
+            .as_ref()
+            .and_then(|name| self.credentials.get(name))
+            .cloned();
+        Some(Target { host, credential })
+    }
+}

@@ -1,0 +1,102 @@
+//! A refusal is a value: the engine working. This file holds the words that programs read; the
+//! sentences for people are in `Refusal::detail`.
+
+/// Which rule of `policy.yml` decided: its position, counted from 0, and its name where it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleRef {
+    /// Position in `rules`, counted from 0.
+    pub index: usize,
+    /// The rule's `name:`.
+    pub name: Option<String>,
+}
+
+/// Why something was refused, as one stable word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// No rule allows it: the default.
+    NoRule,
+    /// A deny rule matches.
+    DenyRule,
+    /// A text of `deny_substrings` occurs.
+    DenySubstring,
+    /// The text is not a script that can be judged.
+    Unanalysable,
+    /// The program's name is a path, and no rule spells that path.
+    ProgramPath,
+    /// A program that runs other programs, and the inner one cannot be judged.
+    Wrapper,
+    /// A redirection that no rule grants.
+    Redirection,
+    /// A validator objects.
+    Objection,
+    /// A validator failed; the plugin's own code stands in the refusal.
+    ValidatorFailed,
+    /// A human's approval is asked for and approvals are not available.
+    ApprovalUnavailable,
+    /// The name has no address.
+    DnsFailed,
+    /// No address may be dialled.
+    NetworkNotAllowed,
+    /// The audit journal cannot be written.
+    JournalUnavailable,
+}
+
+impl Code {
+    /// The word on the wire and in records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoRule => "no_rule",
+            Self::DenyRule => "deny_rule",
+            Self::DenySubstring => "deny_substring",
+            Self::Unanalysable => "unanalysable",
+            Self::ProgramPath => "program_path",
+            Self::Wrapper => "wrapper",
+            Self::Redirection => "redirection",
+            Self::Objection => "objection",
+            Self::ValidatorFailed => "validator_failed",
+            Self::ApprovalUnavailable => "approval_unavailable",
+            Self::DnsFailed => "dns_failed",
+            Self::NetworkNotAllowed => "network_not_allowed",
+            Self::JournalUnavailable => "journal_unavailable",
+        }
+    }
+
+    /// Which part of the gate refused, as the `reason` key carries it.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoRule
+            | Self::DenyRule
+            | Self::DenySubstring
+            | Self::Unanalysable
+            | Self::ProgramPath
+            | Self::Wrapper
+            | Self::Redirection => "policy",
+            Self::Objection | Self::ValidatorFailed => "validator",
+            Self::ApprovalUnavailable => "approval",
+            Self::DnsFailed | Self::NetworkNotAllowed => "network",
+            Self::JournalUnavailable => "journal",
+        }
+    }
+}
+
+/// Why a case was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The word for programs.
+    pub code: Code,
+    /// One sentence for people. Holds no address, path of the gate, or secret. Texts of plugins in
+    /// it are sanitised and bounded.
+    pub detail: String,
+    /// What would have to change and by whom, as one sentence that teaches no way around.
+    pub hint: String,
+    /// The source span of the refused part, where the script has more than one.
+    pub part: Option<String>,
+    /// The rule that decided, where one did.
+    pub rule: Option<RuleRef>,
+    /// Byte offset in the trimmed command, where one is meant.
+    pub offset: Option<usize>,
+    /// The plugin that decided, and its own code.
+    pub plugin: Option<(String, String)>,
+}

@@ -1,0 +1,58 @@
+//! The port behind which the gate's pipeline stands. The binary implements it; nothing in this crate
+//! decides, resolves or runs anything.
+
+use portcullis_core::BoxFuture;
+use portcullis_core::answer::{Fault, Plan, Reload, Run};
+use portcullis_core::inventory::Host;
+use portcullis_core::request::Principal;
+use tokio_util::sync::CancellationToken;
+
+/// Who calls, and how the caller takes a call back.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// On whose behalf.
+    pub principal: Principal,
+    /// Cancelled when the client cancels the call, its input ends, or the server is told to stop. A run
+    /// that sees it ends the remote command and still answers.
+    pub stop: CancellationToken,
+    /// Where progress goes; `None` where the caller asked for none.
+    pub progress: Option<tokio::sync::mpsc::Sender<Progress>>,
+}
+
+/// One note of progress of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// `connecting`, `connected` or `running`.
+    pub phase: &'static str,
+    /// Bytes that the command wrote so far.
+    pub bytes_read: u64,
+    /// Milliseconds since the run began.
+    pub elapsed_ms: u64,
+    /// The run's time limit in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// The gate, as this server sees it. Inputs come unchecked, as the client wrote them; checking them is
+/// the gate's first step, so that every transport gets the same limits and events.
+pub trait Gate: Send + Sync {
+    /// The hosts in file order.
+    fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>>;
+    /// One host.
+    fn describe(&self, caller: Caller, alias: String) -> BoxFuture<'_, Result<Host, Fault>>;
+    /// Decides without running.
+    fn plan(
+        &self,
+        caller: Caller,
+        alias: String,
+        command: String,
+    ) -> BoxFuture<'_, Result<Plan, Fault>>;
+    /// Decides, and runs what was granted.
+    fn run(
+        &self,
+        caller: Caller,
+        alias: String,
+        command: String,
+    ) -> BoxFuture<'_, Result<Run, Fault>>;
+    /// Reads the configuration again.
+    fn reload(&self, caller: Caller) -> BoxFuture<'_, Reload>;
+}

@@ -1,0 +1,3 @@
+//! The MCP server: rmcp lives here and only here.
+
+pub mod gate;
