@@ -120,11 +120,13 @@ impl Glob {
             *first = true;
         }
         self.skip_runs(&mut live);
+        let mut next = vec![false; end + 1];
         for piece in pieces {
             match piece {
                 Piece::Known(text) => {
                     for c in text.chars() {
-                        live = self.step(&live, c);
+                        self.step(&live, &mut next, c);
+                        std::mem::swap(&mut live, &mut next);
                     }
                 }
                 // What is unknown can be whatever takes the pattern from where it stands to any later
@@ -141,8 +143,8 @@ impl Glob {
         live.last().copied().unwrap_or(false)
     }
 
-    fn step(&self, live: &[bool], c: char) -> Vec<bool> {
-        let mut next = vec![false; live.len()];
+    fn step(&self, live: &[bool], next: &mut [bool], c: char) {
+        next.fill(false);
         for ((index, token), is_live) in self.tokens.iter().enumerate().zip(live) {
             let to = match token {
                 _ if !is_live => continue,
@@ -154,8 +156,7 @@ impl Glob {
                 *state = true;
             }
         }
-        self.skip_runs(&mut next);
-        next
+        self.skip_runs(next);
     }
 
     /// A `*` can take nothing: whoever stands before it stands behind it too.

@@ -25,3 +25,6 @@ pub use rule::{Effect, ExtraArgs, Rule};
 pub(crate) use rule::{PathArgs, Scope, Simple, Structured};
 pub use rules::{Finding, Judgement, Policy};
 pub use tripwire::normalise;
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::inventory::Host;
 use crate::shell::{self, Leaf, Word};
 
 /// Most words of a wrapper's command at which a wrapped command is looked for when denying.
-const WRAPPED_STARTS_MAX: usize = 32;
+const WRAPPED_STARTS_MAX: usize = 16;
 
 /// What a matching rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
