@@ -29,8 +29,12 @@ use serde_json::{Map, Value, json};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio_util::task::TaskTracker;
 
+/// The gate as both doors hold it.
+#[derive(Clone)]
+pub(crate) struct Gatehouse(Arc<House>);
+
 /// Everything that a request passes.
-pub(crate) struct Gatehouse {
+struct House {
     dirs: Dirs,
     live: RwLock<Arc<Live>>,
     engine: Engine,
@@ -49,8 +53,8 @@ impl Gatehouse {
         engine: Engine,
         journal: Journal,
         events: Events,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> Self {
+        Self(Arc::new(House {
             dirs,
             live: RwLock::new(Arc::new(live)),
             engine,
@@ -59,22 +63,30 @@ impl Gatehouse {
             clock: SystemClock,
             runs: TaskTracker::new(),
             reloading: tokio::sync::Mutex::new(()),
-        })
-    }
-
-    /// The snapshot that holds now. A run keeps the one it began with.
-    pub(crate) fn live(&self) -> Arc<Live> {
-        // A poisoned lock only says that a writer panicked between two whole snapshots; the one that is
-        // there is whole.
-        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+        }))
     }
 
     /// Waits until every run has answered and the journal is on the disk. Callers cancel the runs first;
     /// each then ends within the ladder's bound.
     pub(crate) async fn drain(&self) {
-        self.runs.close();
-        self.runs.wait().await;
-        self.journal.close();
+        self.0.runs.close();
+        self.0.runs.wait().await;
+        self.0.journal.close();
+    }
+
+    /// Reads the configuration again and swaps it whole, or keeps the last good one.
+    pub(crate) async fn reload_scope(&self, principal: &Principal, scope: Scope) -> Reload {
+        self.0.reload(principal, scope).await
+    }
+}
+
+impl House {
+
+    /// The snapshot that holds now. A run keeps the one it began with.
+    fn live(&self) -> Arc<Live> {
+        // A poisoned lock only says that a writer panicked between two whole snapshots; the one that is
+        // there is whole.
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Checks the inputs and finds the host: the first two steps of every decision.
@@ -108,8 +120,7 @@ impl Gatehouse {
         }
     }
 
-    /// Reads the configuration again and swaps it whole, or keeps the last good one.
-    pub(crate) async fn reload_scope(&self, principal: &Principal, scope: Scope) -> Reload {
+    async fn reload(&self, principal: &Principal, scope: Scope) -> Reload {
         let _turn = self.reloading.lock().await;
         let old = self.live();
         let loaded = load(&self.dirs, &self.events, scope, Some(&old)).await;
@@ -151,24 +162,24 @@ impl Gatehouse {
 impl Gate for Gatehouse {
     fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>> {
         Box::pin(async move {
-            self.note("read", &caller.principal, Map::from_iter([("what".to_owned(), json!("hosts"))]))
+            self.0.note("read", &caller.principal, Map::from_iter([("what".to_owned(), json!("hosts"))]))
                 .await;
-            self.live().snapshot.inventory.hosts().to_vec()
+            self.0.live().snapshot.inventory.hosts().to_vec()
         })
     }
 
     fn describe(&self, caller: Caller, alias: String) -> BoxFuture<'_, Result<Host, Fault>> {
         Box::pin(async move {
             let alias = Alias::parse(&alias).map_err(|fault| {
-                self.events.input_refused(&caller.principal, &fault);
+                self.0.events.input_refused(&caller.principal, &fault);
                 Fault::Input(fault)
             })?;
             let body = Map::from_iter([
                 ("what".to_owned(), json!("host")),
                 ("alias".to_owned(), json!(alias.as_str())),
             ]);
-            self.note("read", &caller.principal, body).await;
-            let live = self.live();
+            self.0.note("read", &caller.principal, body).await;
+            let live = self.0.live();
             let target = live.snapshot.inventory.resolve(&alias);
             target.map(|target| target.host).ok_or(Fault::UnknownAlias(alias))
         })
@@ -180,7 +191,7 @@ impl Gate for Gatehouse {
         alias: String,
         command: String,
     ) -> BoxFuture<'_, Result<Plan, Fault>> {
-        Box::pin(self.plan_request(caller, alias, command))
+        Box::pin(self.0.plan_request(caller, alias, command))
     }
 
     fn run(
@@ -189,12 +200,12 @@ impl Gate for Gatehouse {
         alias: String,
         command: String,
     ) -> BoxFuture<'_, Result<Run, Fault>> {
-        Box::pin(self.run_request(caller, alias, command))
+        Box::pin(Arc::clone(&self.0).run_request(caller, alias, command))
     }
 
     fn reload(&self, caller: Caller) -> BoxFuture<'_, Reload> {
         // Plugin bytes and pins change by signal or command line only: an agent can ask for the tool.
-        Box::pin(async move { self.reload_scope(&caller.principal, Scope::Yaml).await })
+        Box::pin(async move { self.0.reload(&caller.principal, Scope::Yaml).await })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Planning: the decision without the act. Everything up to the journal's opening record is the same as
 //! for a run; the plan itself is recorded too.
 
-use super::Gatehouse;
+use super::House;
 use super::run::{Purpose, conclude};
 use crate::events::Allowed;
 use portcullis_core::answer::{Fault, Plan};
@@ -12,7 +12,7 @@ use portcullis_core::request::sha256_hex;
 use portcullis_mcp::gate::Caller;
 use serde_json::{Map, json};
 
-impl Gatehouse {
+impl House {
     pub(super) async fn plan_request(
         &self,
         caller: Caller,

@@ -4,7 +4,7 @@
 //! call that asked for it: when a client goes away, its call is dropped, and the run must still end the
 //! remote command and write its closing record.
 
-use super::{Gatehouse, Live, journal_refusal};
+use super::{House, Live, journal_refusal};
 use crate::events::Allowed;
 use portcullis_core::answer::{Denied, Fault, Ran, Run, Timing};
 use portcullis_core::audit::{self, Closing};
@@ -42,15 +42,16 @@ pub(super) async fn conclude(
         .map_err(|_| Fault::Setup { code: "internal", message: "the decision was not completed" })
 }
 
-impl Gatehouse {
+impl House {
     /// Starts the run as a task of its own and waits for it. Dropping this future (the client went away)
     /// cancels the run; the task still ends the remote command and records it.
     pub(super) async fn run_request(
         self: Arc<Self>,
-        caller: Caller,
+        mut caller: Caller,
         alias: String,
         command: String,
     ) -> Result<Run, Fault> {
+        caller.stop = caller.stop.child_token();
         let _ends_with_the_call = caller.stop.clone().drop_guard();
         let gate = Arc::clone(&self);
         let run = self.runs.spawn(async move { gate.run_to_end(caller, &alias, &command).await });
