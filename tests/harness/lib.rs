@@ -8,6 +8,8 @@
     reason = "a harness reports by failing"
 )]
 
+pub mod sshd;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -9,6 +9,7 @@
     reason = "tests: a failed expectation is the report"
 )]
 
+mod end_to_end;
 mod layers;
 mod promises;
 mod proofs;
