@@ -1,5 +1,7 @@
 //! Text of the configuration files to typed values, with positions.
 
+pub(crate) mod yaml;
+
 use crate::inventory::Inventory;
 use crate::policy::Policy;
 
