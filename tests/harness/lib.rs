@@ -64,3 +64,21 @@ pub fn rust_files(dir: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// Loads one built guest with the default limits.
+#[must_use]
+pub fn load_plugin(name: &str, kind: &str, file: &str, settings: &str) -> portcullis_plugin::Plugins {
+    let bytes = fs::read(guests().join(file)).unwrap();
+    let text = format!(
+        "plugins:\n  - name: {name}\n    kind: {kind}\n    path: {file}\n    sha256: {}\n    settings: {settings}\n",
+        portcullis_core::request::sha256_hex(&bytes)
+    );
+    let sources = portcullis_core::config::Sources {
+        servers: Some("hosts: []\n".to_owned()),
+        plugins: Some(text),
+        ..Default::default()
+    };
+    let snapshot = portcullis_core::config::load(&sources, portcullis_core::config::Occasion::Start).unwrap();
+    let entry = snapshot.plugins.into_iter().next().unwrap();
+    portcullis_plugin::Plugins::load(vec![(entry, bytes)]).unwrap()
+}
