@@ -9,7 +9,9 @@
     reason = "tests: a failed expectation is the report"
 )]
 
+mod doors;
 mod end_to_end;
+mod journal;
 mod layers;
 mod promises;
 mod proofs;
