@@ -166,11 +166,11 @@ macro_rules! redactor {
                 fn finish(&self) -> ::core::result::Result<$crate::Found, ::std::string::String> {
                     match &mut *self.0.borrow_mut() {
                         Ok(plugin) => $crate::Redactor::finish(plugin),
-                Err(fault) => Err(fault.clone()),
+                        Err(fault) => Err(fault.clone()),
                     }
                 }
             }
-            $crate::bindings::redactor::export!(Exported with_types_in $crate::bindings::redactor);
+    $crate::bindings::redactor::export!(Exported with_types_in $crate::bindings::redactor);
         };
     };
 }
