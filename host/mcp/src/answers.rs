@@ -26,7 +26,6 @@ pub(crate) enum Standing {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ErrorWord {
-    /// The call failed.
     Error,
 }
 
@@ -34,7 +33,6 @@ pub(crate) enum ErrorWord {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeniedWord {
-    /// The call was refused.
     Denied,
 }
 
@@ -42,7 +40,6 @@ pub(crate) enum DeniedWord {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PongWord {
-    /// The server answers.
     Pong,
 }
 
@@ -50,7 +47,6 @@ pub(crate) enum PongWord {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ReloadedWord {
-    /// The new configuration holds.
     Reloaded,
 }
 

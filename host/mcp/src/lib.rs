@@ -30,4 +30,4 @@ mod tools;
 mod wire;
 
 pub use client::{CallFault, ChildStderr, Client, ConnectFault, ToolAnswer, connect_child};
-pub use serve::{ServeFault, ServeSettings, serve_stdio};
+pub use serve::{ENDING_MS_MAX, ServeFault, ServeSettings, serve_stdio};

@@ -1,6 +1,6 @@
 //! Notes of progress on their way to the client.
 //!
-//! The numbers only grow, none is sent after the call's answer, and a client that does not read holds
+//! The numbers only grow, all are sent before the call's answer, and a client that does not read holds
 //! back its notes but never its run.
 //!
 //! Must not: invent progress; a note is sent when the gate gives one.
@@ -16,8 +16,8 @@ pub(crate) const NOTES_QUEUED_MAX: usize = 16;
 /// Whole numbers up to here are exact on the wire.
 const EXACT_MAX: u64 = 1 << 53;
 
-/// Runs `work` and sends its notes meanwhile. When the work is done, the note that is being sent is
-/// finished and the rest are dropped. Once `stop` is cancelled no note is sent or waited for: at the end
+/// Runs `work` and sends its notes meanwhile. When the work is done, the notes that it left are sent
+/// and no more are taken. Once `stop` is cancelled no note is sent or waited for: at the end
 /// of a session nobody would take it, and the answer must not wait for that.
 pub(crate) async fn alongside<T>(
     work: impl Future<Output = T>,
@@ -54,7 +54,10 @@ async fn pump(
     loop {
         let note = tokio::select! {
             biased;
-            () = done.cancelled() => return,
+            () = done.cancelled(), if !notes.is_closed() => {
+                notes.close();
+                continue;
+            }
             note = notes.recv() => note,
         };
         let Some(note) = note else { return };
