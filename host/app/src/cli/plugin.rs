@@ -3,7 +3,8 @@
 use super::console::{self, Colour};
 use super::{Exit, Format};
 use clap::{Args, Subcommand};
-use portcullis_plugin::{ImportClass, inspect};
+use portcullis_core::config::PluginKind;
+use portcullis_plugin::{ImportClass, Standing, inspect};
 use serde_json::json;
 use std::io::Read;
 use std::path::PathBuf;
@@ -44,28 +45,36 @@ pub(super) fn main(verb: &Plugin) -> Exit {
             return Exit::Plugin;
         }
     };
-    let exit = if inspection.loadable { Exit::Ok } else { Exit::Plugin };
+    let exit = if inspection.standing == Standing::Refused { Exit::Plugin } else { Exit::Ok };
+    let kinds: Vec<&str> = inspection
+        .kinds
+        .iter()
+        .map(|kind| match kind {
+            PluginKind::Validator => "validator",
+            PluginKind::Redactor => "redactor",
+        })
+        .collect();
     let text = match verb.format {
         Format::Json => json!({
             "file": verb.file.display().to_string(),
-            "bytes": inspection.size_bytes,
+            "bytes": inspection.size,
             "sha256": inspection.sha256,
-            "world": inspection.world,
+            "kinds": kinds,
             "imports": inspection
                 .imports
                 .iter()
                 .map(|import| json!({"name": import.name, "class": class(import.class)}))
                 .collect::<Vec<_>>(),
             "exports": inspection.exports,
-            "verdict": inspection.verdict,
-            "hint": inspection.hint,
+            "standing": standing(inspection.standing),
+            "hints": inspection.hints,
         })
         .to_string(),
         Format::Human => {
             let mut text = format!(
-                "{}\n  size    {} bytes\n  sha256  {}\n  world   {}\n",
+                "{}\n  size    {} bytes\n  sha256  {}\n  is      {}\n",
                 verb.file.display(),
-                inspection.size_bytes,
+                inspection.size,
                 inspection.sha256,
                 inspection.world
             );
@@ -75,10 +84,10 @@ pub(super) fn main(verb: &Plugin) -> Exit {
             for export in &inspection.exports {
                 text.push_str(&format!("  export  {export}\n"));
             }
-            let colour = if inspection.loadable { Colour::Green } else { Colour::Red };
-            text.push_str(&format!("  verdict {}", console::paint(&inspection.verdict, colour)));
-            if !inspection.hint.is_empty() {
-                text.push_str(&format!("\n  hint    {}", inspection.hint));
+            let colour = if exit == Exit::Ok { Colour::Green } else { Colour::Red };
+            text.push_str(&format!("  stands  {}", console::paint(standing(inspection.standing), colour)));
+            for hint in &inspection.hints {
+                text.push_str(&format!("\n  hint    {hint}"));
             }
             text
         }
@@ -91,5 +100,13 @@ fn class(class: ImportClass) -> &'static str {
         ImportClass::Ours => "the gate's own",
         ImportClass::Inert => "an inert stub: no environment, fixed clock, fixed randomness",
         ImportClass::Refused => "refused",
+    }
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Strict => "strict: imports nothing but the gate's own interfaces",
+        Standing::Inert => "inert: what it imports of WASI has nothing behind it",
+        Standing::Refused => "refused",
     }
 }
