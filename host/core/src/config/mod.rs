@@ -1,6 +1,9 @@
 //! Text of the configuration files to typed values, with positions.
 
+mod policy_file;
 pub(crate) mod yaml;
+
+pub use policy_file::policy;
 
 use crate::inventory::Inventory;
 use crate::policy::Policy;

@@ -161,9 +161,10 @@ impl Glob {
     /// A `*` can take nothing: whoever stands before it stands behind it too.
     fn skip_runs(&self, live: &mut [bool]) {
         let mut before = false;
-        for (state, token) in live.iter_mut().zip(
-            std::iter::once(None).chain(self.tokens.iter().map(Some)),
-        ) {
+        for (state, token) in live
+            .iter_mut()
+            .zip(std::iter::once(None).chain(self.tokens.iter().map(Some)))
+        {
             if before && token == Some(&Token::Run) {
                 *state = true;
             }
@@ -256,7 +257,11 @@ mod tests {
             ("a.c", "abc", false),
             ("*\n*", "a\nb", true),
         ] {
-            assert_eq!(Glob::new(pattern).matches(text), expected, "{pattern} {text}");
+            assert_eq!(
+                Glob::new(pattern).matches(text),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 
@@ -294,7 +299,10 @@ mod tests {
 
     impl Random {
         fn below(&mut self, bound: usize) -> usize {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             usize::try_from(self.0 >> 33).unwrap() % bound
         }
 
@@ -315,7 +323,10 @@ mod tests {
         let pairs: Vec<(String, String)> = (0..PAIRS)
             .map(|_| {
                 let pattern = random.text(&['a', 'b', '*', '?', '[', ']', '!', '-', '^', '\\'], 8);
-                (pattern, random.text(&['a', 'b', '[', ']', '-', '!', '^', '\\', 'A', '\n'], 5))
+                (
+                    pattern,
+                    random.text(&['a', 'b', '[', ']', '-', '!', '^', '\\', 'A', '\n'], 5),
+                )
             })
             .collect();
         for (pattern, text) in &pairs {
@@ -338,14 +349,20 @@ mod tests {
             return;
         };
         let mut stdin = python.stdin.take().unwrap();
-        stdin.write_all(&serde_json::to_vec(&pairs).unwrap()).unwrap();
+        stdin
+            .write_all(&serde_json::to_vec(&pairs).unwrap())
+            .unwrap();
         drop(stdin);
         let output = python.wait_with_output().unwrap();
         let expected: Vec<bool> = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(expected.len(), PAIRS);
         assert!(expected.iter().filter(|yes| **yes).count() > PAIRS / 100);
         for ((pattern, text), expected) in pairs.iter().zip(expected) {
-            assert_eq!(Glob::new(pattern).matches(text), expected, "{pattern:?} {text:?}");
+            assert_eq!(
+                Glob::new(pattern).matches(text),
+                expected,
+                "{pattern:?} {text:?}"
+            );
         }
     }
 }

@@ -156,12 +156,12 @@ impl LimitLayers {
         if self.tags.is_empty() {
             return None;
         }
-        host.tags
-            .iter()
-            .filter_map(|tag| self.tags.get(tag))
-            .fold(None, |joined: Option<LimitKeys>, keys| {
+        host.tags.iter().filter_map(|tag| self.tags.get(tag)).fold(
+            None,
+            |joined: Option<LimitKeys>, keys| {
                 Some(joined.map_or_else(|| keys.clone(), |joined| joined.strictest(keys)))
-            })
+            },
+        )
     }
 
     /// Hands the texts that deny on a host to `look`, without a copy where no tag has its own.
@@ -201,9 +201,9 @@ mod tests {
             max_seconds: Some(seconds),
             ..LimitKeys::default()
         };
-        let listed = |seconds, list: &[&str]| LimitKeys {
+        let listed = |limit: u64, list: &[&str]| LimitKeys {
             deny_substrings: texts(list),
-            ..seconds(seconds)
+            ..seconds(limit)
         };
         LimitLayers::new(
             &seconds(60),

@@ -35,9 +35,19 @@ pub(super) fn normalise(text: &str) -> Cow<'_, str> {
     Cow::Owned(path)
 }
 
+/// A path without the slash at its end: the same thing, where it is a directory.
+pub(super) fn without_slash(path: &str) -> &str {
+    match path.strip_suffix('/') {
+        Some("") | None => path,
+        Some(shorter) => shorter,
+    }
+}
+
 /// The last part of a path: what a program is called, wherever it lies.
 pub(super) fn base(text: &str) -> &str {
-    text.rsplit('/').find(|part| !part.is_empty()).unwrap_or(text)
+    text.rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or(text)
 }
 
 #[cfg(test)]
