@@ -227,12 +227,18 @@ impl Sample {
 
 /// Words made of the bytes that shells disagree on. Nothing in it can end a command.
 pub(crate) fn soup() -> impl Strategy<Value = String> {
-    let byte = select(
-        "a b1'\"\\*?[]{}~#!=,.-$:/^+@%\té  ab''\"\"\\{},..[]*"
-            .chars()
-            .collect::<Vec<_>>(),
-    );
-    proptest::collection::vec(byte, 0..16).prop_map(|characters| characters.into_iter().collect())
+    // The last line holds characters whose UTF-8 has bytes that dash and busybox sh use as marks.
+    let characters = "a b1'\"\\*?[]{}~#!=,.-$:/^+@%\té  ab''\"\"\\{},..[]*\
+                      ÁÂÃÄÅÆÇÈ€‑";
+    let token = prop_oneof![
+        9 => select(characters.chars().collect::<Vec<_>>()).prop_map(String::from),
+        1 => select(vec![
+            "a=", "=~", ":~", "{a,b}", "{1..2}", "{a}", "[a-c]", "[!x]", "[^x]", "\\\\", "$ ", "\"$\"", "[ ", " ]",
+            "''", " ! ", " {} ", "--x=", " #", "\\*", "\\'", "'\\'", "\"\\\\\"",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    proptest::collection::vec(token, 0..10).prop_map(|tokens| tokens.concat())
 }
 
 /// Anything near the language: soup, operators and whole words of it.
