@@ -194,6 +194,12 @@ impl<'s> Grammar<'s> {
         }
         self.words = self.words.saturating_add(1);
         let reading = word::read(&mut self.cursor)?;
+        if self.names_descriptor(&reading.word) {
+            return Err(Unanalysable::new(
+                reading.word.span.start,
+                reason::FILE_DESCRIPTOR,
+            ));
+        }
         let refused = if before.is_empty() {
             program_refused(&reading)
         } else {
@@ -207,6 +213,15 @@ impl<'s> Grammar<'s> {
             Some(reason) => Err(Unanalysable::new(reading.word.span.start, reason)),
             None => Ok(reading.word),
         }
+    }
+
+    /// Whether a word is `{name}` right before a redirection: bash, ksh and zsh put a descriptor's number into
+    /// that variable, and the others pass the word to the program.
+    fn names_descriptor(&self, word: &Word) -> bool {
+        matches!(self.peek(), Some(b'<' | b'>'))
+            && !word.quoted
+            && word.text.starts_with('{')
+            && word.text.ends_with('}')
     }
 
     /// Whether a redirection begins here. Digits belong to it only when they touch its operator.

@@ -115,7 +115,7 @@ reasons! {
     REDIRECTION_OF_BOTH = "redirection_of_both";
     /// `<>` or `>|`.
     REDIRECTION_OPERATOR = "redirection_operator";
-    /// A descriptor of more than one digit.
+    /// A descriptor that is not one digit: `12>`, `{name}>`.
     FILE_DESCRIPTOR = "file_descriptor";
     /// `<<`.
     HERE_DOCUMENT = "here_document";
