@@ -382,6 +382,12 @@ impl<'k> Pass<'k> {
         }
     }
 
+    /// After the newest record that held.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.verifier.place()
+    }
+
     /// Takes the next whole line, without its line end.
     ///
     /// # Errors

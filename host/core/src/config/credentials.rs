@@ -78,10 +78,12 @@ impl Walk {
         let Some(entries) = reader.list(&list) else {
             return false;
         };
-        entries
-            .iter()
-            .map(|at| self.entry(reader, at))
-            .fold(true, |all, named| all && named)
+        let mut named = true;
+        for at in &entries {
+            // Each entry is read even after one without a name, so that all faults are named.
+            named &= self.entry(reader, at);
+        }
+        named
     }
 
     fn entry(&mut self, reader: &mut Reader, at: &At<'_>) -> bool {
