@@ -72,7 +72,6 @@ pub struct Journaled {
 
 impl Journaled {
     /// The admitted run.
-    #[must_use]
     pub fn admitted(&self) -> &Admitted {
         &self.admitted
     }
