@@ -1,10 +1,14 @@
 //! .
-#[cfg_attr(
+#![cfg_attr(
     not(test),
     expect(
         dead_code,
-        reason = "the verbs that use it are wired up by the pipeline"
+        unused_imports,
+        reason = "the verbs that use the rooms below are wired up beside them"
     )
 )]
+
+mod files;
 mod journal;
+
 fn main() {}

@@ -90,6 +90,9 @@ pub(crate) enum JournalFault {
     /// Records after the head do not hold.
     #[error("records after the head do not hold: {0}")]
     Bad(FirstBad),
+    /// What was expected from outside is no MAC.
+    #[error("expected a MAC of 64 lower-case hex digits")]
+    ExpectedForm,
     /// The lock's file is exchanged again and again.
     #[error("the lock's file does not stay the same")]
     LockMoved,
@@ -511,8 +514,7 @@ pub(super) fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Re
 /// there at one instant.
 pub(super) struct Snapshot {
     pub(super) key: Key,
-    /// `Ok(None)` where there is no head.
-    pub(super) head: Result<Option<Place>, JournalFault>,
+    pub(super) head: Result<Place, JournalFault>,
     pub(super) records: File,
     pub(super) bytes: u64,
 }
@@ -529,8 +531,8 @@ pub(super) fn snapshot(state: &Dir) -> Result<Snapshot, JournalFault> {
     };
     let key = read_key(&keys)?.ok_or(JournalFault::KeyMissing)?;
     let head = match open_if_there(&dir, HEAD, OFlags::RDONLY, "opening the head")? {
-        Some(file) => read_head(&file, &key).map(Some),
-        None => Ok(None),
+        Some(file) => read_head(&file, &key),
+        None => Err(JournalFault::Removed { name: HEAD }),
     };
     let records = open_if_there(&dir, JOURNAL, OFlags::RDONLY, "opening the journal")?
         .ok_or(JournalFault::Removed { name: JOURNAL })?;

@@ -6,7 +6,7 @@
 use super::JournalFault;
 use super::store::{Line, Snapshot, next_line, snapshot};
 use cap_std::fs::Dir;
-use portcullis_core::audit::chain::{FirstBad, Known, Pass, Place};
+use portcullis_core::audit::chain::{FirstBad, Known, Mac, Pass, Place};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 
@@ -15,84 +15,98 @@ const RECOVERED: &[u8] = b",\"kind\":\"recovered\",";
 /// Where the kind of a record stands at the latest: behind number and MAC.
 const KIND_BYTES_MAX: usize = 140;
 
-/// What the head file says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HeadState {
-    /// It names this place.
-    Names(Place),
-    /// There is none; a cut tail cannot be seen.
-    Missing,
-    /// It was changed, or written without the key.
-    Damaged,
+/// A record that is known from outside the journal, e.g. from a line on standard error: it shows a tail that
+/// was cut together with the head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expect {
+    /// Its number.
+    pub(crate) seq: u64,
+    /// Its MAC, 64 hex digits.
+    pub(crate) mac: String,
 }
 
-/// What a verification found.
+/// The first thing that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bad {
+    /// The line of `journal.jsonl`, counted from 1; 0 where the head is at fault.
+    pub(crate) line: u64,
+    /// The number that the record has or should have; `None` where the head is at fault.
+    pub(crate) seq: Option<u64>,
+    /// What is wrong.
+    pub(crate) reason: String,
+}
+
+/// What a verification found. The journal is intact where `bad` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VerifyReport {
     /// Records that hold, from the first.
     pub(crate) records: u64,
-    /// After the newest of them.
-    pub(crate) newest: Place,
+    /// The number of the newest of them.
+    pub(crate) seq: u64,
+    /// Its MAC, 64 hex digits.
+    pub(crate) mac: String,
     /// Bytes of the file.
     pub(crate) bytes: u64,
-    /// What the head says.
-    pub(crate) head: HeadState,
-    /// Records after the head.
+    /// Records after the head: of a server that is at work, or of one that was ended.
     pub(crate) after_head: u64,
     /// Records that tell of a torn line which was cut off.
     pub(crate) recovered: u64,
-    /// The first record that does not hold.
-    pub(crate) first_bad: Option<FirstBad>,
+    /// The first thing that does not hold.
+    pub(crate) bad: Option<Bad>,
 }
 
-impl VerifyReport {
-    /// Whether everything holds: each record, the head, and what was expected from outside.
-    pub(crate) fn holds(&self) -> bool {
-        self.first_bad.is_none() && matches!(self.head, HeadState::Names(_))
-    }
-}
-
-/// Verifies the journal of a state directory. `known` is a record from outside, e.g. from a line on
-/// standard error: it shows a tail that was cut together with the head.
+/// Verifies the journal of a state directory, from its first record to its last.
 ///
 /// # Errors
-/// [`JournalFault`] where there is nothing to verify with: no key, no journal, a file that cannot be read.
-pub(crate) fn verify(state: &Dir, known: Option<Known>) -> Result<VerifyReport, JournalFault> {
+/// [`JournalFault`] where there is nothing to verify with: no key, no journal, a file that cannot be read, an
+/// expected MAC that is none.
+pub(crate) fn verify(state: &Dir, expect: Option<&Expect>) -> Result<VerifyReport, JournalFault> {
+    let known = match expect {
+        Some(expect) => Some(Known {
+            seq: expect.seq,
+            mac: Mac::parse(expect.mac.trim().as_bytes()).ok_or(JournalFault::ExpectedForm)?,
+        }),
+        None => None,
+    };
     let Snapshot {
         key,
         head,
         records,
         bytes,
     } = snapshot(state)?;
-    let head = match head {
-        Ok(Some(place)) => HeadState::Names(place),
-        Ok(None) => HeadState::Missing,
-        Err(JournalFault::HeadDamaged) => HeadState::Damaged,
+    let (head, head_fault) = match head {
+        Ok(place) => (place, None),
+        Err(fault @ (JournalFault::HeadDamaged | JournalFault::Removed { .. })) => {
+            // The records are checked all the same: the head says only where they should end.
+            (Place::START, Some(fault.to_string()))
+        }
         Err(fault) => return Err(fault),
     };
-    let place = match head {
-        HeadState::Names(place) => place,
-        HeadState::Missing | HeadState::Damaged => Place::START,
-    };
-    let mut pass = Pass::new(&key, place, known);
+    let mut pass = Pass::new(&key, head, known);
     let mut recovered = 0;
     let read = lines(records, bytes, &mut pass, &mut recovered).map_err(|source| {
         let what = "reading the journal";
         JournalFault::Io { what, source }
     })?;
     let newest = pass.place();
-    let (after_head, first_bad) = match read.and_then(|torn| pass.end(torn)) {
-        Ok(verified) => (verified.after_head, None),
-        Err(bad) => (newest.seq.saturating_sub(place.seq), Some(bad)),
-    };
+    let bad = read.and_then(|torn| pass.end(torn)).err().map(|bad| Bad {
+        line: bad.line,
+        seq: Some(bad.seq),
+        reason: bad.reason.to_string(),
+    });
+    let head_bad = head_fault.map(|reason| Bad {
+        line: 0,
+        seq: None,
+        reason,
+    });
     Ok(VerifyReport {
         records: newest.seq,
-        newest,
+        seq: newest.seq,
+        mac: newest.mac.to_string(),
         bytes,
-        head,
-        after_head,
+        after_head: newest.seq.saturating_sub(head.seq),
         recovered,
-        first_bad,
+        bad: bad.or(head_bad),
     })
 }
 
