@@ -76,7 +76,7 @@ pub(super) fn main(verb: &Plugin) -> Exit {
                 verb.file.display(),
                 inspection.size,
                 inspection.sha256,
-                inspection.world
+                kinds.join(", ")
             );
             for import in &inspection.imports {
                 text.push_str(&format!("  import  {}  ({})\n", import.name, class(import.class)));

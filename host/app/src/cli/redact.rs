@@ -52,7 +52,7 @@ pub(super) fn main(places: &Places, verb: &Redact) -> Exit {
     };
     let (none, native) = (Plugins::empty(), Redactor::default());
     let (redactor, plugins) = match &configured {
-        Some(live) => (&live.redactor, &live.plugins),
+        Some(live) => (&live.redactor, live.plugins.as_ref()),
         None => (&native, &none),
     };
     let shown = output::scrub_text(&text, redactor, plugins, &alias, &tags);

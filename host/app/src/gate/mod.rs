@@ -123,7 +123,7 @@ impl House {
     async fn reload(&self, principal: &Principal, scope: Scope) -> Reload {
         let _turn = self.reloading.lock().await;
         let old = self.live();
-        let loaded = load(&self.dirs, &self.events, scope, Some(&old)).await;
+        let loaded = load(&self.dirs, self.events, scope, Some(&old)).await;
         let answer = match loaded {
             Ok(new) => {
                 let changed = new.snapshot.digest != old.snapshot.digest;

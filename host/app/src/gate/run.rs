@@ -33,11 +33,11 @@ pub(super) async fn conclude(
     purpose: Purpose,
 ) -> Result<Outcome, Fault> {
     if decision.validators().is_empty() {
-        return Ok(decision.conclude(&live.plugins, purpose == Purpose::Plan));
+        return Ok(decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan));
     }
     let live = Arc::clone(live);
     // A panic on that thread is our bug; nothing was decided, so nothing runs.
-    tokio::task::spawn_blocking(move || decision.conclude(&live.plugins, purpose == Purpose::Plan))
+    tokio::task::spawn_blocking(move || decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan))
         .await
         .map_err(|_| Fault::Setup { code: "internal", message: "the decision was not completed" })
 }
@@ -138,7 +138,7 @@ impl House {
         let shown = tokio::task::spawn_blocking(move || {
             raw.cap(output_bytes_max)
                 .sanitise()
-                .redact(&snapshot.redactor, &snapshot.plugins, host.alias.as_str(), &host.tags)
+                .redact(&snapshot.redactor, snapshot.plugins.as_ref(), host.alias.as_str(), &host.tags)
                 .into_shown()
         })
         .await

@@ -226,7 +226,7 @@ fn judge(
 ) -> Answer {
     let case = Case::new(principal, target, line);
     let outcome = match live {
-        Some(live) => policy.decide(case, live.validators()).conclude(&live.plugins, true),
+        Some(live) => policy.decide(case, live.validators()).conclude(live.plugins.as_ref(), true),
         None => policy.decide(case, Vec::new()).conclude(&NoJury, true),
     };
     let (heard, refusal) = match &outcome {
