@@ -110,7 +110,7 @@ async def what_cannot_be_analysed_is_refused_with_its_offset(session):
 
 
 async def a_validator_plugin_refuses(session):
-    answer, is_error, _ = await session.call("ssh_run", alias="web1", command="cat /srv/private/../private/plan.txt")
+    answer, is_error, _ = await session.call("ssh_run", alias="web1", command="cat /srv/private/plan.txt")
     assert not is_error and answer["status"] == "denied" and answer["reason"] == "validator", answer
     assert answer["code"] == "objection", answer
 
