@@ -26,11 +26,11 @@ use tempfile::TempDir;
 
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash"], &["busybox", "sh"]];
 /// Scripts that are run whole, with stubs.
-const SCRIPTS: usize = 300;
+const SCRIPTS: usize = 250;
 /// Of these, every such one is also run as it was written.
 const WRITTEN_EVERY: usize = 4;
 /// Lines of words that are read by the builtin `printf`.
-const LINES: usize = 2_000;
+const LINES: usize = 1_200;
 /// Attempts at a sample that is accepted, for each that is wanted.
 const ATTEMPTS: usize = 20;
 

@@ -4,7 +4,8 @@
 //! are ended at that moment; they have [`ENDING_MS_MAX`] to answer.
 //!
 //! Must not: end the process. Known limit: a gate that does not heed `stop` is left behind when the time
-//! is up (`a_gate_that_does_not_stop_is_left_behind` in `tests/edges.rs`).
+//! is up (`a_gate_that_does_not_stop_is_left_behind` in `tests/edges.rs`); whoever ends the process must not
+//! wait for it (`Runtime::shutdown_background`).
 
 use crate::calls::Calls;
 use crate::edge::Edge;
@@ -110,5 +111,134 @@ struct StopOnDrop(Arc<Calls>);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::gate::Caller;
+    use portcullis_core::BoxFuture;
+    use portcullis_core::answer::{Fault, Plan, Reload, Run};
+    use portcullis_core::inventory::Host;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::task::JoinHandle;
+
+    /// A gate that answers nothing until it is stopped.
+    struct Slow;
+
+    impl Gate for Slow {
+        fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>> {
+            Box::pin(async move {
+                caller.stop.cancelled().await;
+                Vec::new()
+            })
+        }
+
+        fn describe(&self, _: Caller, _: String) -> BoxFuture<'_, Result<Host, Fault>> {
+            Box::pin(async { Err(Fault::Busy) })
+        }
+
+        fn plan(&self, _: Caller, _: String, _: String) -> BoxFuture<'_, Result<Plan, Fault>> {
+            Box::pin(async { Err(Fault::Busy) })
+        }
+
+        fn run(&self, caller: Caller, _: String, _: String) -> BoxFuture<'_, Result<Run, Fault>> {
+            Box::pin(async move {
+                caller.stop.cancelled().await;
+                Err(Fault::Busy)
+            })
+        }
+
+        fn reload(&self, _: Caller) -> BoxFuture<'_, Reload> {
+            Box::pin(async {
+                Reload::Kept {
+                    digest: String::new(),
+                    faults: Vec::new(),
+                }
+            })
+        }
+    }
+
+    struct Played {
+        input: DuplexStream,
+        output: DuplexStream,
+        stop: CancellationToken,
+        served: JoinHandle<Result<(), ServeFault>>,
+    }
+
+    /// A session over memory, begun, with room for `output_bytes` unread bytes of answers.
+    async fn play(output_bytes: usize) -> Played {
+        let (mut input, far_input) = tokio::io::duplex(1 << 20);
+        let (mut output, far_output) = tokio::io::duplex(output_bytes);
+        let stop = CancellationToken::new();
+        let settings = ServeSettings {
+            principal: Principal::local(1),
+            stop: stop.clone(),
+        };
+        let served = tokio::spawn(serve(Arc::new(Slow), settings, far_input, far_output));
+        let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+        input.write_all(hello.as_bytes()).await.unwrap();
+        input.write_all(b"\n").await.unwrap();
+        while output.read_u8().await.unwrap() != b'\n' {}
+        Played {
+            input,
+            output,
+            stop,
+            served,
+        }
+    }
+
+    async fn call(played: &mut Played, id: u32, tool: &str) {
+        let line = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}"}}}}"#
+        );
+        played.input.write_all(line.as_bytes()).await.unwrap();
+        played.input.write_all(b"\n").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_output_that_breaks_ends_the_session_and_its_calls() {
+        let mut played = play(1 << 20).await;
+        call(&mut played, 1, "ssh_run").await;
+        played.output = tokio::io::duplex(1).0;
+        call(&mut played, 2, "ssh_ping").await;
+        // The input stays open: it is the broken output that ends the session.
+        let fault = played.served.await.unwrap();
+        assert!(
+            !matches!(fault, Err(ServeFault::StillRunning { .. })),
+            "{fault:?}"
+        );
+        drop(played.input);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_cannot_hold_up_the_end() {
+        let mut played = play(64).await;
+        for id in 1..50 {
+            call(&mut played, id, "ssh_ping").await;
+        }
+        played.stop.cancel();
+        let fault = played.served.await.unwrap();
+        assert!(
+            matches!(fault, Err(ServeFault::StillRunning { .. })),
+            "{fault:?}"
+        );
+        drop(played.output);
+    }
+
+    #[tokio::test]
+    async fn reads_too_are_ended_when_the_session_is() {
+        let mut played = play(1 << 20).await;
+        call(&mut played, 1, "ssh_list_hosts").await;
+        call(&mut played, 2, "ssh_ping").await;
+        while played.output.read_u8().await.unwrap() != b'\n' {}
+        played.stop.cancel();
+        assert!(played.served.await.unwrap().is_ok());
+        let mut rest = String::new();
+        played.output.read_to_string(&mut rest).await.unwrap();
+        assert!(rest.contains(r#""hosts":[]"#), "{rest}");
     }
 }

@@ -75,6 +75,7 @@ impl Wire {
         let (requests_tx, requests) = mpsc::channel(REQUESTS_QUEUED_MAX);
         let (frames, frames_rx) = mpsc::channel(FRAMES_QUEUED_MAX);
         let broken = CancellationToken::new();
+        let reading = broken.child_token();
         let writer = tokio::spawn(write_all(output, frames_rx, calls.clone(), broken.clone()));
         let reader = Reader {
             lines: Lines::new(input, limits::MCP_LINE_BYTES_MAX),
@@ -82,12 +83,12 @@ impl Wire {
             requests: requests_tx,
             frames: frames.clone(),
         };
-        tokio::spawn(reader.run(stop, broken.clone(), ended));
+        tokio::spawn(reader.run(stop, reading.clone(), ended));
         Self {
             requests,
             frames: Some(frames),
             writer: Some(writer),
-            _reading: broken.drop_guard(),
+            _reading: reading.drop_guard(),
         }
     }
 }
@@ -103,13 +104,13 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     async fn run(
         mut self,
         stop: CancellationToken,
-        broken: CancellationToken,
+        useless: CancellationToken,
         ended: CancellationToken,
     ) {
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = broken.cancelled() => {}
+            () = useless.cancelled() => {}
             () = self.read_all() => {}
         }
         // SECURITY: from here on nobody can take a call back, so none may go on.
@@ -174,7 +175,8 @@ fn encode(message: &impl serde::Serialize) -> Result<Vec<u8>, WireFault> {
     Ok(bytes)
 }
 
-/// Writes frames until nobody sends any more or the output breaks.
+/// Writes frames until nobody sends any more. Once the output broke, frames are still taken, so that the
+/// ids of their calls are given back and it is known which calls have ended.
 async fn write_all<W: AsyncWrite + Unpin>(
     mut output: W,
     mut frames: mpsc::Receiver<Frame>,
@@ -195,18 +197,26 @@ async fn write_all<W: AsyncWrite + Unpin>(
             }
             written.extend(frame.written);
         }
-        if output.write_all(&bytes).await.is_err() || output.flush().await.is_err() {
+        if !broken.is_cancelled() && write(&mut output, &bytes).await.is_err() {
             tracing::warn!("the client's output is closed");
             broken.cancel();
-            return;
         }
         bytes.clear();
         bytes.shrink_to(KEPT_BYTES_MAX);
+        if broken.is_cancelled() {
+            // Whoever waits learns from the dropped sender that its frame was not written.
+            continue;
+        }
         for written in written {
             // Whoever sent the frame may have stopped waiting for it.
             let _ = written.send(());
         }
     }
+}
+
+async fn write<W: AsyncWrite + Unpin>(output: &mut W, bytes: &[u8]) -> std::io::Result<()> {
+    output.write_all(bytes).await?;
+    output.flush().await
 }
 
 impl Transport<RoleServer> for Wire {

@@ -1,12 +1,36 @@
 //! Text of the configuration files to typed values, with positions.
+//!
+//! [`load`] reads all files or names everything that is wrong in all of them; there is no
+//! half-loaded configuration. Must not: open files; texts come in, values go out.
 
+mod credentials;
+mod names;
+mod plugins;
 mod policy_file;
-pub(crate) mod yaml;
+mod servers;
+mod settings;
+mod tree;
+mod yaml;
 
+pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
+pub use settings::Settings;
 pub use policy_file::policy;
 
 use crate::inventory::Inventory;
 use crate::policy::Policy;
+use crate::request::sha256_hex;
+use sha2::{Digest, Sha256};
+
+/// The file of hosts.
+pub const SERVERS: &str = "servers.yml";
+/// The file of logins.
+pub const CREDENTIALS: &str = "credentials.yml";
+/// The file of rules and limits.
+pub const POLICY: &str = "policy.yml";
+/// The file of plugins.
+pub const PLUGINS: &str = "plugins.yml";
+/// The file of the gate's own settings.
+pub const PORTCULLIS: &str = "portcullis.yml";
 
 /// The texts of the files, as they were read; `None` where a file does not exist.
 #[derive(Debug, Clone, Default)]
@@ -102,6 +126,15 @@ pub struct PluginLimits {
     pub component_bytes: u64,
 }
 
+/// Which bytes of a file a configuration was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileMark {
+    /// The file's name.
+    pub name: &'static str,
+    /// Its SHA-256, 64 hex digits; `None` where the file does not exist.
+    pub sha256: Option<String>,
+}
+
 /// A whole, valid configuration.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -111,16 +144,164 @@ pub struct Snapshot {
     pub policy: Policy,
     /// Plugins, in the order in which they are called.
     pub plugins: Vec<PluginEntry>,
-    /// SHA-256 over all files, 64 hex digits.
+    /// The gate's own settings.
+    pub settings: Settings,
+    /// SHA-256 over the names, lengths and texts of all files, 64 hex digits.
     pub digest: String,
+    /// Each file by itself, in the order of [`Sources`].
+    pub files: Vec<FileMark>,
     /// What is legal and probably not meant.
     pub warnings: Vec<ConfigFault>,
+}
+
+impl Snapshot {
+    /// A fault for each file that an earlier configuration was made from and that is gone now. A reload
+    /// that finds one keeps the earlier configuration: a file that vanishes must not take rules,
+    /// logins or plugins with it.
+    #[must_use]
+    pub fn missing_since(&self, earlier: &Self) -> Vec<ConfigFault> {
+        earlier
+            .files
+            .iter()
+            .zip(&self.files)
+            .filter(|(before, now)| before.sha256.is_some() && now.sha256.is_none())
+            .map(|(_, now)| {
+                tree::whole_file(
+                    now.name,
+                    "the file is gone since the configuration was last loaded",
+                    "Put it back, or restart if it is meant to be gone.",
+                )
+            })
+            .collect()
+    }
+}
+
+/// When a configuration is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// At start: without a policy everything is denied, and a warning says so.
+    Start,
+    /// While a configuration is in force: without a policy the new one is not taken.
+    Reload,
 }
 
 /// Reads all files, or names everything that is wrong in all of them.
 ///
 /// # Errors
 /// Every [`ConfigFault`] of every file, in the order of the files and lines.
-pub fn load(_sources: &Sources) -> Result<Snapshot, Vec<ConfigFault>> {
-    Err(Vec::new())
+pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<ConfigFault>> {
+    let mut credentials = credentials::read(sources.credentials.as_deref());
+    let mut servers = match &sources.servers {
+        Some(text) => servers::read(text, credentials.names.as_ref()),
+        None => servers::missing(),
+    };
+    let (policy, mut policy_faults, mut policy_warnings) = rules(sources, occasion);
+    let mut plugins = plugins::read(sources.plugins.as_deref());
+    let (settings, mut settings_faults) = settings::read(sources.portcullis.as_deref());
+    let faults = in_order([
+        &mut servers.faults,
+        &mut credentials.faults,
+        &mut policy_faults,
+        &mut plugins.faults,
+        &mut settings_faults,
+    ]);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let inventory = Inventory::build(servers.hosts, credentials.entries).map_err(|faults| {
+        let whole =
+            |fault: &dyn std::fmt::Display| tree::whole_file(SERVERS, &fault.to_string(), "");
+        faults.iter().map(|fault| whole(fault)).collect::<Vec<_>>()
+    })?;
+    let warnings = in_order([
+        &mut servers.warnings,
+        &mut credentials.warnings,
+        &mut policy_warnings,
+        &mut plugins.warnings,
+        &mut Vec::new(),
+    ]);
+    Ok(Snapshot {
+        inventory,
+        policy,
+        plugins: plugins.entries,
+        settings,
+        digest: digest(sources),
+        files: marks(sources),
+        warnings,
+    })
 }
+
+type Faults = Vec<ConfigFault>;
+
+fn rules(sources: &Sources, occasion: Occasion) -> (Policy, Faults, Faults) {
+    match (&sources.policy, occasion) {
+        (Some(text), Occasion::Start | Occasion::Reload) => match policy(text) {
+            Ok((rules, warnings)) => (rules, Vec::new(), warnings),
+            Err(faults) => (Policy::default(), faults, Vec::new()),
+        },
+        (None, Occasion::Start) => {
+            let warning = tree::whole_file(
+                POLICY,
+                "the file does not exist, so every command is denied",
+                "Begin with the sample policy.yml.",
+            );
+            (Policy::default(), Vec::new(), vec![warning])
+        }
+        (None, Occasion::Reload) => {
+            let fault = tree::whole_file(POLICY, "the file does not exist", "Put it back.");
+            (Policy::default(), vec![fault], Vec::new())
+        }
+    }
+}
+
+/// Joins the lists of the files; within a file the lines rise.
+fn in_order(lists: [&mut Faults; 5]) -> Faults {
+    let mut all = Vec::new();
+    for list in lists {
+        list.sort_by_key(|fault| (fault.line, fault.column));
+        all.append(list);
+    }
+    all
+}
+
+impl Sources {
+    /// Every file's name with its text, in a fixed order.
+    fn files(&self) -> [(&'static str, Option<&str>); 5] {
+        [
+            (SERVERS, self.servers.as_deref()),
+            (CREDENTIALS, self.credentials.as_deref()),
+            (POLICY, self.policy.as_deref()),
+            (PLUGINS, self.plugins.as_deref()),
+            (PORTCULLIS, self.portcullis.as_deref()),
+        ]
+    }
+}
+
+/// Lengths stand before the texts, so that no two sets of files have one input; a file that does not
+/// exist counts otherwise than an empty one.
+fn digest(sources: &Sources) -> String {
+    let mut hash = Sha256::new();
+    for (name, text) in sources.files() {
+        hash.update((name.len() as u64).to_be_bytes());
+        hash.update(name.as_bytes());
+        hash.update([u8::from(text.is_some())]);
+        let text = text.unwrap_or_default();
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn marks(sources: &Sources) -> Vec<FileMark> {
+    let mark = |(name, text): (&'static str, Option<&str>)| FileMark {
+        name,
+        sha256: text.map(|text| sha256_hex(text.as_bytes())),
+    };
+    sources.files().into_iter().map(mark).collect()
+}
+
+#[cfg(test)]
+mod tests;

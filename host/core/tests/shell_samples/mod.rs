@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::string::string_regex;
 
 /// A program that ends with status 0.
 pub(crate) const SUCCEEDS: &str = "ok";
@@ -44,8 +45,13 @@ pub(crate) struct Sample {
     pub(crate) ordered: bool,
 }
 
+/// Texts that match a pattern; the pattern is compiled once, which a string as a strategy is not.
+fn matching(pattern: &str) -> impl Strategy<Value = String> + use<> {
+    string_regex(pattern).unwrap()
+}
+
 fn bare() -> impl Strategy<Value = Spelt> {
-    "[A-Za-z0-9_@%+=:,./^!~{}#-]{1,4}".prop_map(|text: String| Spelt {
+    matching("[A-Za-z0-9_@%+=:,./^!~{}#-]{1,4}").prop_map(|text: String| Spelt {
         spelling: text.clone(),
         text,
     })
@@ -64,7 +70,7 @@ fn escaped() -> impl Strategy<Value = Spelt> {
 }
 
 fn single() -> impl Strategy<Value = Spelt> {
-    "[ \t\n\"\\\\$`*?{}~#!&|;<>()=a-cé%\\[\\]^-]{0,6}".prop_map(|text: String| Spelt {
+    matching("[ \t\n\"\\\\$`*?{}~#!&|;<>()=a-cé%\\[\\]^-]{0,6}").prop_map(|text: String| Spelt {
         spelling: format!("'{text}'"),
         text,
     })
@@ -72,9 +78,9 @@ fn single() -> impl Strategy<Value = Spelt> {
 
 fn double() -> impl Strategy<Value = Spelt> {
     let part = prop_oneof![
-        "[ \t\n'*?{}~#!&|;<>()=a-cé%^-]".prop_map(|text: String| (text.clone(), text)),
+        matching("[ \t\n'*?{}~#!&|;<>()=a-cé%^-]").prop_map(|text: String| (text.clone(), text)),
         select(vec!['$', '`', '"', '\\']).prop_map(|c| (format!("\\{c}"), c.to_string())),
-        "[a-z*'!;#]".prop_map(|text: String| (format!("\\{text}"), format!("\\{text}"))),
+        matching("[a-z*'!;#]").prop_map(|text: String| (format!("\\{text}"), format!("\\{text}"))),
     ];
     proptest::collection::vec(part, 0..5).prop_map(|parts| Spelt {
         spelling: format!(
@@ -233,7 +239,7 @@ pub(crate) fn soup() -> impl Strategy<Value = String> {
     let token = prop_oneof![
         9 => select(characters.chars().collect::<Vec<_>>()).prop_map(String::from),
         1 => select(vec![
-            "a=", "=~", ":~", "{a,b}", "{1..2}", "{a}", "[a-c]", "[!x]", "[^x]", "\\\\", "$ ", "\"$\"", "[ ", " ]",
+            "a=", " a=~", " a=b:~ ", "=~", ":~", "{a,b}", "{1..2}", "{a}", "[a-c]", "[!x]", "[^x]", "\\\\", "$ ", "\"$\"", "[ ", " ]",
             "''", " ! ", " {} ", "--x=", " #", "\\*", "\\'", "'\\'", "\"\\\\\"",
         ])
         .prop_map(str::to_owned),

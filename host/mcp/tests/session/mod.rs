@@ -2,6 +2,12 @@
 //! in between.
 
 #![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use serde_json::{Value, json};
 use std::collections::VecDeque;

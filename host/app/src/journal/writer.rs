@@ -1,0 +1,217 @@
+//! The one thread of a process that writes: it gathers what has been asked for into batches, so that many
+//! runs share one sync, and answers each with its receipt.
+//!
+//! Must not: write a record whose asker has gone before the lock was got, or answer before the
+//! record is as durable as asked.
+
+use super::JournalFault;
+use super::store::{Locked, Store};
+use cap_std::fs::Dir;
+use portcullis_core::BoxFuture;
+use portcullis_core::audit::chain::SealFault;
+use portcullis_core::audit::{Draft, Durability, Receipt, Sink, SinkFault};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Most drafts that wait.
+const QUEUE_MAX: usize = 1_024;
+/// Most drafts that are written at once.
+const BATCH_MAX: usize = 256;
+/// Longest wait for an answer, in milliseconds. Another process that was stopped while it held the lock must
+/// not hang every call of this one.
+const ANSWER_MS_MAX: u64 = 10_000;
+/// How long records that need no sync of their own wait for one to share, in milliseconds.
+const LINGER_MS: u64 = 50;
+/// Longest wait for the last batch when the journal is closed, in milliseconds.
+const CLOSE_MS_MAX: u64 = 5_000;
+
+type Answer = oneshot::Sender<Result<Receipt, SinkFault>>;
+
+enum Message {
+    Append(Draft, Answer),
+    Close(SyncSender<()>),
+}
+
+/// The journal of this process. [`Sink::append`] must be awaited on a runtime whose timer is on.
+pub(crate) struct Journal {
+    queue: SyncSender<Message>,
+}
+
+impl Journal {
+    /// Opens the journal in a state directory, makes it where there is none, mends what a crash left, and
+    /// starts the writer.
+    ///
+    /// # Errors
+    /// [`JournalFault`]: the files cannot be used, or show that records were changed or removed.
+    pub(crate) fn open(state: &Dir) -> Result<Self, JournalFault> {
+        let store = Store::open(state)?;
+        let (queue, messages) = mpsc::sync_channel(QUEUE_MAX);
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || write(store, &messages))
+            .map_err(|source| JournalFault::Io {
+                what: "starting the journal's writer",
+                source,
+            })?;
+        Ok(Self { queue })
+    }
+
+    /// Waits until everything that was asked for is on the disk, and ends the writer. What is asked for
+    /// afterwards fails. Blocks for at most [`CLOSE_MS_MAX`].
+    pub(crate) fn close(&self) {
+        let (done, closed) = mpsc::sync_channel(1);
+        if self.queue.try_send(Message::Close(done)).is_ok() {
+            let _ = closed.recv_timeout(Duration::from_millis(CLOSE_MS_MAX));
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Sink for Journal {
+    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<Receipt, SinkFault>> {
+        Box::pin(async move {
+            let (answer, asked) = oneshot::channel();
+            self.queue
+                .try_send(Message::Append(draft, answer))
+                .map_err(|fault| match fault {
+                    TrySendError::Full(_) => {
+                        SinkFault(format!("{QUEUE_MAX} records are waiting already"))
+                    }
+                    TrySendError::Disconnected(_) => ended(),
+                })?;
+            let wait = Duration::from_millis(ANSWER_MS_MAX);
+            match tokio::time::timeout(wait, asked).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(ended()),
+                Err(_) => Err(SinkFault(format!("no answer within {ANSWER_MS_MAX} ms"))),
+            }
+        })
+    }
+}
+
+fn ended() -> SinkFault {
+    SinkFault("the journal's writer has ended".to_owned())
+}
+
+/// What the thread does until it is told to end or nobody can ask any more.
+fn write(mut store: Store, messages: &Receiver<Message>) {
+    let mut unsynced = false;
+    loop {
+        let first = if unsynced {
+            messages.recv_timeout(Duration::from_millis(LINGER_MS))
+        } else {
+            messages.recv().map_err(RecvTimeoutError::from)
+        };
+        let (batch, end) = match first {
+            Ok(message) => gather(message, messages),
+            Err(RecvTimeoutError::Timeout) => (Vec::new(), End::No),
+            Err(RecvTimeoutError::Disconnected) => (Vec::new(), End::Yes(None)),
+        };
+        let due = match (&end, batch.is_empty()) {
+            (End::Yes(_), _) | (End::No, true) => Due::Yes,
+            (End::No, false) => Due::No,
+        };
+        if !batch.is_empty() || unsynced {
+            unsynced = one_batch(&mut store, batch, due, unsynced);
+        }
+        if let End::Yes(done) = end {
+            if let Some(done) = done {
+                let _ = done.try_send(());
+            }
+            return;
+        }
+    }
+}
+
+/// Whether a batch is synced even if no draft asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    No,
+    Yes,
+}
+
+enum End {
+    No,
+    Yes(Option<SyncSender<()>>),
+}
+
+/// Takes what waits, up to a batch, without waiting for more.
+fn gather(first: Message, messages: &Receiver<Message>) -> (Vec<(Draft, Answer)>, End) {
+    let mut batch = Vec::new();
+    let mut next = first;
+    loop {
+        match next {
+            Message::Append(draft, answer) => batch.push((draft, answer)),
+            Message::Close(done) => return (batch, End::Yes(Some(done))),
+        }
+        if batch.len() >= BATCH_MAX {
+            return (batch, End::No);
+        }
+        next = match messages.try_recv() {
+            Ok(message) => message,
+            Err(TryRecvError::Empty) => return (batch, End::No),
+            Err(TryRecvError::Disconnected) => return (batch, End::Yes(None)),
+        };
+    }
+}
+
+/// Writes one batch and answers it. Returns whether records stand in the journal that the head does not
+/// name yet. `Due::Yes` syncs whatever the drafts ask for.
+fn one_batch(store: &mut Store, batch: Vec<(Draft, Answer)>, due: Due, unsynced: bool) -> bool {
+    let mut locked = match store.lock() {
+        Ok(locked) => locked,
+        Err(fault) => {
+            refuse_all(batch, &fault);
+            // The next batch's sync covers what is unsynced now; trying again at once would only spin.
+            return false;
+        }
+    };
+    // SECURITY: whoever has stopped waiting has been told that nothing was recorded and does not run.
+    let (drafts, answers): (Vec<Draft>, Vec<Answer>) = batch
+        .into_iter()
+        .filter(|(_, answer)| !answer.is_closed())
+        .unzip();
+    let asked = drafts.iter().any(|d| d.durability == Durability::Synced);
+    let due = if asked { Due::Yes } else { due };
+    match written(&mut locked, &drafts, due) {
+        Ok(receipts) => {
+            for (answer, receipt) in answers.into_iter().zip(receipts) {
+                let _ = answer.send(receipt.map_err(|fault| SinkFault(fault.to_string())));
+            }
+            due == Due::No && (unsynced || !drafts.is_empty())
+        }
+        Err(fault) => {
+            refuse_all(drafts.into_iter().zip(answers).collect(), &fault);
+            false
+        }
+    }
+}
+
+/// Appends the drafts and, if asked, makes them durable. After a fault none of them is in the journal.
+fn written(
+    locked: &mut Locked<'_>,
+    drafts: &[Draft],
+    due: Due,
+) -> Result<Vec<Result<Receipt, SealFault>>, JournalFault> {
+    let before = locked.place();
+    let receipts = locked.append(&drafts.iter().collect::<Vec<_>>())?;
+    if due == Due::Yes
+        && let Err(fault) = locked.sync()
+    {
+        locked.take_back(before);
+        return Err(fault);
+    }
+    Ok(receipts)
+}
+
+fn refuse_all(batch: Vec<(Draft, Answer)>, fault: &JournalFault) {
+    for (_, answer) in batch {
+        let _ = answer.send(Err(SinkFault(fault.to_string())));
+    }
+}

@@ -1,0 +1,178 @@
+//! `credentials.yml`: how hosts are logged into, by the names of keys and secrets.
+//!
+//! Must not: hold a secret, or repeat any text of the file in a message: what stands in a wrong column
+//! may be one.
+
+use super::names::{path_text, secret_name, secret_variable};
+use super::tree::{At, Fields, Quoting, Reader};
+use super::{CREDENTIALS, ConfigFault};
+use crate::inventory::Credential;
+use std::collections::{HashMap, HashSet};
+
+const KEYS: [&str; 5] = [
+    "name",
+    "username",
+    "key_path",
+    "key_passphrase_secret",
+    "password_secret",
+];
+/// The key of the seed system for a password in plain text; known here only to be refused by name.
+const PLAIN_PASSWORD: &str = "password";
+/// Longest name of an entry or of a remote user, in characters.
+const NAME_CHARS_MAX: usize = 100;
+
+/// What was read, as far as it could be.
+pub(super) struct Credentials {
+    /// The entries without a fault, in file order.
+    pub(super) entries: Vec<Credential>,
+    /// The names of all entries, those with other faults too; `None` where the file could not be read
+    /// as far as that, so that nobody is told of a missing name that may be there.
+    pub(super) names: Option<HashSet<String>>,
+    /// What is wrong.
+    pub(super) faults: Vec<ConfigFault>,
+    /// What is legal and probably not meant.
+    pub(super) warnings: Vec<ConfigFault>,
+}
+
+/// Reads the file; a file that does not exist or is empty has no entries.
+pub(super) fn read(text: Option<&str>) -> Credentials {
+    let mut reader = Reader::new(CREDENTIALS, Quoting::Forbidden);
+    let mut walk = Walk::default();
+    let mut complete = true;
+    if let Some(text) = text.filter(|text| !super::yaml::is_empty(text)) {
+        match reader.document(text) {
+            Some(node) => {
+                let root = reader.root(&node);
+                complete = walk.document(&mut reader, &root);
+            }
+            None => complete = false,
+        }
+    }
+    Credentials {
+        entries: walk.entries,
+        names: complete.then_some(walk.names),
+        faults: reader.faults,
+        warnings: reader.warnings,
+    }
+}
+
+#[derive(Default)]
+struct Walk {
+    entries: Vec<Credential>,
+    names: HashSet<String>,
+    /// Which secret stands behind each environment variable.
+    variables: HashMap<String, String>,
+}
+
+impl Walk {
+    /// Whether every entry could be read at least as far as its name.
+    fn document(&mut self, reader: &mut Reader, root: &At<'_>) -> bool {
+        let Some(fields) = reader.map(root, &["version", "entries"]) else {
+            return false;
+        };
+        reader.version(&fields);
+        let Some(list) = fields.get("entries") else {
+            reader.missing(root, "entries");
+            return false;
+        };
+        let Some(entries) = reader.list(&list) else {
+            return false;
+        };
+        let mut named = true;
+        for at in &entries {
+            // Each entry is read even after one without a name, so that all faults are named.
+            named &= self.entry(reader, at);
+        }
+        named
+    }
+
+    fn entry(&mut self, reader: &mut Reader, at: &At<'_>) -> bool {
+        let mut known = KEYS.to_vec();
+        known.push(PLAIN_PASSWORD);
+        let Some(fields) = reader.map(at, &known) else {
+            return false;
+        };
+        if let Some(at) = fields.get(PLAIN_PASSWORD) {
+            reader.fault(
+                &at,
+                "a password in plain text is not taken",
+                "Put it into a secret and name that: `password_secret: NAME`. The secret is the variable MCP_SSH_SECRET_<NAME>, a line of .env, or a file in the secrets directory.",
+            );
+        }
+        let name = plain_text(reader, at, &fields, "name");
+        let username = plain_text(reader, at, &fields, "username");
+        let key_path = self.key_path(reader, &fields);
+        let key_passphrase_secret = self.secret(reader, &fields, "key_passphrase_secret");
+        let password_secret = self.secret(reader, &fields, "password_secret");
+        if key_path.is_none() && password_secret.is_none() {
+            reader.warn(
+                at,
+                "the entry has neither a key nor a password, so nobody can log in with it",
+                "Add `key_path` or `password_secret`.",
+            );
+        }
+        let Some(name) = name else { return false };
+        if !self.names.insert(name.clone()) {
+            reader.fault(at, "the entry's name is defined twice", "");
+        }
+        if let Some(username) = username {
+            self.entries.push(Credential {
+                name,
+                username,
+                key_path,
+                key_passphrase_secret,
+                password_secret,
+            });
+        }
+        true
+    }
+
+    fn key_path(&self, reader: &mut Reader, fields: &Fields<'_>) -> Option<String> {
+        let (at, text) = reader.optional_text(fields, "key_path")?;
+        match path_text(text) {
+            Ok(()) => Some(text.to_owned()),
+            Err(fault) => {
+                reader.fault(&at, fault.to_string(), "A key lies in the keys directory.");
+                None
+            }
+        }
+    }
+
+    fn secret(&mut self, reader: &mut Reader, fields: &Fields<'_>, key: &str) -> Option<String> {
+        let (at, name) = reader.optional_text(fields, key)?;
+        if let Err(fault) = secret_name(name) {
+            reader.fault(
+                &at,
+                fault.to_string(),
+                "Here stands the name of a secret, not the secret.",
+            );
+            return None;
+        }
+        let other = self
+            .variables
+            .entry(secret_variable(name))
+            .or_insert_with(|| name.to_owned());
+        if other != name {
+            reader.fault(
+                &at,
+                "two names of secrets share one environment variable: they differ only in case, or in `-` and `_`",
+                "Rename one of the two.",
+            );
+        }
+        Some(name.to_owned())
+    }
+}
+
+/// The name of an entry or of a remote user: no blanks, no control characters, not too long.
+fn plain_text(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>, key: &str) -> Option<String> {
+    let (at, text) = reader.required_text(at, fields, key)?;
+    let odd = |c: char| c.is_control() || c.is_whitespace() || crate::text::is_hidden(c);
+    if text.chars().count() > NAME_CHARS_MAX || text.chars().any(odd) {
+        let message = format!(
+            "expected at most {NAME_CHARS_MAX} characters without blanks and control characters"
+        );
+        reader.fault(&at, message, "");
+        return None;
+    }
+    Some(text.to_owned())
+}

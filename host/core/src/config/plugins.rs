@@ -1,0 +1,310 @@
+//! `plugins.yml`: which plugins are called, in which order, within which limits.
+//!
+//! Must not: read a component, or lift a ceiling because a file asks for it.
+
+use super::names::path_text;
+use super::tree::{At, Fields, Quoting, Reader, Value};
+use super::{ConfigFault, PLUGINS, PluginEntry, PluginKind, PluginLimits, PluginMode};
+use std::collections::HashSet;
+
+const KEYS: [&str; 9] = [
+    "name", "kind", "path", "sha256", "dev", "mode", "wasi", "limits", "settings",
+];
+const LIMIT_KEYS: [&str; 4] = ["wall_ms", "fuel", "memory_mib", "component_mib"];
+/// Most plugins: each costs a call per command.
+const PLUGINS_MAX: usize = 64;
+/// Longest name, in characters.
+const NAME_CHARS_MAX: usize = 64;
+/// Longest settings of one plugin as JSON, in bytes: they are handed to every call.
+const SETTINGS_BYTES_MAX: usize = 65_536;
+const MIB: u64 = 1_048_576;
+
+/// Wall time of a validator's call where the file says nothing, in milliseconds.
+const VALIDATOR_WALL_MS_DEFAULT: u64 = 50;
+/// Wall time of a redactor's push where the file says nothing, in milliseconds.
+const REDACTOR_WALL_MS_DEFAULT: u64 = 250;
+/// Longest wall time that the file may give, in milliseconds.
+const WALL_MS_MAX: u64 = 5_000;
+/// Fuel where the file says nothing: some 40,000 plain verdicts.
+const FUEL_DEFAULT: u64 = 200_000_000;
+/// Most fuel that the file may give.
+const FUEL_MAX: u64 = 10_000_000_000;
+/// Memory where the file says nothing, in MiB.
+const MEMORY_MIB_DEFAULT: u64 = 32;
+/// Most memory that the file may give, in MiB.
+const MEMORY_MIB_MAX: u64 = 256;
+/// Largest component, default and ceiling, in MiB: its compilation cannot be interrupted.
+const COMPONENT_MIB_MAX: u64 = 8;
+
+/// What was read, as far as it could be.
+pub(super) struct Plugins {
+    /// The plugins without a fault, in file order, which is the order of calls.
+    pub(super) entries: Vec<PluginEntry>,
+    /// What is wrong.
+    pub(super) faults: Vec<ConfigFault>,
+    /// What is legal and probably not meant.
+    pub(super) warnings: Vec<ConfigFault>,
+}
+
+/// Reads the file. A file that does not exist has no plugins; one that exists and is empty is a fault,
+/// because a file cut short must not take the validators away.
+pub(super) fn read(text: Option<&str>) -> Plugins {
+    let mut reader = Reader::new(PLUGINS, Quoting::Allowed);
+    let mut entries = Vec::new();
+    match text {
+        None => {}
+        Some(text) if super::yaml::is_empty(text) => reader.fault_of_file(
+            "expected the key `plugins`, got an empty file",
+            "Write `plugins: []`, or remove the file.",
+        ),
+        Some(text) => {
+            if let Some(node) = reader.document(text) {
+                let root = reader.root(&node);
+                entries = document(&mut reader, &root);
+            }
+        }
+    }
+    Plugins {
+        entries,
+        faults: reader.faults,
+        warnings: reader.warnings,
+    }
+}
+
+fn document(reader: &mut Reader, root: &At<'_>) -> Vec<PluginEntry> {
+    let Some(fields) = reader.map(root, &["version", "plugins"]) else {
+        return Vec::new();
+    };
+    reader.version(&fields);
+    let list = reader.required_list(root, &fields, "plugins");
+    if list.len() > PLUGINS_MAX {
+        let message = format!("expected at most {PLUGINS_MAX} plugins, got {}", list.len());
+        reader.fault(root, message, "");
+        return Vec::new();
+    }
+    let mut names = HashSet::new();
+    let mut entries = Vec::new();
+    for at in &list {
+        let Some(entry) = entry(reader, at) else {
+            continue;
+        };
+        if !names.insert(entry.name.clone()) {
+            let message = format!("plugin \"{}\" is defined twice", entry.name);
+            reader.fault(at, message, "");
+        }
+        entries.push(entry);
+    }
+    entries
+}
+
+fn entry(reader: &mut Reader, at: &At<'_>) -> Option<PluginEntry> {
+    let fields = reader.map(at, &KEYS)?;
+    let name = name(reader, at, &fields);
+    let kind = kind(reader, at, &fields);
+    let path = path(reader, at, &fields);
+    let sha256 = pin(reader, at, &fields);
+    let mode = match fields.get("mode") {
+        Some(at) => mode(reader, &at),
+        None => Some(PluginMode::Enforce),
+    };
+    let wasi_inert = match fields.get("wasi") {
+        Some(at) => word(reader, &at, &[("inert", true), ("none", false)]),
+        None => Some(true),
+    };
+    // The limits' defaults hang on the kind; where that is broken the entry is not used anyway.
+    let limits = limits(reader, &fields, kind.unwrap_or(PluginKind::Validator));
+    let settings = match fields.some("settings") {
+        Some(at) => settings(reader, &at),
+        None => Some("{}".to_owned()),
+    };
+    Some(PluginEntry {
+        name: name?,
+        kind: kind?,
+        path: path?,
+        sha256: sha256?,
+        mode: mode?,
+        wasi_inert: wasi_inert?,
+        limits: limits?,
+        settings: settings?,
+    })
+}
+
+fn name(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<String> {
+    let (at, text) = reader.required_text(at, fields, "name")?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if text.len() <= NAME_CHARS_MAX && text.chars().all(allowed) {
+        return Some(text.to_owned());
+    }
+    let what = format!("at most {NAME_CHARS_MAX} ASCII letters, digits, `-` and `_`");
+    reader.expected(&at, &what, "");
+    None
+}
+
+fn kind(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<PluginKind> {
+    let Some(at) = fields.get("kind") else {
+        reader.missing(at, "kind");
+        return None;
+    };
+    word(
+        reader,
+        &at,
+        &[
+            ("validator", PluginKind::Validator),
+            ("redactor", PluginKind::Redactor),
+        ],
+    )
+}
+
+fn mode(reader: &mut Reader, at: &At<'_>) -> Option<PluginMode> {
+    let words = [
+        ("enforce", PluginMode::Enforce),
+        ("observe", PluginMode::Observe),
+    ];
+    let mode = word(reader, at, &words)?;
+    if mode == PluginMode::Observe {
+        reader.warn(
+            at,
+            "the plugin is only observed: what it objects to runs, what it finds is shown",
+            "",
+        );
+    }
+    Some(mode)
+}
+
+/// One word of a set.
+fn word<T: Copy>(reader: &mut Reader, at: &At<'_>, words: &[(&str, T)]) -> Option<T> {
+    if let Value::Text(text) = at.value()
+        && let Some((_, value)) = words.iter().find(|(word, _)| word == text)
+    {
+        return Some(*value);
+    }
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    reader.expected(at, &names.join(" or "), "");
+    None
+}
+
+fn path(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<String> {
+    let (at, text) = reader.required_text(at, fields, "path")?;
+    if let Err(fault) = path_text(text) {
+        reader.fault(&at, fault.to_string(), "");
+        return None;
+    }
+    if text.starts_with('/') {
+        reader.expected(&at, "a path beneath the plugins directory", "");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// The pin: `Some(None)` only for a plugin that says `dev: true`.
+fn pin(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<Option<String>> {
+    let dev = match fields.get("dev") {
+        Some(at) => reader.boolean(&at)?,
+        None => false,
+    };
+    match (fields.some("sha256"), dev) {
+        (Some(at), false) => {
+            let text = reader.text(&at)?.trim();
+            if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Some(Some(text.to_ascii_lowercase()));
+            }
+            reader.expected(&at, "a SHA-256 as 64 hex digits", "Put it in quotes.");
+            None
+        }
+        (Some(at), true) => {
+            let message = "expected either `sha256` or `dev: true`, got both";
+            reader.fault(&at, message, "Remove `dev`.");
+            None
+        }
+        (None, true) => {
+            reader.warn(
+                at,
+                "the plugin is not pinned: whoever can write its file decides what it says",
+                "Replace `dev: true` by `sha256: …` before anybody relies on it.",
+            );
+            Some(None)
+        }
+        (None, false) => {
+            reader.fault(
+                at,
+                "expected the key `sha256`, got none",
+                "`portcullis plugin inspect FILE` prints it; `dev: true` goes without, while you write the plugin.",
+            );
+            None
+        }
+    }
+}
+
+fn limits(reader: &mut Reader, fields: &Fields<'_>, kind: PluginKind) -> Option<PluginLimits> {
+    let wall_ms = match kind {
+        PluginKind::Validator => VALIDATOR_WALL_MS_DEFAULT,
+        PluginKind::Redactor => REDACTOR_WALL_MS_DEFAULT,
+    };
+    let given = match fields.some("limits") {
+        Some(at) => Some(reader.map(&at, &LIMIT_KEYS)?),
+        None => None,
+    };
+    let mut number =
+        |key: &str, default: u64, max: u64| match given.as_ref().and_then(|given| given.get(key)) {
+            Some(at) => reader.number(&at, 1, max),
+            None => Some(default),
+        };
+    let wall_ms = number("wall_ms", wall_ms, WALL_MS_MAX);
+    let fuel = number("fuel", FUEL_DEFAULT, FUEL_MAX);
+    let memory_mib = number("memory_mib", MEMORY_MIB_DEFAULT, MEMORY_MIB_MAX);
+    let component_mib = number("component_mib", COMPONENT_MIB_MAX, COMPONENT_MIB_MAX);
+    Some(PluginLimits {
+        wall_ms: wall_ms?,
+        fuel: fuel?,
+        memory_bytes: usize::try_from(memory_mib? * MIB).ok()?,
+        component_bytes: component_mib? * MIB,
+    })
+}
+
+fn settings(reader: &mut Reader, at: &At<'_>) -> Option<String> {
+    let Some(json) = json(at.value()) else {
+        reader.fault(
+            at,
+            "expected values that JSON knows, got a number that it does not",
+            "",
+        );
+        return None;
+    };
+    let text = json.to_string();
+    if text.len() > SETTINGS_BYTES_MAX {
+        let message = format!(
+            "expected at most {SETTINGS_BYTES_MAX} bytes of settings, got {}",
+            text.len()
+        );
+        reader.fault(at, message, "");
+        return None;
+    }
+    Some(text)
+}
+
+/// A YAML value as JSON; `None` for a number that JSON cannot hold. The depth is bounded by the parser.
+fn json(value: &Value) -> Option<serde_json::Value> {
+    Some(match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+            (Ok(value), _) => value.into(),
+            (_, Ok(value)) => value.into(),
+            (Err(_), Err(_)) => return None,
+        },
+        Value::Float(value) => serde_json::Number::from_f64(*value)?.into(),
+        Value::Text(value) => value.as_str().into(),
+        Value::List(members) => members
+            .iter()
+            .map(|member| json(&member.value))
+            .collect::<Option<Vec<_>>>()?
+            .into(),
+        Value::Map(entries) => {
+            let mut map = serde_json::Map::new();
+            for (key, member) in entries {
+                map.insert(key.value.clone(), json(&member.value)?);
+            }
+            map.into()
+        }
+    })
+}

@@ -1,0 +1,200 @@
+//! `servers.yml`: the hosts that exist.
+//!
+//! Must not: look a name up, or know credentials other than by name.
+
+use super::tree::{At, Quoting, Reader, Value};
+use super::{ConfigFault, SERVERS};
+use crate::inventory::Host;
+use crate::request::{Alias, Tag};
+use std::collections::HashSet;
+
+const KEYS: [&str; 6] = [
+    "alias",
+    "host",
+    "port",
+    "credentials",
+    "tags",
+    "description",
+];
+/// The SSH port where none is given.
+const PORT_DEFAULT: u16 = 22;
+/// Longest DNS name, in characters.
+const HOST_CHARS_MAX: usize = 253;
+/// Longest description, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 1_000;
+
+/// What was read, as far as it could be.
+pub(super) struct Servers {
+    /// The hosts without a fault, in file order.
+    pub(super) hosts: Vec<Host>,
+    /// What is wrong.
+    pub(super) faults: Vec<ConfigFault>,
+    /// What is legal and probably not meant.
+    pub(super) warnings: Vec<ConfigFault>,
+}
+
+/// Reads the file. `credentials` are the names that exist; `None` where they are not known.
+pub(super) fn read(text: &str, credentials: Option<&HashSet<String>>) -> Servers {
+    let mut reader = Reader::new(SERVERS, Quoting::Allowed);
+    let mut hosts = Vec::new();
+    if super::yaml::is_empty(text) {
+        reader.fault_of_file(
+            "expected the key `hosts`, got an empty file",
+            "Write `hosts: []` for an inventory without hosts.",
+        );
+    } else if let Some(node) = reader.document(text) {
+        let root = reader.root(&node);
+        hosts = document(&mut reader, &root, credentials);
+    }
+    Servers {
+        hosts,
+        faults: reader.faults,
+        warnings: reader.warnings,
+    }
+}
+
+/// What stands for a file that does not exist: without hosts there is nothing to serve.
+pub(super) fn missing() -> Servers {
+    let mut reader = Reader::new(SERVERS, Quoting::Allowed);
+    reader.fault_of_file(
+        "the file does not exist",
+        "It lists the hosts; begin with the sample servers.yml.",
+    );
+    Servers {
+        hosts: Vec::new(),
+        faults: reader.faults,
+        warnings: Vec::new(),
+    }
+}
+
+fn document(
+    reader: &mut Reader,
+    root: &At<'_>,
+    credentials: Option<&HashSet<String>>,
+) -> Vec<Host> {
+    let Some(fields) = reader.map(root, &["version", "hosts"]) else {
+        return Vec::new();
+    };
+    reader.version(&fields);
+    let entries = reader.required_list(root, &fields, "hosts");
+    if entries.is_empty() && reader.faults.is_empty() {
+        reader.warn(root, "the inventory has no hosts", "");
+    }
+    let mut aliases = HashSet::new();
+    let mut hosts = Vec::new();
+    for at in &entries {
+        let Some(host) = entry(reader, at, credentials) else {
+            continue;
+        };
+        if !aliases.insert(host.alias.clone()) {
+            let message = format!("alias \"{}\" is defined twice", host.alias);
+            reader.fault(at, message, "Give each host an alias of its own.");
+        }
+        hosts.push(host);
+    }
+    hosts
+}
+
+/// One host. Every field is read, so that one pass names all that is wrong.
+fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> Option<Host> {
+    let fields = reader.map(at, &KEYS)?;
+    let alias = reader
+        .required_text(at, &fields, "alias")
+        .and_then(|(at, text)| {
+            Alias::parse(text)
+                .map_err(|fault| reader.fault(&at, fault.to_string(), ""))
+                .ok()
+        });
+    let host = reader
+        .required_text(at, &fields, "host")
+        .and_then(|(at, text)| address(reader, &at, text));
+    let port = match fields.get("port") {
+        Some(at) => port(reader, &at),
+        None => Some(PORT_DEFAULT),
+    };
+    let credentials = reader.optional_text(&fields, "credentials");
+    match &credentials {
+        Some((at, name)) if known.is_some_and(|known| !known.contains(*name)) => {
+            let got = reader.got(at);
+            let message = format!("expected the name of an entry of credentials.yml, got {got}");
+            reader.fault(at, message, "");
+        }
+        Some(_) => {}
+        None => reader.warn(
+            at,
+            "the host names no credentials, so nothing can be run on it",
+            "Add `credentials: NAME`.",
+        ),
+    }
+    let tags = match fields.some("tags") {
+        Some(at) => tags(reader, &at),
+        None => Vec::new(),
+    };
+    let description = reader.optional_text(&fields, "description");
+    if let Some((at, text)) = &description
+        && text.chars().count() > DESCRIPTION_CHARS_MAX
+    {
+        let message = format!("expected at most {DESCRIPTION_CHARS_MAX} characters");
+        reader.fault(at, message, "");
+    }
+    Some(Host {
+        alias: alias?,
+        host: host?,
+        port: port?,
+        credentials: credentials.map(|(_, name)| name.to_owned()),
+        tags,
+        description: description.map_or_else(String::new, |(_, text)| text.to_owned()),
+    })
+}
+
+/// A DNS name or an address. What else stands there would be handed to a resolver or a log as it is.
+fn address(reader: &mut Reader, at: &At<'_>, text: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+    if text.len() <= HOST_CHARS_MAX && text.chars().all(allowed) && !text.starts_with('-') {
+        return Some(text.to_owned());
+    }
+    reader.expected(
+        at,
+        &format!("a DNS name or an address of at most {HOST_CHARS_MAX} characters"),
+        "",
+    );
+    None
+}
+
+/// A port as a number or as numeric text, which the seed system's files hold too.
+fn port(reader: &mut Reader, at: &At<'_>) -> Option<u16> {
+    let number = match at.value() {
+        Value::Int(number) => u16::try_from(*number).ok(),
+        Value::Text(text) if text.trim().bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.trim().parse().ok()
+        }
+        Value::Text(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Float(_)
+        | Value::List(_)
+        | Value::Map(_) => None,
+    };
+    let number = number.filter(|number| *number > 0);
+    if number.is_none() {
+        reader.expected(at, "a port from 1 to 65535", "");
+    }
+    number
+}
+
+fn tags(reader: &mut Reader, at: &At<'_>) -> Vec<String> {
+    let mut tags = Vec::new();
+    for at in reader.list(at).unwrap_or_default() {
+        let Some(text) = reader.text(&at) else {
+            continue;
+        };
+        match Tag::parse(text) {
+            Ok(tag) if tags.iter().any(|known| known == tag.as_str()) => {
+                reader.warn(&at, "the tag stands twice", "");
+            }
+            Ok(tag) => tags.push(tag.as_str().to_owned()),
+            Err(fault) => reader.fault(&at, fault.to_string(), ""),
+        }
+    }
+    tags
+}

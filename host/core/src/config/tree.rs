@@ -1,0 +1,485 @@
+//! A YAML document as a tree with positions, and the reader that walks it: it collects every fault of a
+//! file instead of stopping at the first, and knows the nearest key to a misspelt one.
+//!
+//! Must not: know any file's keys, or repeat a text of a file that may hold secrets.
+
+use super::{ConfigFault, yaml};
+use crate::text;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+
+/// Longest text of a file that a message quotes, in characters.
+const QUOTE_CHARS_MAX: usize = 60;
+/// Most edits between a misspelt key and the one that is suggested.
+const SUGGESTION_EDITS_MAX: usize = 2;
+/// Longest key that a suggestion is sought for, in characters: the search is quadratic.
+const SUGGESTION_CHARS_MAX: usize = 48;
+
+/// Whether messages may quote what stands in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quoting {
+    /// Short and cleaned.
+    Allowed,
+    /// Never: the file's texts, and even its keys, may be secrets in the wrong column.
+    Forbidden,
+}
+
+/// One value of a document.
+pub(super) enum Value {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number without a fraction.
+    Int(i128),
+    /// A number with one.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in file order.
+    Map(Vec<(Spanned<String>, Node)>),
+}
+
+/// A value with its position.
+pub(super) type Node = Spanned<Value>;
+
+/// A node and the way to it.
+#[derive(Clone)]
+pub(super) struct At<'n> {
+    node: &'n Node,
+    path: String,
+}
+
+impl<'n> At<'n> {
+    /// The value.
+    pub(super) fn value(&self) -> &'n Value {
+        &self.node.value
+    }
+
+    /// Whether the value is `null` or nothing.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.node.value, Value::Null)
+    }
+}
+
+/// The entries of a mapping, all with known keys.
+pub(super) struct Fields<'n> {
+    entries: Vec<(&'n str, At<'n>)>,
+}
+
+impl<'n> Fields<'n> {
+    /// The value of a key; `None` where the key does not stand.
+    pub(super) fn get(&self, key: &str) -> Option<At<'n>> {
+        self.entries
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, at)| at.clone())
+    }
+
+    /// The value of a key where it stands and is not null.
+    pub(super) fn some(&self, key: &str) -> Option<At<'n>> {
+        self.get(key).filter(|at| !at.is_null())
+    }
+}
+
+/// Reads one file and collects what is wrong with it.
+pub(super) struct Reader {
+    file: &'static str,
+    quoting: Quoting,
+    /// What is wrong.
+    pub(super) faults: Vec<ConfigFault>,
+    /// What is legal and probably not meant.
+    pub(super) warnings: Vec<ConfigFault>,
+}
+
+impl Reader {
+    /// A reader for a file of that name.
+    pub(super) fn new(file: &'static str, quoting: Quoting) -> Self {
+        Self {
+            file,
+            quoting,
+            faults: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Parses the document. A fault of the YAML itself ends the reading of the file.
+    pub(super) fn document(&mut self, text: &str) -> Option<Node> {
+        match yaml::from_yaml::<Node>(self.file, text) {
+            Ok(node) => Some(node),
+            Err(fault) => {
+                self.faults.push(fault);
+                None
+            }
+        }
+    }
+
+    /// The whole document as a node with its way.
+    pub(super) fn root<'n>(&self, node: &'n Node) -> At<'n> {
+        At {
+            node,
+            path: String::new(),
+        }
+    }
+
+    fn place(&self, at: &At<'_>, message: String, hint: &str) -> ConfigFault {
+        ConfigFault {
+            file: self.file,
+            line: at.node.referenced.line(),
+            column: at.node.referenced.column(),
+            path: at.path.clone(),
+            message,
+            hint: hint.to_owned(),
+        }
+    }
+
+    /// Notes a fault at a node.
+    pub(super) fn fault(&mut self, at: &At<'_>, message: impl Into<String>, hint: &str) {
+        let fault = self.place(at, message.into(), hint);
+        self.faults.push(fault);
+    }
+
+    /// Notes a warning at a node.
+    pub(super) fn warn(&mut self, at: &At<'_>, message: impl Into<String>, hint: &str) {
+        let warning = self.place(at, message.into(), hint);
+        self.warnings.push(warning);
+    }
+
+    /// Notes a fault about the whole file.
+    pub(super) fn fault_of_file(&mut self, message: &str, hint: &str) {
+        self.faults.push(whole_file(self.file, message, hint));
+    }
+
+    /// What a node holds, in words that may be shown.
+    pub(super) fn got(&self, at: &At<'_>) -> String {
+        let shown = self.quoting == Quoting::Allowed;
+        match at.value() {
+            Value::Null => "nothing".to_owned(),
+            Value::Bool(value) if shown => format!("the boolean {value}"),
+            Value::Int(value) if shown => format!("the number {value}"),
+            Value::Float(value) if shown => format!("the number {value}"),
+            Value::Text(value) if shown => format!("the text {}", quote(value)),
+            Value::Bool(_) => "a boolean".to_owned(),
+            Value::Int(_) | Value::Float(_) => "a number".to_owned(),
+            Value::Text(_) => "a text".to_owned(),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+        }
+    }
+
+    /// Notes that a node holds something else than was expected.
+    pub(super) fn expected(&mut self, at: &At<'_>, what: &str, hint: &str) {
+        let got = self.got(at);
+        self.fault(at, format!("expected {what}, got {got}"), hint);
+    }
+
+    /// A mapping whose keys are all known. Unknown keys are faults; what is known is read all the same,
+    /// so that its faults are named too.
+    pub(super) fn map<'n>(&mut self, at: &At<'n>, known: &[&str]) -> Option<Fields<'n>> {
+        let Value::Map(entries) = at.value() else {
+            self.expected(
+                at,
+                &format!("a mapping with the keys {}", known.join(", ")),
+                "",
+            );
+            return None;
+        };
+        let mut fields = Vec::with_capacity(entries.len());
+        for (key, node) in entries {
+            if known.contains(&key.value.as_str()) {
+                let path = join(&at.path, &key.value);
+                fields.push((key.value.as_str(), At { node, path }));
+            } else {
+                self.unknown(at, key, known);
+            }
+        }
+        Some(Fields { entries: fields })
+    }
+
+    fn unknown(&mut self, at: &At<'_>, key: &Spanned<String>, known: &[&str]) {
+        let hint = match nearest(&key.value, known) {
+            Some(name) => format!("Did you mean `{name}`?"),
+            None => format!("Known keys: {}.", known.join(", ")),
+        };
+        let (path, message) = match self.quoting {
+            Quoting::Allowed => {
+                let name: String = shorten(&key.value);
+                (join(&at.path, &name), format!("unknown key `{name}`"))
+            }
+            Quoting::Forbidden => (at.path.clone(), "unknown key".to_owned()),
+        };
+        self.faults.push(ConfigFault {
+            file: self.file,
+            line: key.referenced.line(),
+            column: key.referenced.column(),
+            path,
+            message,
+            hint,
+        });
+    }
+
+    /// Notes that a key is missing in a mapping.
+    pub(super) fn missing(&mut self, at: &At<'_>, key: &str) {
+        self.fault(at, format!("expected the key `{key}`, got none"), "");
+    }
+
+    /// The members of a list.
+    pub(super) fn list<'n>(&mut self, at: &At<'n>) -> Option<Vec<At<'n>>> {
+        let Value::List(members) = at.value() else {
+            self.expected(at, "a list", "Begin each member with `- `.");
+            return None;
+        };
+        let member = |(index, node): (usize, &'n Node)| At {
+            node,
+            path: format!("{}[{index}]", at.path),
+        };
+        Some(members.iter().enumerate().map(member).collect())
+    }
+
+    /// The list that stands under a key which must be there.
+    pub(super) fn required_list<'n>(
+        &mut self,
+        at: &At<'n>,
+        fields: &Fields<'n>,
+        key: &str,
+    ) -> Vec<At<'n>> {
+        match fields.get(key) {
+            Some(list) => self.list(&list).unwrap_or_default(),
+            None => {
+                self.missing(at, key);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A text; numbers and booleans are not taken for one, because YAML would have changed them.
+    pub(super) fn text<'n>(&mut self, at: &At<'n>) -> Option<&'n str> {
+        match at.value() {
+            Value::Text(text) => Some(text),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+                self.expected(at, "a text", "Put it in quotes.");
+                None
+            }
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                self.expected(at, "a text", "");
+                None
+            }
+        }
+    }
+
+    /// The text under a key that must be there and hold more than blanks, trimmed.
+    pub(super) fn required_text<'n>(
+        &mut self,
+        at: &At<'n>,
+        fields: &Fields<'n>,
+        key: &str,
+    ) -> Option<(At<'n>, &'n str)> {
+        let Some(value) = fields.get(key) else {
+            self.missing(at, key);
+            return None;
+        };
+        let text = self.text(&value)?.trim();
+        if text.is_empty() {
+            self.fault(&value, "expected a text, got an empty one", "");
+            return None;
+        }
+        Some((value, text))
+    }
+
+    /// The text under a key, trimmed; `None` where the key, its value or its text is missing.
+    pub(super) fn optional_text<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &str,
+    ) -> Option<(At<'n>, &'n str)> {
+        let value = fields.some(key)?;
+        let text = self.text(&value)?.trim();
+        (!text.is_empty()).then_some((value, text))
+    }
+
+    /// A boolean.
+    pub(super) fn boolean(&mut self, at: &At<'_>) -> Option<bool> {
+        if let Value::Bool(value) = at.value() {
+            return Some(*value);
+        }
+        self.expected(at, "true or false", "");
+        None
+    }
+
+    /// A whole number between two bounds, both taken.
+    pub(super) fn number(&mut self, at: &At<'_>, min: u64, max: u64) -> Option<u64> {
+        if let Value::Int(value) = at.value()
+            && let Ok(value) = u64::try_from(*value)
+            && (min..=max).contains(&value)
+        {
+            return Some(value);
+        }
+        self.expected(at, &format!("a whole number from {min} to {max}"), "");
+        None
+    }
+
+    /// Checks the optional `version` key: the only version is 1.
+    pub(super) fn version(&mut self, fields: &Fields<'_>) {
+        if let Some(at) = fields.get("version")
+            && !matches!(at.value(), Value::Int(1))
+        {
+            self.expected(&at, "version 1", "");
+        }
+    }
+}
+
+/// A fault about a whole file.
+pub(super) fn whole_file(file: &'static str, message: &str, hint: &str) -> ConfigFault {
+    ConfigFault {
+        file,
+        line: 0,
+        column: 0,
+        path: String::new(),
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+fn shorten(value: &str) -> String {
+    text::step(value).chars().take(QUOTE_CHARS_MAX).collect()
+}
+
+fn quote(value: &str) -> String {
+    format!("{:?}", shorten(value))
+}
+
+/// The known key that is nearest to a misspelt one.
+fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    if key.chars().count() > SUGGESTION_CHARS_MAX {
+        return None;
+    }
+    let key = key.to_lowercase();
+    known
+        .iter()
+        .map(|name| (edits(&key, name), *name))
+        // A key of two characters is two edits away from any other; that is no likeness.
+        .filter(|(edits, name)| {
+            *edits <= SUGGESTION_EDITS_MAX && *edits < name.len().min(key.len())
+        })
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, name)| name)
+}
+
+/// Insertions, deletions, replacements and exchanges of neighbours between two words.
+fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, cb) in b.iter().enumerate() {
+            let replaced = at(&last, j) + usize::from(ca != cb);
+            let mut best = replaced.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
+            let exchanged = i > 0 && j > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
+            if exchanged {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    at(&last, b.len())
+}
+
+impl<'de> serde::Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Int(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Int(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = seq.next_element()? {
+            members.push(member);
+        }
+        Ok(Value::List(members))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Value::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_suggested_and_a_far_one_is_not() {
+        let known = ["alias", "host", "port", "tags", "credentials"];
+        for (key, expected) in [
+            ("allias", Some("alias")),
+            ("tgas", Some("tags")),
+            ("Port", Some("port")),
+            ("prot", Some("port")),
+            ("credential", Some("credentials")),
+            ("x", None),
+            ("username", None),
+            ("ta", None),
+        ] {
+            assert_eq!(nearest(key, &known), expected, "{key}");
+        }
+        assert_eq!(nearest(&"a".repeat(10_000), &known), None);
+    }
+}
