@@ -13,8 +13,8 @@ mod tree;
 mod yaml;
 
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
-pub use settings::Settings;
 pub use policy_file::policy;
+pub use settings::Settings;
 
 use crate::inventory::Inventory;
 use crate::policy::Policy;

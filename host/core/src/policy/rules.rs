@@ -220,22 +220,22 @@ impl Hearing<'_> {
         leaf: &Leaf,
         tripped: Option<(&str, Sight)>,
     ) -> (Option<RuleRef>, Option<Refusal>) {
-        let shown = format!("`{}`", shown(leaf.source(self.line)));
+        let shown = || format!("`{}`", shown(leaf.source(self.line)));
         let Some(program) = leaf
             .words
             .first()
             .filter(|program| !program.glob && !program.text.is_empty() && program.text.is_ascii())
         else {
-            let detail = format!("{shown} does not name its program in plain ASCII text.");
+            let detail = format!("{} does not name its program in plain ASCII text.", shown());
             return (None, Some(Refusal::policy(Code::Unanalysable, detail)));
         };
         if let Some(held) = self.denied_by(index) {
-            let detail = format!("{} denies {shown}.", named(held));
+            let detail = format!("{} denies {}.", named(held), shown());
             let refusal = Refusal::policy(Code::DenyRule, detail);
             return (Some(reference(held)), Some(refusal));
         }
         if let Some((text, sight)) = tripped {
-            return (None, Some(substring_refusal(&shown, text, sight)));
+            return (None, Some(substring_refusal(&shown(), text, sight)));
         }
         let inner = wrappers::inner(&leaf.words);
         let mut too_short = None;
@@ -249,15 +249,17 @@ impl Hearing<'_> {
             too_short.get_or_insert(held);
         }
         if let Some(held) = too_short {
-            let refusal = wrapper_refusal(&shown, &program.text, held, inner);
+            let refusal = wrapper_refusal(&shown(), &program.text, held, inner);
             return (Some(reference(held)), Some(refusal));
         }
         let refusal = if program.text.contains('/') {
-            let detail =
-                format!("{shown} names its program by a path, and no rule spells that path.");
+            let detail = format!(
+                "{} names its program by a path, and no rule spells that path.",
+                shown()
+            );
             Refusal::policy(Code::ProgramPath, detail)
         } else {
-            Refusal::policy(Code::NoRule, format!("No rule allows {shown}."))
+            Refusal::policy(Code::NoRule, format!("No rule allows {}.", shown()))
         };
         (None, Some(refusal))
     }
