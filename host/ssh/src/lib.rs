@@ -19,7 +19,7 @@ mod fault;
 mod identity;
 mod known_hosts;
 mod session;
-// pub mod target;
+pub mod target;
 mod watchdog;
 
 pub use end::{End, Ended, Phase, Termination, Times};
