@@ -8,6 +8,7 @@ use crate::fence::Fence;
 use crate::inspect::{Inspection, LoadCause, LoadFault, check};
 use crate::{COMPONENT_BYTES_CEILING, FUEL_CEILING, MEMORY_BYTES_CEILING, WALL_MS_CEILING, inert};
 use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits};
+use std::collections::HashMap;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -95,9 +96,10 @@ impl Plugins {
             .max();
         let machine = Machine::new(memory_bytes_max.unwrap_or_default())
             .map_err(|detail| vec![LoadFault::new(LoadCause::Engine, &detail, HINT_ENGINE)])?;
+        let mut forge = Forge::new(&machine.engine);
         let mut loaded = Vec::new();
         for (entry, bytes, inspection) in admitted {
-            match world(&machine.engine, entry.kind, &bytes) {
+            match forge.world(entry.kind, &bytes, &inspection.sha256) {
                 Ok(world) => loaded.push(Loaded {
                     entry,
                     sha256: inspection.sha256,
@@ -184,18 +186,37 @@ fn under_ceilings(limits: PluginLimits) -> PluginLimits {
     }
 }
 
-/// Compiles and links. The imports were looked at before, so only what is allowed can be linked here;
-/// anything else would still find no definition.
-fn world(engine: &Engine, kind: PluginKind, bytes: &[u8]) -> wasmtime::Result<World> {
-    let component = Component::from_binary(engine, bytes)?;
-    let mut linker = Linker::<Fence>::new(engine);
-    validator::ValidatorPlugin::add_to_linker::<_, HasSelf<Fence>>(&mut linker, |fence| fence)?;
-    inert::link(&mut linker, engine, &component)?;
-    let pre = linker.instantiate_pre(&component)?;
-    Ok(match kind {
-        PluginKind::Validator => World::Validator(validator::ValidatorPluginPre::new(pre)?),
-        PluginKind::Redactor => World::Redactor(redactor::RedactorPluginPre::new(pre)?),
-    })
+/// Compiles and links; one component that is used by several entries is compiled once.
+struct Forge<'a> {
+    engine: &'a Engine,
+    compiled: HashMap<String, Component>,
+}
+
+impl<'a> Forge<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        Self {
+            engine,
+            compiled: HashMap::new(),
+        }
+    }
+
+    /// The imports were looked at before, so only what is allowed can be linked here; anything else
+    /// would still find no definition.
+    fn world(&mut self, kind: PluginKind, bytes: &[u8], sha256: &str) -> wasmtime::Result<World> {
+        let component = match self.compiled.get(sha256) {
+            Some(component) => component.clone(),
+            None => Component::from_binary(self.engine, bytes)?,
+        };
+        self.compiled.insert(sha256.to_owned(), component.clone());
+        let mut linker = Linker::<Fence>::new(self.engine);
+        validator::ValidatorPlugin::add_to_linker::<_, HasSelf<Fence>>(&mut linker, |fence| fence)?;
+        inert::link(&mut linker, self.engine, &component)?;
+        let pre = linker.instantiate_pre(&component)?;
+        Ok(match kind {
+            PluginKind::Validator => World::Validator(validator::ValidatorPluginPre::new(pre)?),
+            PluginKind::Redactor => World::Redactor(redactor::RedactorPluginPre::new(pre)?),
+        })
+    }
 }
 
 #[cfg(test)]

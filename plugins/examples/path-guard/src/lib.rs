@@ -2,7 +2,8 @@
 //!
 //! Settings: `{"deny": ["/etc/shadow", "/root"]}`; the paths are absolute. Words are looked at as text,
 //! without asking any host: `..`, `.` and repeated slashes are folded first, and the value of an option
-//! (`--file=/etc/shadow`, `-f/etc/shadow`, `if=/etc/shadow`) counts as well.
+//! (`--file=/etc/shadow`, `-f/etc/shadow`, `if=/etc/shadow`) counts as well. A word that only the remote
+//! shell can complete is objected to where it may become a forbidden path.
 //!
 //! LIMIT: links on the host, relative words and what a program reads from its input are not seen.
 
@@ -19,16 +20,23 @@ struct PathGuard;
 impl Validator for PathGuard {
     fn validate(context: &Context) -> Result<Verdict, String> {
         let forbidden = forbidden(&context.settings)?;
-        let words = context.leaves.iter().flatten();
-        let hit = words
-            .flat_map(|word| paths(word))
-            .find_map(|path| forbidden.iter().find(|root| beneath(&path, root)));
-        Ok(hit.map_or(Verdict::NoObjection, |root| {
-            Verdict::objection(
-                "path_forbidden",
-                &format!("A word of the command lies beneath /{}.", root.join("/")),
-            )
-        }))
+        for (at, leaf) in context.leaves.iter().enumerate() {
+            for (word_at, word) in leaf.iter().enumerate() {
+                let place = format!("{at}:{word_at}");
+                let hit = if is_open(context, &place) {
+                    forbidden.iter().find(|root| may_lie_beneath(word, root))
+                } else {
+                    let paths = paths(word);
+                    let mut roots = forbidden.iter();
+                    roots.find(|root| paths.iter().any(|path| beneath(path, root)))
+                };
+                if let Some(root) = hit {
+                    let reason = format!("A word of the command lies beneath /{}.", root.join("/"));
+                    return Ok(Verdict::objection("path_forbidden", &reason));
+                }
+            }
+        }
+        Ok(Verdict::NoObjection)
     }
 }
 
@@ -58,18 +66,42 @@ fn forbidden(settings: &str) -> Result<Vec<Vec<String>>, String> {
         .collect()
 }
 
+/// Whether only the remote shell knows what the word at `LEAF:WORD` will be.
+fn is_open(context: &Context, place: &str) -> bool {
+    let mut facts = context.facts.iter();
+    facts.any(|(name, value)| name == "open-word" && value == place)
+}
+
+/// Whether an open word could become a path beneath `root`. What stands before the first character that
+/// the shell replaces is certain, the rest may be anything; a variable may be any path at all.
+fn may_lie_beneath(word: &str, root: &[String]) -> bool {
+    let open_at = word.find(['*', '?', '[', '$', '`']).unwrap_or(word.len());
+    let (certain, rest) = word.split_at(open_at);
+    if word.contains(['$', '`']) || rest.split('/').any(|part| part == "..") {
+        return true;
+    }
+    starts(certain).any(|start| {
+        let (folder, name) = start.rsplit_once('/').unwrap_or(("", start));
+        let folder = fold(folder);
+        let toward = beneath(root, &folder)
+            && root
+                .get(folder.len())
+                .is_some_and(|part| part.starts_with(name));
+        beneath(&folder, root) || toward
+    })
+}
+
 /// Every part of a word that a program may take for an absolute path: what follows the word's start, a
 /// `=`, `:`, `,` or `@`, and what follows the letter of a short option.
 fn paths(word: &str) -> Vec<Vec<String>> {
-    let mut previous = None;
-    let mut found = Vec::new();
-    for (at, c) in word.char_indices() {
-        if c == '/' && previous != Some('/') && is_start(word, at) {
-            found.extend(word.get(at..).map(fold));
-        }
-        previous = Some(c);
-    }
-    found
+    starts(word).map(fold).collect()
+}
+
+/// Where in a word an absolute path may begin, as the rest of the word from there.
+fn starts(word: &str) -> impl Iterator<Item = &str> {
+    word.match_indices('/')
+        .filter(|(at, _)| is_start(word, *at))
+        .filter_map(|(at, _)| word.get(at..))
 }
 
 fn is_start(word: &str, at: usize) -> bool {
@@ -108,6 +140,14 @@ mod tests {
     use super::*;
 
     fn check(settings: &str, words: &[&str]) -> Result<Verdict, String> {
+        check_with(settings, words, Vec::new())
+    }
+
+    fn check_with(
+        settings: &str,
+        words: &[&str],
+        facts: Vec<(String, String)>,
+    ) -> Result<Verdict, String> {
         PathGuard::validate(&Context {
             alias: "web1".to_owned(),
             tags: Vec::new(),
@@ -116,7 +156,7 @@ mod tests {
             leaves: vec![words.iter().map(|word| (*word).to_owned()).collect()],
             dry_run: false,
             settings: settings.to_owned(),
-            facts: Vec::new(),
+            facts,
         })
     }
 
@@ -160,6 +200,26 @@ mod tests {
                 matches!(verdict, Verdict::NoObjection),
                 "{word}: {verdict:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_open_word_is_objected_to_where_it_may_become_a_forbidden_path() {
+        for (word, expected) in [
+            ("/etc/sha*", true),
+            ("/etc/*", true),
+            ("/*/x", true),
+            ("/root/*.txt", true),
+            ("--file=/e?c/shadow", true),
+            ("/var/*/../../root", true),
+            ("$file", true),
+            ("/var/log/*.log", false),
+            ("/etc/host*", false),
+            ("*.log", false),
+        ] {
+            let facts = vec![("open-word".to_owned(), "0:1".to_owned())];
+            let verdict = check_with(SETTINGS, &["cat", word], facts).unwrap();
+            assert_eq!(matches!(verdict, Verdict::Objection(_)), expected, "{word}");
         }
     }
 

@@ -33,14 +33,14 @@ impl Validator for Attack {
             }
             "recurse" => Ok(Verdict::objection("depth", &recurse(1).to_string())),
             "panic" => panic!("on purpose"),
-            "huge-reason" => Ok(Verdict::objection("huge", &"x".repeat(20_000_000))),
+            "huge-reason" => Ok(Verdict::objection("huge", &"x".repeat(5_000_000))),
             "long-reason" => Ok(Verdict::objection("long", &"ä".repeat(20_000))),
             "dirty-reason" => Ok(Verdict::objection(
                 "Bad Code\u{1b}[31m",
                 "red\u{1b}[31m\nline\u{202e}",
             )),
             "huge-log" => {
-                log::emit(Level::Info, &"x".repeat(20_000_000));
+                log::emit(Level::Info, &"x".repeat(5_000_000));
                 Ok(Verdict::NoObjection)
             }
             "flood" => {
@@ -49,6 +49,16 @@ impl Validator for Attack {
                 }
                 Ok(Verdict::NoObjection)
             }
+            "outside" => Ok(Verdict::objection(
+                "outside",
+                &format!(
+                    "{} variables, {} arguments, {:?}",
+                    std::env::vars_os().count(),
+                    std::env::args_os().count(),
+                    std::time::SystemTime::UNIX_EPOCH.elapsed()
+                ),
+            )),
+            "exit" => std::process::exit(0),
             "state" => Ok(Verdict::objection("calls", &calls.to_string())),
             "error" => Err("does not want to".to_owned()),
             "approve" => Ok(Verdict::RequireApproval("a human should look".to_owned())),
