@@ -2,8 +2,8 @@
 //! own.
 
 use portcullis_mcp::{ChildStderr, connect_child};
+use portcullis_ssh::target::{Reply, Target, ThrowawayKey};
 use portcullis_tests::sshd::GateFolder;
-use portcullis_tests::target::Target;
 use portcullis_tests::portcullis;
 use serde_json::{Value, json};
 use std::fs;
@@ -18,8 +18,10 @@ const IN_FLIGHT: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_servers_with_a_thousand_runs_each_leave_one_journal() {
-    let target = Target::start().await;
-    let gate = Arc::new(GateFolder::new(target.port(), "demo", target.client_key().as_bytes(), &target.known_host()));
+    let key = ThrowawayKey::generate().unwrap();
+    let target = Target::start(key.public(), Arc::new(|_: &str| Reply::text(""))).await.unwrap();
+    let gate = GateFolder::new(target.address().port(), "demo", key.private().as_bytes(), &target.known_hosts_line());
+    let gate = Arc::new(gate);
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
         let gate = Arc::clone(&gate);

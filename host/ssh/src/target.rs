@@ -104,6 +104,37 @@ pub enum TargetFault {
     Key(#[from] russh::keys::ssh_key::Error),
 }
 
+/// A key pair for one demonstration or test.
+pub struct ThrowawayKey {
+    private: zeroize::Zeroizing<String>,
+    public: String,
+}
+
+impl ThrowawayKey {
+    /// Makes an Ed25519 pair.
+    ///
+    /// # Errors
+    /// [`TargetFault::Key`] when the pair cannot be written out.
+    pub fn generate() -> Result<Self, TargetFault> {
+        let key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519)?;
+        let private = key.to_openssh(russh::keys::ssh_key::LineEnding::LF)?;
+        let public = key.public_key().to_openssh()?;
+        Ok(Self { private, public })
+    }
+
+    /// The private key as OpenSSH writes it, without a passphrase.
+    #[must_use]
+    pub fn private(&self) -> &str {
+        &self.private
+    }
+
+    /// The public key as a line of `authorized_keys`.
+    #[must_use]
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+}
+
 /// What the stand-in saw.
 #[derive(Debug, Default)]
 struct Seen {
