@@ -240,3 +240,6 @@ fn masks(text: &str) -> Vec<Range<usize>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
