@@ -1,14 +1,21 @@
-//! .
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the verbs that use the rooms below are wired up beside them"
-    )
-)]
+//! `portcullis`: the gate that agents' commands pass on their way to real machines.
+//!
+//! The table of contents of the binary:
+//!
+//! * `cli`: the verbs, and the only file that prints to standard output
+//! * `gate`: the pipeline that every door calls
+//! * `files`: everything that is read from disk, beneath handles opened at start
+//! * `journal`: the keyed, multi-process audit journal
+//! * `events`: the records on standard error
 
+mod cli;
+mod events;
 mod files;
+mod gate;
 mod journal;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

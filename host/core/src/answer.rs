@@ -28,6 +28,9 @@ pub struct Plan {
     pub rendered_sha256: String,
     /// The limits that would hold.
     pub limits: Limits,
+    /// What the address lists say of the host: `allowed`, `not_allowed`, or `dns_failed` where its name
+    /// has no address now.
+    pub network: &'static str,
 }
 
 /// How a run was answered.

@@ -1,1 +1,29 @@
-//! .
+//! The SSH engine: the only room that reaches other machines, and the only one that knows russh.
+//!
+//! [`Engine::run`] takes a journaled run by value, and nothing else here starts anything on a host:
+//! every function that sends an `exec` request is private. Only admitted addresses are dialled, the peer
+//! of the socket is compared with them before the key exchange, the host key has to stand in
+//! [`KnownHosts`], and the command goes out in the wrapper of `watchdog`, so that its process tree ends
+//! when the gate says so.
+//!
+//! Must not: decide what may run, open files, or show output to anyone. What a host sends is hostile:
+//! it is counted, kept within bounds and handed on as [`portcullis_core::output::Raw`].
+//!
+//! LIMIT: one connection for each run, key authentication only, no jump hosts.
+
+mod channel;
+mod dial;
+mod end;
+mod engine;
+mod fault;
+mod identity;
+mod known_hosts;
+mod session;
+pub mod target;
+mod watchdog;
+
+pub use end::{End, Ended, Phase, Termination, Times};
+pub use engine::{Access, Engine, EngineSettings};
+pub use identity::{Identity, KeyFault};
+pub use known_hosts::{HostKeyVerdict, KnownHosts};
+pub use watchdog::unwrap_exec;

@@ -1,2 +1,121 @@
-//! .
-fn main() {}
+//! The project's own commands: `cargo xtask demo | test | bench | soak | guests`.
+//!
+//! Each does its own set-up on a fresh machine: the WebAssembly target, Debian packages (as root, when they
+//! are missing), a Python environment for the real MCP client, and the guests, built from source. Nothing
+//! that was installed by hand is needed.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a build tool speaks to a person on a terminal; no protocol runs over its standard output"
+)]
+
+mod guests;
+mod setup;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo     the main job on loopback, without configuration
+  test     the whole test suite (set-up, guests, Rust tests, real SSH servers, a real MCP client)
+  bench    measure the parts of a run beside their peers; JSON Lines, then a table
+  soak     the tests that take long, with larger counts
+  guests   build the example and hostile plugins into target/guests
+";
+
+fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let result = match command.as_str() {
+        "demo" => demo(),
+        "test" => test(Tier::Test),
+        "soak" => test(Tier::Soak),
+        "bench" => bench(),
+        "guests" => setup::guests(&root()).map(|_| ()),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask {command}: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How much a run of the suite does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    /// What every CI run does.
+    Test,
+    /// Larger counts, and only the tests that have one.
+    Soak,
+}
+
+/// The root of the workspace: two folders above this crate.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// The cargo that runs this command.
+fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root);
+    cargo
+}
+
+/// Runs a command to its end and fails when it does.
+fn run(command: &mut Command) -> Result<(), String> {
+    let shown = format!("{command:?}");
+    let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
+}
+
+fn demo() -> Result<(), String> {
+    let root = root();
+    let guests = setup::guests(&root)?;
+    run(cargo(&root).args(["build", "--quiet", "--package", "portcullis"]))?;
+    run(Command::new(setup::binary(&root, "debug")).arg("demo").arg("--plugins").arg(guests))
+}
+
+fn test(tier: Tier) -> Result<(), String> {
+    let root = root();
+    setup::packages()?;
+    let guests = setup::guests(&root)?;
+    let python = setup::python(&root)?;
+    run(cargo(&root).args(["build", "--package", "portcullis"]))?;
+    let mut tests = cargo(&root);
+    tests.args(["test", "--workspace"]);
+    if tier == Tier::Soak {
+        tests.args(["--", "soak_"]).env("PORTCULLIS_SOAK", "1");
+    }
+    tests
+        .env("PORTCULLIS_GUESTS", &guests)
+        .env("PORTCULLIS_BIN", setup::binary(&root, "debug"))
+        .env("PORTCULLIS_PYTHON", &python);
+    run(&mut tests)?;
+    if tier == Tier::Test {
+        // The guests' own logic is tested natively, without a host.
+        run(cargo(&root.join("plugins")).args(["test", "--workspace"]))?;
+    }
+    Ok(())
+}
+
+fn bench() -> Result<(), String> {
+    let root = root();
+    setup::packages()?;
+    let guests = setup::guests(&root)?;
+    let python = setup::python(&root)?;
+    run(cargo(&root).args(["build", "--release", "--package", "portcullis"]))?;
+    run(cargo(&root)
+        .args(["bench", "--package", "portcullis-tests", "--bench", "gate"])
+        .env("PORTCULLIS_GUESTS", &guests)
+        .env("PORTCULLIS_BIN", setup::binary(&root, "release"))
+        .env("PORTCULLIS_PYTHON", &python))
+}

@@ -22,7 +22,7 @@ mod verify;
 mod writer;
 
 pub(crate) use store::JournalFault;
-pub(crate) use verify::{Bad, Expect, VerifyReport, verify};
+pub(crate) use verify::{Expect, verify};
 pub(crate) use writer::Journal;
 
 #[cfg(test)]

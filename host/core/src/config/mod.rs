@@ -6,12 +6,14 @@
 mod credentials;
 mod names;
 mod plugins;
+mod policy_file;
 mod servers;
 mod settings;
 mod tree;
 mod yaml;
 
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
+pub use policy_file::policy;
 pub use settings::Settings;
 
 use crate::inventory::Inventory;
@@ -193,7 +195,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         Some(text) => servers::read(text, credentials.names.as_ref()),
         None => servers::missing(),
     };
-    let (policy, mut policy_faults, mut policy_warnings) = policy(sources, occasion);
+    let (policy, mut policy_faults, mut policy_warnings) = rules(sources, occasion);
     let mut plugins = plugins::read(sources.plugins.as_deref());
     let (settings, mut settings_faults) = settings::read(sources.portcullis.as_deref());
     let faults = in_order([
@@ -231,12 +233,12 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
 
 type Faults = Vec<ConfigFault>;
 
-fn policy(sources: &Sources, occasion: Occasion) -> (Policy, Faults, Faults) {
+fn rules(sources: &Sources, occasion: Occasion) -> (Policy, Faults, Faults) {
     match (&sources.policy, occasion) {
-        (Some(_), Occasion::Start | Occasion::Reload) => {
-            let fault = tree::whole_file(POLICY, "no reader of rules is linked yet", "");
-            (Policy::default(), vec![fault], Vec::new())
-        }
+        (Some(text), Occasion::Start | Occasion::Reload) => match policy(text) {
+            Ok((rules, warnings)) => (rules, Vec::new(), warnings),
+            Err(faults) => (Policy::default(), faults, Vec::new()),
+        },
         (None, Occasion::Start) => {
             let warning = tree::whole_file(
                 POLICY,

@@ -242,6 +242,12 @@ impl Decision {
         &self.judgement
     }
 
+    /// The plugins that have to be heard.
+    #[must_use]
+    pub fn validators(&self) -> &[String] {
+        &self.validators
+    }
+
     /// Hears the validators, unless the rules refuse already, and ends the case. Strictest wins: an
     /// objection, a failure, a missing opinion or a wish for approval each refuse.
     pub fn conclude(self, jury: &dyn Jury, dry_run: bool) -> Outcome {
@@ -510,6 +516,18 @@ impl Refusal {
             "No resolved IPs allowed by policy.network".to_owned(),
         );
         refusal.hint = HINT_NETWORK.to_owned();
+        refusal
+    }
+
+    /// The host's credential, key or host keys cannot be used, so nothing runs.
+    #[must_use]
+    pub fn login_unavailable() -> Self {
+        let mut refusal = Self::policy(
+            Code::LoginUnavailable,
+            "The gate has no usable login for this host.".to_owned(),
+        );
+        refusal.hint =
+            "The operator finds the fault in the log; portcullis check names it.".to_owned();
         refusal
     }
 

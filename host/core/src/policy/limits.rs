@@ -1,6 +1,15 @@
 //! The limits that hold for one host, after overrides.
+//!
+//! Order: built-in values, then `limits`, then the overrides of the host's tags, then the override of
+//! its alias. Between tags the strictest value of a key holds, whatever their order on the host, and
+//! their `deny_substrings` unite; what the alias sets is final, because it is written for this one host.
+//!
+//! Must not: read files or judge commands.
 
+use super::tripwire;
+use crate::inventory::Host;
 use crate::limits;
+use std::collections::BTreeMap;
 
 /// Effective limits for one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,9 +20,9 @@ pub struct Limits {
     pub max_output_bytes: u64,
     /// Output after which the command is ended, in bytes.
     pub output_hard_stop_bytes: u64,
-    /// Read for compatibility and ignored: unknown host keys are never added.
+    /// Always false: unknown host keys are never added, whatever a policy says.
     pub host_key_auto_add: bool,
-    /// Read for compatibility and ignored: host keys are always verified.
+    /// Always true: host keys are always verified, whatever a policy says.
     pub require_known_host: bool,
     /// Seconds that a finished task's result is kept.
     pub task_result_ttl: u64,
@@ -33,7 +42,228 @@ impl Default for Limits {
             require_known_host: true,
             task_result_ttl: limits::TASK_RESULT_TTL_SECONDS_DEFAULT,
             task_progress_interval: limits::TASK_PROGRESS_INTERVAL_SECONDS_DEFAULT,
-            deny_substrings: Vec::new(),
+            deny_substrings: tripwire::DEFAULTS.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// The keys that one place of a policy sets; `None` where it leaves a key alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitKeys {
+    /// See [`Limits::max_seconds`].
+    pub max_seconds: Option<u64>,
+    /// See [`Limits::max_output_bytes`].
+    pub max_output_bytes: Option<u64>,
+    /// See [`Limits::output_hard_stop_bytes`].
+    pub output_hard_stop_bytes: Option<u64>,
+    /// See [`Limits::task_result_ttl`].
+    pub task_result_ttl: Option<u64>,
+    /// See [`Limits::task_progress_interval`].
+    pub task_progress_interval: Option<u64>,
+    /// See [`Limits::deny_substrings`].
+    pub deny_substrings: Option<Vec<String>>,
+}
+
+impl LimitKeys {
+    /// The keys of both, the stricter value where both set one.
+    fn strictest(&self, other: &Self) -> Self {
+        let least = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let deny_substrings = match (&self.deny_substrings, &other.deny_substrings) {
+            (Some(a), Some(b)) => {
+                let mut both = a.clone();
+                both.extend(b.iter().filter(|text| !a.contains(text)).cloned());
+                Some(both)
+            }
+            (a, b) => a.clone().or_else(|| b.clone()),
+        };
+        Self {
+            max_seconds: least(self.max_seconds, other.max_seconds),
+            max_output_bytes: least(self.max_output_bytes, other.max_output_bytes),
+            output_hard_stop_bytes: least(
+                self.output_hard_stop_bytes,
+                other.output_hard_stop_bytes,
+            ),
+            task_result_ttl: least(self.task_result_ttl, other.task_result_ttl),
+            task_progress_interval: least(
+                self.task_progress_interval,
+                other.task_progress_interval,
+            ),
+            deny_substrings,
+        }
+    }
+
+    fn set_on(&self, limits: &mut Limits) {
+        let set = |to: &mut u64, from: Option<u64>| *to = from.unwrap_or(*to);
+        set(&mut limits.max_seconds, self.max_seconds);
+        set(&mut limits.max_output_bytes, self.max_output_bytes);
+        set(
+            &mut limits.output_hard_stop_bytes,
+            self.output_hard_stop_bytes,
+        );
+        set(&mut limits.task_result_ttl, self.task_result_ttl);
+        set(
+            &mut limits.task_progress_interval,
+            self.task_progress_interval,
+        );
+        if let Some(texts) = &self.deny_substrings {
+            limits.deny_substrings.clone_from(texts);
+        }
+    }
+}
+
+/// All places of a policy that set limits.
+#[derive(Debug, Clone, Default)]
+pub struct LimitLayers {
+    base: Limits,
+    aliases: BTreeMap<String, LimitKeys>,
+    tags: BTreeMap<String, LimitKeys>,
+}
+
+impl LimitLayers {
+    /// Lays `limits` over the built-in values and keeps the overrides. Names are exact, not globs.
+    #[must_use]
+    pub fn new(
+        limits: &LimitKeys,
+        aliases: BTreeMap<String, LimitKeys>,
+        tags: BTreeMap<String, LimitKeys>,
+    ) -> Self {
+        let mut base = Limits::default();
+        limits.set_on(&mut base);
+        Self {
+            base,
+            aliases,
+            tags,
+        }
+    }
+
+    /// The limits that hold for a host.
+    #[must_use]
+    pub fn of(&self, host: &Host) -> Limits {
+        let mut limits = self.base.clone();
+        if let Some(keys) = self.of_tags(host) {
+            keys.set_on(&mut limits);
+        }
+        if let Some(keys) = self.aliases.get(host.alias.as_str()) {
+            keys.set_on(&mut limits);
+        }
+        limits
+    }
+
+    fn of_tags(&self, host: &Host) -> Option<LimitKeys> {
+        if self.tags.is_empty() {
+            return None;
+        }
+        host.tags.iter().filter_map(|tag| self.tags.get(tag)).fold(
+            None,
+            |joined: Option<LimitKeys>, keys| {
+                Some(joined.map_or_else(|| keys.clone(), |joined| joined.strictest(keys)))
+            },
+        )
+    }
+
+    /// Hands the texts that deny on a host to `look`, without a copy where no tag has its own.
+    pub(super) fn with_texts<R>(&self, host: &Host, look: impl FnOnce(&[String]) -> R) -> R {
+        let of_alias = self.aliases.get(host.alias.as_str());
+        if let Some(texts) = of_alias.and_then(|keys| keys.deny_substrings.as_deref()) {
+            return look(texts);
+        }
+        let of_tags = self.of_tags(host).and_then(|keys| keys.deny_substrings);
+        look(of_tags.as_deref().unwrap_or(&self.base.deny_substrings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::request::Alias;
+
+    fn host(alias: &str, tags: &[&str]) -> Host {
+        Host {
+            alias: Alias::parse(alias).unwrap(),
+            host: "192.0.2.1".to_owned(),
+            port: 22,
+            credentials: None,
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            description: String::new(),
+        }
+    }
+
+    fn texts(texts: &[&str]) -> Option<Vec<String>> {
+        Some(texts.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    fn layers() -> LimitLayers {
+        let seconds = |seconds| LimitKeys {
+            max_seconds: Some(seconds),
+            ..LimitKeys::default()
+        };
+        let listed = |limit: u64, list: &[&str]| LimitKeys {
+            deny_substrings: texts(list),
+            ..seconds(limit)
+        };
+        LimitLayers::new(
+            &seconds(60),
+            BTreeMap::from([
+                ("db1".to_owned(), seconds(500)),
+                ("free1".to_owned(), listed(1, &["only"])),
+            ]),
+            BTreeMap::from([
+                ("slow".to_owned(), seconds(180)),
+                ("prod".to_owned(), listed(30, &["a", "b"])),
+                ("web".to_owned(), listed(90, &["b", "c"])),
+            ]),
+        )
+    }
+
+    #[test]
+    fn the_built_in_list_holds_where_none_is_configured() {
+        let limits = LimitLayers::default().of(&host("x", &[]));
+        assert_eq!(limits, Limits::default());
+        assert_eq!(limits.deny_substrings.len(), 20);
+    }
+
+    #[test]
+    fn between_tags_the_strictest_holds_in_any_order() {
+        for tags in [["slow", "prod"], ["prod", "slow"]] {
+            assert_eq!(layers().of(&host("x", &tags)).max_seconds, 30, "{tags:?}");
+        }
+    }
+
+    #[test]
+    fn one_tag_may_lift_what_the_common_limits_say() {
+        assert_eq!(layers().of(&host("x", &["slow"])).max_seconds, 180);
+    }
+
+    #[test]
+    fn an_alias_wins_over_tags_for_the_keys_it_sets() {
+        let limits = layers().of(&host("db1", &["prod"]));
+        assert_eq!(limits.max_seconds, 500);
+        assert_eq!(limits.deny_substrings, texts(&["a", "b"]).unwrap());
+    }
+
+    #[test]
+    fn lists_of_several_tags_unite_and_an_aliass_list_replaces_them() {
+        let both = layers().of(&host("x", &["web", "prod"])).deny_substrings;
+        assert_eq!(both, texts(&["b", "c", "a"]).unwrap());
+        let own = layers().of(&host("free1", &["web", "prod"]));
+        assert_eq!(own.deny_substrings, texts(&["only"]).unwrap());
+    }
+
+    #[test]
+    fn the_texts_that_are_looked_for_are_those_of_the_limits() {
+        for (alias, tags) in [
+            ("x", &[][..]),
+            ("x", &["web", "prod"][..]),
+            ("db1", &["prod"][..]),
+            ("free1", &["prod"][..]),
+        ] {
+            let (host, layers) = (host(alias, tags), layers());
+            let looked = layers.with_texts(&host, <[String]>::to_vec);
+            assert_eq!(looked, layers.of(&host).deny_substrings);
         }
     }
 }

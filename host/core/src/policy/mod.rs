@@ -4,14 +4,27 @@
 //! [`Case`] → [`Decision`] → [`Outcome`] → [`Authorized`] → [`Admitted`].
 
 mod gate;
+mod glob;
 mod limits;
+mod path;
+mod pattern;
 mod refusal;
+mod rule;
 mod rules;
+mod tripwire;
+mod wrappers;
 
 pub use gate::{
     Admitted, Authorized, Case, Decision, Exec, Heard, Hearing, Jury, Opinion, Outcome,
     PluginFailure, Refused, Verdict,
 };
-pub use limits::Limits;
+pub use glob::Glob;
+pub use limits::{LimitKeys, LimitLayers, Limits};
 pub use refusal::{Code, Refusal, RuleRef};
+pub use rule::{Effect, ExtraArgs, Rule};
+pub(crate) use rule::{PathArgs, Scope, Simple, Structured};
 pub use rules::{Finding, Judgement, Policy};
+pub use tripwire::normalise;
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ pub enum Code {
     DnsFailed,
     /// No address may be dialled.
     NetworkNotAllowed,
+    /// The host's credential, key or host keys cannot be used.
+    LoginUnavailable,
     /// The audit journal cannot be written.
     JournalUnavailable,
 }
@@ -58,6 +60,7 @@ impl Code {
             Self::ApprovalUnavailable => "approval_unavailable",
             Self::DnsFailed => "dns_failed",
             Self::NetworkNotAllowed => "network_not_allowed",
+            Self::LoginUnavailable => "login_unavailable",
             Self::JournalUnavailable => "journal_unavailable",
         }
     }
@@ -76,6 +79,7 @@ impl Code {
             Self::Objection | Self::ValidatorFailed => "validator",
             Self::ApprovalUnavailable => "approval",
             Self::DnsFailed | Self::NetworkNotAllowed => "network",
+            Self::LoginUnavailable => "login",
             Self::JournalUnavailable => "journal",
         }
     }

@@ -1,6 +1,54 @@
-//! Native redaction: which bytes of clean text are secrets, and masking them.
+//! Native redaction: which bytes of clean text are secrets, and masking them. Works on sanitised text
+//! and must run before any plugin sees it. Time is linear in the worst input: each matcher looks a
+//! bounded way, or covers what it has read and is not asked about it again.
+//!
+//! The rules by kind, each in its own file:
+//!
+//! | file | what | kinds in the mask |
+//! |---|---|---|
+//! | `tokens` | fixed prefixes and inner marks, JSON web tokens | `github-token`, `aws-access-key-id`, `slack-token`, …, `jwt` |
+//! | `encoded` | the same and private keys inside base64 | as there |
+//! | `blocks` | private keys in PEM, SSH2 and PuTTY form, Ansible vaults | `private-key`, `ansible-vault` |
+//! | `settings` | name, sign, value, in all dialects; names in `names`, values in `values` | `password`, `passphrase`, `secret`, `token`, `api-key`, `secret-key`, `private-key`, `credential`, `unseal-key` |
+//! | `urls` | userinfo, signed queries, webhooks | `url-password`, `url-token`, `url-signature`, `webhook` |
+//! | `headers` | `Authorization`, `Cookie`, bearer tokens | `authorization`, `cookie` |
+//! | `hashes` | crypt, LDAP, SCRAM, MySQL, NTLM | `password-hash` |
+//! | `commands` | short flags, pipes, directives, SQL | `password` |
+//! | `exact` | values that the host knows | `known-secret` |
+//!
+//! Known limits: a secret without prefix, name or place is not seen; a bare pass phrase of several
+//! words is masked to its first word unless its name says `passphrase`; card numbers, addresses and
+//! other personal data are not looked for.
+
+mod blocks;
+mod commands;
+mod encoded;
+mod exact;
+mod hashes;
+mod headers;
+mod names;
+mod prefilter;
+mod rules;
+mod settings;
+mod source;
+mod tokens;
+mod urls;
+mod values;
+mod view;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rules::Depth;
+use view::View;
+
+/// How a mask begins; a kind and `]` follow.
+pub(crate) const MASK_START: &str = "[REDACTED:";
+
+/// Most rounds of masking. Masking may bring two texts together that are a secret only then; each
+/// round leaves less to find, and in practice the second finds nothing.
+const ROUNDS_MAX: usize = 6;
 
 /// A stretch of text to mask, in bytes of UTF-8, with the kind that stands in the mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,27 +64,182 @@ pub struct Span {
 /// How many spans of each kind were masked. Never a value.
 pub type Counts = BTreeMap<String, u64>;
 
-/// The native rules, built once for a snapshot.
-#[derive(Debug, Clone, Default)]
-pub struct Redactor {}
+/// Where a text comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Edge {
+    /// It begins where the output began.
+    #[default]
+    Whole,
+    /// It is the rest after a gap: a block may have begun in what is missing.
+    AfterGap,
+}
+
+/// The native rules, built once for a snapshot. Its `Debug` form shows no value that it knows.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    exact: Arc<exact::Exact>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
 
 impl Redactor {
-    /// The spans of `text` that are secrets: sorted, not overlapping, on character borders.
+    /// The rules, and values that the host knows to be secret: passwords, passphrases, key texts.
+    /// Values of fewer than six bytes are left out, because masking them would mask ordinary words.
     #[must_use]
-    pub fn find(&self, _text: &str) -> Vec<Span> {
-        Vec::new()
+    pub fn with_exact<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> Self {
+        let mut exact = exact::Exact::default();
+        for value in values {
+            exact.add(value.as_ref());
+        }
+        Self {
+            exact: Arc::new(exact),
+        }
     }
 
-    /// The text with every secret masked as `[REDACTED:kind]`, and the counts.
+    /// The spans of `text` that are secrets: sorted, not overlapping, on character borders.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Vec<Span> {
+        self.find_in(text, &[], Edge::Whole)
+    }
+
+    /// As [`Self::find`], for a text of which the sanitiser knows more: stretches that a terminal
+    /// would not have shown (a token may be split by them), and whether something is missing before it.
+    #[must_use]
+    pub fn find_in(&self, text: &str, overlooked: &[Range<usize>], edge: Edge) -> Vec<Span> {
+        let mut spans = self.scan(text, edge, Depth::All);
+        let marks = view::marks(text);
+        if !marks.is_empty()
+            && let Some(view) = View::without(text, marks.clone())
+        {
+            spans.extend(view.back(self.scan(&view.text, edge, Depth::All)));
+        }
+        if !overlooked.is_empty() {
+            // Lines that a carriage return ended belong together for tokens only: joining settings
+            // as well would mask the next line of every progress report.
+            let left_out = marks
+                .into_iter()
+                .chain(overlooked.iter().cloned())
+                .collect();
+            if let Some(view) = View::without(text, left_out) {
+                spans.extend(view.back(self.scan(&view.text, edge, Depth::Tokens)));
+            }
+        }
+        unite(text, spans)
+    }
+
+    fn scan(&self, text: &str, edge: Edge, depth: Depth) -> Vec<Span> {
+        let mut spans = rules::scan(text, edge, depth);
+        self.exact.find(text, &mut spans);
+        spans
+    }
+
+    /// The text with every secret masked as `[REDACTED:kind]`, and the counts. Masking masked text
+    /// changes nothing.
     #[must_use]
     pub fn mask(&self, text: &str) -> (String, Counts) {
-        apply(text, &self.find(text))
+        let mut text = text.to_owned();
+        let mut counts = Counts::new();
+        for _ in 0..ROUNDS_MAX {
+            let spans = self.find(&text);
+            if spans.is_empty() {
+                break;
+            }
+            let (masked, more) = apply(&text, &spans);
+            add(&mut counts, &more);
+            if masked == text {
+                break;
+            }
+            text = masked;
+        }
+        (text, counts)
+    }
+}
+
+/// Adds counts to counts.
+pub(crate) fn add(to: &mut Counts, more: &Counts) {
+    for (kind, count) in more {
+        *to.entry(kind.clone()).or_default() += count;
     }
 }
 
 /// Masks spans of a text. Spans are united where they overlap; one that is out of range or not on a
 /// character border masks to the nearest border outside it, so that masking never shows more.
 #[must_use]
-pub fn apply(text: &str, _spans: &[Span]) -> (String, Counts) {
-    (text.to_owned(), Counts::new())
+pub fn apply(text: &str, spans: &[Span]) -> (String, Counts) {
+    let spans = unite(text, spans.to_vec());
+    let mut masked = String::with_capacity(text.len());
+    let mut counts = Counts::new();
+    let mut at = 0;
+    for span in &spans {
+        masked.push_str(text.get(at..span.start).unwrap_or_default());
+        masked.push_str(&mask(&span.kind));
+        *counts.entry(span.kind.clone()).or_default() += 1;
+        at = span.end;
+    }
+    masked.push_str(text.get(at..).unwrap_or_default());
+    (masked, counts)
 }
+
+/// The mask for a kind.
+pub(crate) fn mask(kind: &str) -> String {
+    format!("{MASK_START}{kind}]")
+}
+
+/// Spans in order, on character borders, within the text, without overlaps and without those that
+/// only cover masks. A mask is never cut: a span that reaches into one covers all of it.
+pub(crate) fn unite(text: &str, mut spans: Vec<Span>) -> Vec<Span> {
+    let masks = masks(text);
+    for span in &mut spans {
+        span.start = text.floor_char_boundary(span.start.min(text.len()));
+        span.end = text.ceil_char_boundary(span.end.clamp(span.start, text.len()));
+        widen(span, &masks);
+    }
+    spans.retain(|span| span.start < span.end && !masks.contains(&(span.start..span.end)));
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    let mut united: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match united.last_mut() {
+            Some(last) if span.start < last.end => {
+                // The more telling kind wins over what the name of a setting says.
+                if rules::is_general(&last.kind) && !rules::is_general(&span.kind) {
+                    last.kind = span.kind;
+                }
+                last.end = last.end.max(span.end);
+            }
+            _ => united.push(span),
+        }
+    }
+    united
+}
+
+fn widen(span: &mut Span, masks: &[Range<usize>]) {
+    let first = masks.partition_point(|mask| mask.end <= span.start);
+    if let Some(mask) = masks.get(first).filter(|mask| mask.start < span.start) {
+        span.start = mask.start;
+    }
+    let after = masks.partition_point(|mask| mask.start < span.end);
+    if let Some(mask) = after.checked_sub(1).and_then(|index| masks.get(index)) {
+        span.end = span.end.max(mask.end).max(span.start);
+    }
+}
+
+/// The masks that stand in a text already.
+fn masks(text: &str) -> Vec<Range<usize>> {
+    text.match_indices(MASK_START)
+        .filter_map(|(start, _)| {
+            let kind = text.get(start + MASK_START.len()..)?;
+            let length = kind.bytes().take(64).position(|byte| {
+                !(byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            })?;
+            (length > 0 && kind.as_bytes().get(length) == Some(&b']'))
+                .then(|| start..start + MASK_START.len() + length + 1)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

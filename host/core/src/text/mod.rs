@@ -1,31 +1,38 @@
 //! One scanner for untrusted text, with two profiles: *output* marks what it removes and keeps
-//! lines; *step text* strips to one short line.
+//! lines; *step text* strips to one short line. Does not look for secrets.
+
+mod class;
+mod escape;
+mod scanner;
+
+pub use scanner::{Cleaned, Sanitiser, Tally, sanitise};
+
+/// Longest text of the step profile, in characters.
+pub const STEP_CHARS_MAX: usize = 500;
+
+/// How much of a text the step profile reads, in bytes. What a plugin or a host sends may be of any
+/// length, and only [`STEP_CHARS_MAX`] characters of it are wanted.
+const STEP_READ_BYTES_MAX: usize = 65_536;
 
 /// Whether a character hides or reorders text: C1 controls, bidirectional controls, zero-width and
-/// other invisible characters, variation selectors, the tag block, and spaces that are not the
-/// ASCII blank.
+/// other invisible characters, variation selectors, the tag block, noncharacters, and spaces that
+/// are not the ASCII blank. Private use is not among them.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     matches!(u32::from(c),
-        0x80..=0xA0 | 0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x1680 | 0x17B4 | 0x17B5
-        | 0x180B..=0x180F | 0x2000..=0x200F | 0x2028..=0x202F | 0x205F..=0x206F | 0x3000 | 0x3164
-        | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB | 0x1D173..=0x1D17A
-        | 0xE0000..=0xE0FFF)
+        0x80..=0xA0 | 0x1680 | 0x180E | 0x2000..=0x200F | 0x2028..=0x202F | 0x205F..=0x206F | 0x3000)
+        || class::hidden_kind(c).is_some_and(|kind| kind != "private_use")
 }
 
 /// The second profile: one line of clean text, at most 500 characters, for plugin texts, host-supplied
-/// names, error details and everything that passes between steps.
+/// names, error details and everything that passes between steps. Escape sequences go as a whole.
 #[must_use]
 pub fn step(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if matches!(c, '\n' | '\t' | '\r') {
-                ' '
-            } else {
-                c
-            }
-        })
+    let bytes = text.as_bytes();
+    let read = bytes.get(..STEP_READ_BYTES_MAX).unwrap_or(bytes);
+    scanner::strip(read)
+        .chars()
         .filter(|c| !c.is_control() && !is_hidden(*c))
-        .take(500)
+        .take(STEP_CHARS_MAX)
         .collect()
 }

@@ -1,0 +1,128 @@
+//! The command line: which verbs there are, and how each ends.
+//!
+//! Data goes to standard output, talk to standard error. Exit status: 0 ok, 1 refused or a case failed,
+//! 2 usage, 3 configuration, 4 remote, 5 plugin, 70 our bug.
+
+mod audit;
+mod check;
+mod completions;
+mod console;
+mod demo;
+mod plan;
+mod plugin;
+mod redact;
+mod run;
+mod serve;
+mod session;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The gate that AI agents' commands pass on their way to real machines.
+///
+/// Portcullis decides under your policy, runs what was allowed over SSH, and hands back output that is
+/// safe to read. Start with `portcullis demo`, then `portcullis check` on your own files.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, about, long_about, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Where files are looked for.
+#[derive(Debug, Clone, Args)]
+struct Places {
+    /// Directory of servers.yml, credentials.yml, policy.yml, plugins.yml and portcullis.yml.
+    ///
+    /// Default: $PORTCULLIS_CONFIG_DIR, $MCP_SSH_CONFIG_DIR, $XDG_CONFIG_HOME/portcullis,
+    /// /etc/portcullis, /app/config; the first that exists.
+    #[arg(long, global = true, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Directory of the audit journal and its key.
+    ///
+    /// Default: $PORTCULLIS_STATE_DIR, $XDG_STATE_HOME/portcullis, /var/lib/portcullis for root.
+    #[arg(long, global = true, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show the main job on loopback: allowed, refused, redacted, recorded. Needs no configuration.
+    Demo(demo::Demo),
+    /// Serve agents over the Model Context Protocol.
+    Serve(serve::Serve),
+    /// Load everything as `serve` would and name every fault with file, line, column and hint.
+    Check(check::Check),
+    /// Decide without running, and explain; or test a policy on a file of cases.
+    Plan(plan::Plan),
+    /// Run a command on a host through the same gate.
+    Run(run::Run),
+    /// Read standard input and write it as output would be shown: sanitised and redacted.
+    Redact(redact::Redact),
+    /// Work with the audit journal.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Work with plugins.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}
+
+/// How a verb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Ok,
+    Refused,
+    Usage,
+    Config,
+    Remote,
+    Plugin,
+    Bug,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Ok => 0,
+            Exit::Refused => 1,
+            Exit::Usage => 2,
+            Exit::Config => 3,
+            Exit::Remote => 4,
+            Exit::Plugin => 5,
+            Exit::Bug => 70,
+        })
+    }
+}
+
+/// Reads the arguments and does what they say.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return console::usage(&error).into(),
+    };
+    let exit = match cli.verb {
+        Verb::Demo(verb) => demo::main(&verb),
+        Verb::Serve(verb) => serve::main(&cli.places, &verb),
+        Verb::Check(verb) => check::main(&cli.places, &verb),
+        Verb::Plan(verb) => plan::main(&cli.places, &verb),
+        Verb::Run(verb) => run::main(&cli.places, &verb),
+        Verb::Redact(verb) => redact::main(&cli.places, &verb),
+        Verb::Audit(verb) => audit::main(&cli.places, &verb),
+        Verb::Plugin(verb) => plugin::main(&verb),
+        Verb::Completions(verb) => completions::main(&verb),
+    };
+    exit.into()
+}

@@ -1,0 +1,112 @@
+//! `portcullis plugin inspect FILE`.
+
+use super::console::{self, Colour};
+use super::{Exit, Format};
+use clap::{Args, Subcommand};
+use portcullis_core::config::PluginKind;
+use portcullis_plugin::{ImportClass, Standing, inspect};
+use serde_json::json;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// Largest file that is looked at, in bytes.
+const FILE_BYTES_MAX: u64 = 67_108_864;
+
+/// What can be done with plugins.
+#[derive(Debug, Subcommand)]
+pub(super) enum Plugin {
+    /// Show what a component imports and exports, what stands behind each import, and its digest.
+    Inspect(Inspect),
+}
+
+/// Arguments of `plugin inspect`.
+#[derive(Debug, Args)]
+pub(super) struct Inspect {
+    /// The component.
+    file: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+pub(super) fn main(verb: &Plugin) -> Exit {
+    let Plugin::Inspect(verb) = verb;
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(&verb.file)
+        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        console::fault(&format!("{}: {error}", verb.file.display()), "");
+        return Exit::Usage;
+    }
+    let inspection = match inspect(&bytes) {
+        Ok(inspection) => inspection,
+        Err(fault) => {
+            console::fault(&fault.detail, &fault.hint);
+            return Exit::Plugin;
+        }
+    };
+    let exit = if inspection.standing == Standing::Refused { Exit::Plugin } else { Exit::Ok };
+    let kinds: Vec<&str> = inspection
+        .kinds
+        .iter()
+        .map(|kind| match kind {
+            PluginKind::Validator => "validator",
+            PluginKind::Redactor => "redactor",
+        })
+        .collect();
+    let text = match verb.format {
+        Format::Json => json!({
+            "file": verb.file.display().to_string(),
+            "bytes": inspection.size,
+            "sha256": inspection.sha256,
+            "kinds": kinds,
+            "imports": inspection
+                .imports
+                .iter()
+                .map(|import| json!({"name": import.name, "class": class(import.class)}))
+                .collect::<Vec<_>>(),
+            "exports": inspection.exports,
+            "standing": standing(inspection.standing),
+            "hints": inspection.hints,
+        })
+        .to_string(),
+        Format::Human => {
+            let mut text = format!(
+                "{}\n  size    {} bytes\n  sha256  {}\n  is      {}\n",
+                verb.file.display(),
+                inspection.size,
+                inspection.sha256,
+                kinds.join(", ")
+            );
+            for import in &inspection.imports {
+                text.push_str(&format!("  import  {}  ({})\n", import.name, class(import.class)));
+            }
+            for export in &inspection.exports {
+                text.push_str(&format!("  export  {export}\n"));
+            }
+            let colour = if exit == Exit::Ok { Colour::Green } else { Colour::Red };
+            text.push_str(&format!("  stands  {}", console::paint(standing(inspection.standing), colour)));
+            for hint in &inspection.hints {
+                text.push_str(&format!("\n  hint    {hint}"));
+            }
+            text
+        }
+    };
+    console::written(console::line(&text), exit)
+}
+
+fn class(class: ImportClass) -> &'static str {
+    match class {
+        ImportClass::Ours => "the gate's own",
+        ImportClass::Inert => "an inert stub: no environment, fixed clock, fixed randomness",
+        ImportClass::Refused => "refused",
+    }
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Strict => "strict: imports nothing but the gate's own interfaces",
+        Standing::Inert => "inert: what it imports of WASI has nothing behind it",
+        Standing::Refused => "refused",
+    }
+}

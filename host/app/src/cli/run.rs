@@ -1,0 +1,108 @@
+//! `portcullis run ALIAS COMMAND`: the same gate from a terminal.
+
+use super::{Exit, Format, Places, console, session};
+use clap::Args;
+use portcullis_core::answer;
+use portcullis_mcp::gate::Gate;
+use serde_json::{Value, json};
+
+/// Runs a command on a host if the policy allows it. Ctrl-C ends the remote command.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The host.
+    alias: String,
+    /// The command, as one argument: quote it.
+    command: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+pub(super) fn main(places: &Places, verb: &Run) -> Exit {
+    let (alias, command, format) = (verb.alias.clone(), verb.command.clone(), verb.format);
+    session::with_gate(places, async move |gate, mut caller| {
+        let (sender, progress) = tokio::sync::mpsc::channel(16);
+        caller.progress = Some(sender);
+        let talker = tokio::spawn(session::show_progress(progress));
+        let answer = gate.run(caller, alias, command).await;
+        // The sender is gone with the answer, so the talker has ended or is about to.
+        let _ = talker.await;
+        match answer {
+            Ok(answer::Run::Ran(ran)) => ran_exit(&ran, format),
+            Ok(answer::Run::Denied(denied)) => {
+                match format {
+                    Format::Json => {
+                        return console::written(console::line(&denied_json(&denied)), Exit::Refused);
+                    }
+                    Format::Human => console::fault(
+                        &format!("{} ({})", denied.refusal.detail, denied.refusal.code.as_str()),
+                        &denied.refusal.hint,
+                    ),
+                }
+                Exit::Refused
+            }
+            Err(fault) => session::answer_fault(&fault, format),
+        }
+    })
+}
+
+fn ran_exit(ran: &answer::Ran, format: Format) -> Exit {
+    let exit = if ran.closing.state == "completed" { Exit::Ok } else { Exit::Remote };
+    if format == Format::Json {
+        return console::written(console::line(&ran_json(ran).to_string()), exit);
+    }
+    let mut text = ran.shown.stdout.clone();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let written = console::raw(text.as_bytes());
+    if !ran.shown.stderr.is_empty() {
+        console::say(ran.shown.stderr.trim_end());
+    }
+    if let Some(fault) = &ran.fault {
+        console::fault(fault.message, "");
+    }
+    if let Some((plugin, failure)) = &ran.shown.withheld {
+        console::fault(&format!("the output is withheld: redactor {plugin} failed ({})", failure.code), "");
+    }
+    let masked: u64 = ran.shown.redactions.values().sum();
+    let masked = if masked == 0 { String::new() } else { format!(", {masked} secrets masked") };
+    let left = ran.closing.termination.map(|word| format!(", {word}")).unwrap_or_default();
+    console::say(&format!(
+        "[{} on {}: exit {}, {} ms{masked}{left}]",
+        ran.closing.state, ran.alias, ran.closing.exit_code, ran.closing.duration_ms
+    ));
+    console::written(written, exit)
+}
+
+fn ran_json(ran: &answer::Ran) -> Value {
+    let mut body = serde_json::Map::new();
+    body.insert("task_id".to_owned(), json!(ran.task_id));
+    body.insert("alias".to_owned(), json!(ran.alias.as_str()));
+    body.insert("hash".to_owned(), json!(ran.hash));
+    ran.closing.fill(&mut body);
+    body.insert("output".to_owned(), json!(ran.shown.joined()));
+    body.insert("truncated".to_owned(), json!(ran.shown.truncated));
+    body.insert("redactions".to_owned(), json!(ran.shown.redactions));
+    body.insert("sanitised".to_owned(), json!(ran.shown.sanitised));
+    body.insert("signal".to_owned(), json!(ran.signal));
+    body.insert("fault".to_owned(), json!(ran.fault.as_ref().map(|fault| fault.code)));
+    body.insert("rendered_sha256".to_owned(), json!(ran.rendered_sha256));
+    Value::Object(body)
+}
+
+fn denied_json(denied: &answer::Denied) -> String {
+    json!({
+        "status": "denied",
+        "alias": denied.alias.as_str(),
+        "hash": denied.hash,
+        "command": denied.command,
+        "code": denied.refusal.code.as_str(),
+        "reason": denied.refusal.code.reason(),
+        "detail": denied.refusal.detail,
+        "hint": denied.refusal.hint,
+        "rule": denied.refusal.rule.as_ref().map(|rule| rule.index),
+        "offset": denied.refusal.offset,
+    })
+    .to_string()
+}

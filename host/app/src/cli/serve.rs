@@ -1,0 +1,67 @@
+//! `portcullis serve --stdio`: the MCP server.
+
+use super::{Exit, Places, session};
+use crate::events::Events;
+use crate::gate::{Gatehouse, Scope};
+use clap::Args;
+use portcullis_mcp::{ServeSettings, serve_stdio};
+use std::sync::Arc;
+
+/// Serves one client over standard input and output until the input ends. Standard output carries the
+/// protocol and nothing else; records and logs go to standard error, one JSON object per line.
+///
+/// SIGHUP reads the configuration and the plugins again; SIGTERM ends the runs and then the server.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Speak over standard input and output.
+    #[arg(long, required = true)]
+    stdio: bool,
+}
+
+pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("PORTCULLIS_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .init();
+    let runtime = match session::runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = runtime.block_on(async {
+        let gate = match session::open(places, Events::Stderr).await {
+            Ok(gate) => gate,
+            Err(exit) => return exit,
+        };
+        let stop = session::stop_on_signal();
+        reload_on_hangup(&gate);
+        let settings = ServeSettings { principal: session::principal(), stop };
+        let served = serve_stdio(Arc::new(gate.clone()), settings).await;
+        session::drain(&gate).await;
+        match served {
+            Ok(()) => Exit::Ok,
+            Err(fault) => {
+                tracing::error!(%fault, "the server ended");
+                Exit::Bug
+            }
+        }
+    });
+    // A blocked read of standard input must not hold the process after everything is recorded.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Reads configuration and plugins again on SIGHUP, one reload at a time.
+fn reload_on_hangup(gate: &Gatehouse) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    let gate = gate.clone();
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            gate.reload_scope(&session::principal(), Scope::Everything).await;
+        }
+    });
+}

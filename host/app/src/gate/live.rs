@@ -1,0 +1,200 @@
+//! The snapshot that holds: configuration, plugins, host keys, redaction rules. Built whole or not at all.
+
+use crate::events::Events;
+use crate::files::{Dirs, FileFault};
+use portcullis_core::answer::Fault;
+use portcullis_core::audit::Under;
+use portcullis_core::config::{self, ConfigFault, Occasion, Snapshot, Sources};
+use portcullis_core::inventory::Target;
+use portcullis_core::redact::Redactor;
+use portcullis_plugin::{LoadFault as PluginLoadFault, Plugins};
+use portcullis_ssh::{Access, Identity, KnownHosts};
+use std::sync::Arc;
+
+/// How much is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everything, at start. A missing policy denies everything; missing servers are a fault.
+    Start,
+    /// The YAML files; plugins stay what they are, whatever `plugins.yml` says now.
+    Yaml,
+    /// The YAML files and the plugins.
+    Everything,
+}
+
+/// A whole configuration that holds.
+pub(crate) struct Live {
+    /// The files.
+    pub(crate) snapshot: Snapshot,
+    /// The loaded plugins.
+    pub(crate) plugins: Arc<Plugins>,
+    /// The native rules.
+    pub(crate) redactor: Redactor,
+    /// What records say that a decision was made under.
+    pub(crate) under: Under,
+    known_hosts: Result<Arc<KnownHosts>, String>,
+}
+
+/// Why nothing was loaded.
+#[derive(Debug)]
+pub(crate) enum LoadFault {
+    /// A file could not be read.
+    File(FileFault),
+    /// Files are wrong.
+    Config(Vec<ConfigFault>),
+    /// Plugins are refused or broken.
+    Plugins(Vec<PluginLoadFault>),
+}
+
+impl LoadFault {
+    /// Whether a plugin is at fault.
+    pub(crate) fn is_plugin(&self) -> bool {
+        matches!(self, Self::Plugins(_))
+    }
+
+    /// One line for each fault: where and what, never a value of a file.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.config_faults().iter().map(ToString::to_string).collect()
+    }
+
+    /// The same as faults of configuration files.
+    pub(crate) fn config_faults(&self) -> Vec<ConfigFault> {
+        match self {
+            Self::File(fault) => vec![whole_file(fault.file(), fault.to_string(), fault.hint().to_owned())],
+            Self::Config(faults) => faults.clone(),
+            Self::Plugins(faults) => faults
+                .iter()
+                .map(|fault| {
+                    let message = format!("plugin {}: {} ({})", fault.plugin, fault.detail, fault.code);
+                    whole_file("plugins.yml", message, fault.hint.clone())
+                })
+                .collect(),
+        }
+    }
+}
+
+fn whole_file(file: &'static str, message: String, hint: String) -> ConfigFault {
+    ConfigFault { file, line: 0, column: 0, path: String::new(), message, hint }
+}
+
+impl Live {
+    /// The validators that have to be heard, in order.
+    pub(crate) fn validators(&self) -> Vec<String> {
+        self.plugins.validators()
+    }
+
+    /// What is legal and probably not meant.
+    pub(crate) fn warnings(&self) -> Vec<ConfigFault> {
+        let mut warnings = self.snapshot.warnings.clone();
+        if let Err(fault) = &self.known_hosts {
+            warnings.push(whole_file(
+                "policy.yml",
+                format!("no host can be reached: {fault}"),
+                "set known_hosts_path, or make ~/.ssh/known_hosts; unknown host keys are never accepted".to_owned(),
+            ));
+        }
+        warnings
+    }
+
+    /// Reads what is needed to log into a host. Keys and secrets are read for each run and wiped after it.
+    pub(super) fn access(&self, dirs: &Dirs, events: Events, target: &Target) -> Result<Access, Fault> {
+        let setup = |code, message| Fault::Setup { code, message };
+        let known_hosts = self.known_hosts.clone().map_err(|fault| {
+            tracing::error!(%fault, "no known_hosts");
+            setup("known_hosts_unavailable", "SSH host key not found: Add host to known_hosts")
+        })?;
+        let credential = target
+            .credential
+            .as_ref()
+            .ok_or(setup("no_credentials", "The host has no credentials"))?;
+        let key_path = credential
+            .key_path
+            .as_deref()
+            .ok_or(setup("no_key", "The host's credentials have no key_path; only keys are supported"))?;
+        let report = |fault: FileFault| {
+            tracing::error!(%fault, "a key or secret cannot be read");
+            if let Some(event) = fault.event() {
+                events.emit(&event);
+            }
+        };
+        let key = dirs.key(key_path).map_err(|fault| {
+            report(fault);
+            setup("key_unavailable", "SSH key file not found: Check key path configuration")
+        })?;
+        let passphrase = credential
+            .key_passphrase_secret
+            .as_deref()
+            .map(|name| {
+                dirs.secret(name).map_err(|fault| {
+                    report(fault);
+                    setup("secret_unavailable", "SSH key requires passphrase: Provide key_passphrase_secret")
+                })
+            })
+            .transpose()?;
+        let identity = Identity::from_key(&key, passphrase.as_ref()).map_err(|fault| {
+            tracing::error!(%fault, "a key cannot be used");
+            setup("key_unusable", fault.message())
+        })?;
+        Ok(Access { identity, known_hosts })
+    }
+}
+
+/// Reads and checks everything that `scope` names. `old` is the snapshot that holds now, if one does.
+pub(crate) async fn load(
+    dirs: &Dirs,
+    events: Events,
+    scope: Scope,
+    old: Option<&Live>,
+) -> Result<Live, LoadFault> {
+    let read = |name: &'static str| {
+        dirs.config_file(name).map_err(|fault| {
+            if let Some(event) = fault.event() {
+                events.emit(&event);
+            }
+            LoadFault::File(fault)
+        })
+    };
+    let sources = Sources {
+        servers: read("servers.yml")?,
+        credentials: read("credentials.yml")?,
+        policy: read("policy.yml")?,
+        plugins: read("plugins.yml")?,
+        portcullis: read("portcullis.yml")?,
+    };
+    let occasion = if scope == Scope::Start { Occasion::Start } else { Occasion::Reload };
+    let mut snapshot = config::load(&sources, occasion).map_err(LoadFault::Config)?;
+    let plugins = match (scope, old) {
+        (Scope::Yaml, Some(old)) => {
+            // Decided by the operator's signal or restart, never by a tool that an agent can call.
+            snapshot.plugins.clone_from(&old.snapshot.plugins);
+            Arc::clone(&old.plugins)
+        }
+        _ => Arc::new(load_plugins(dirs, events, &snapshot).await?),
+    };
+    let known_hosts = dirs
+        .known_hosts(snapshot.policy.known_hosts_path.as_deref())
+        .map(|bytes| Arc::new(KnownHosts::parse(&bytes)))
+        .map_err(|fault| fault.to_string());
+    let under =
+        Under { config_digest: snapshot.digest.clone(), plugins: plugins.identities() };
+    Ok(Live { snapshot, plugins, redactor: Redactor::default(), under, known_hosts })
+}
+
+/// Reads and compiles the plugins; compiling takes long and must not hold up the server.
+async fn load_plugins(dirs: &Dirs, events: Events, snapshot: &Snapshot) -> Result<Plugins, LoadFault> {
+    let mut entries = Vec::new();
+    for entry in &snapshot.plugins {
+        let bytes = dirs.plugin(&entry.path, entry.limits.component_bytes).map_err(|fault| {
+            if let Some(event) = fault.event() {
+                events.emit(&event);
+            }
+            LoadFault::File(fault)
+        })?;
+        entries.push((entry.clone(), bytes));
+    }
+    let loaded = tokio::task::spawn_blocking(move || Plugins::load(entries)).await;
+    match loaded {
+        Ok(plugins) => plugins.map_err(LoadFault::Plugins),
+        Err(_) => Err(LoadFault::Plugins(Vec::new())),
+    }
+}

@@ -1,0 +1,236 @@
+//! A run, from the unchecked request to the answer.
+//!
+//! INVARIANT: the order of the steps is carried by types. What this file adds is that a run outlives the
+//! call that asked for it: when a client goes away, its call is dropped, and the run must still end the
+//! remote command and write its closing record.
+
+use super::{House, Live, journal_refusal};
+use crate::events::Allowed;
+use portcullis_core::answer::{Denied, Fault, Ran, Run, Timing};
+use portcullis_core::audit::{self, Closing};
+use portcullis_core::clock::Clock;
+use portcullis_core::inventory::Target;
+use portcullis_core::policy::{Admitted, Case, Decision, Heard, Outcome, Refused};
+use portcullis_core::request::{RunRequest, TaskId, sha256_hex};
+use portcullis_mcp::gate::{Caller, Progress};
+use portcullis_ssh::{Access, End, Ended, Phase};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Why a case is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be run if it is granted.
+    Run,
+    /// To be explained.
+    Plan,
+}
+
+/// Hears the validators on a thread where waiting is allowed: a guest may take its whole time limit.
+pub(super) async fn conclude(
+    live: &Arc<Live>,
+    decision: Decision,
+    purpose: Purpose,
+) -> Result<Outcome, Fault> {
+    if decision.validators().is_empty() {
+        return Ok(decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan));
+    }
+    let live = Arc::clone(live);
+    // A panic on that thread is our bug; nothing was decided, so nothing runs.
+    tokio::task::spawn_blocking(move || decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan))
+        .await
+        .map_err(|_| Fault::Setup { code: "internal", message: "the decision was not completed" })
+}
+
+impl House {
+    /// Starts the run as a task of its own and waits for it. Dropping this future (the client went away)
+    /// cancels the run; the task still ends the remote command and records it.
+    pub(super) async fn run_request(
+        self: Arc<Self>,
+        mut caller: Caller,
+        alias: String,
+        command: String,
+    ) -> Result<Run, Fault> {
+        caller.stop = caller.stop.child_token();
+        let _ends_with_the_call = caller.stop.clone().drop_guard();
+        let gate = Arc::clone(&self);
+        let run = self.runs.spawn(async move { gate.run_to_end(caller, &alias, &command).await });
+        run.await.unwrap_or(Err(Fault::Setup { code: "internal", message: "the run was not completed" }))
+    }
+
+    async fn run_to_end(&self, caller: Caller, alias: &str, command: &str) -> Result<Run, Fault> {
+        let began = Instant::now();
+        let mut timing = Timing::default();
+        let live = self.live();
+        let (request, target) = self.admit_request(&live, &caller.principal, alias, command)?;
+
+        let case = Case::new(caller.principal.clone(), target, request.line.clone());
+        let decision = live.snapshot.policy.decide(case, live.validators());
+        timing.policy_us = micros(began);
+        let hearing = Instant::now();
+        let outcome = conclude(&live, decision, Purpose::Run).await?;
+        timing.validators_us = micros(hearing);
+
+        let authorized = match outcome {
+            Outcome::Granted(authorized) => authorized,
+            Outcome::Refused(refused) => return Ok(self.deny(&live, &request, refused).await),
+        };
+        let resolving = Instant::now();
+        let host = authorized.heard().case.target().host.host.clone();
+        let addresses = self.engine.resolve(&host).await;
+        timing.resolve_us = micros(resolving);
+        let admitted = match authorized.admit(&addresses) {
+            Ok(admitted) => admitted,
+            Err(refused) => return Ok(self.deny(&live, &request, *refused).await),
+        };
+        let access = match self.access(&live, admitted.heard().case.target()) {
+            Ok(access) => access,
+            Err(fault) => return self.cannot_log_in(&live, admitted, fault).await,
+        };
+        self.note_bypass(&live, admitted.heard());
+        self.events.policy_decision(admitted.heard(), None, Allowed::Yes, self.clock.now());
+
+        let task = self.mint(&request)?;
+        let journaling = Instant::now();
+        let opened =
+            audit::open(&self.journal, &live.redactor, &live.under, admitted, task, self.clock.now()).await;
+        timing.journal_us = micros(journaling);
+        let journaled = match opened {
+            Ok(journaled) => journaled,
+            Err(failed) => {
+                let (admitted, fault) = *failed;
+                tracing::error!(%fault, "no record, no run");
+                return Ok(self.deny(&live, &request, admitted.refuse(journal_refusal())).await);
+            }
+        };
+
+        let limit_ms = journaled.admitted().heard().limits.max_seconds.saturating_mul(1_000);
+        let task_id = journaled.task().as_str().to_owned();
+        let report = |phase: Phase, bytes_read: u64| {
+            let elapsed_ms = micros(began) / 1_000;
+            self.events.progress(&task_id, phase.as_str(), bytes_read, elapsed_ms);
+            if let Some(sender) = &caller.progress {
+                // A client that does not take its progress loses notes of it, nothing else.
+                let _ = sender.try_send(Progress { phase: phase.as_str(), bytes_read, elapsed_ms, limit_ms });
+            }
+        };
+        let ended = self.engine.run(journaled, &access, caller.stop.clone(), Some(&report)).await;
+        Ok(Run::Ran(Box::new(self.finish(&live, &request, ended, timing, began).await?)))
+    }
+
+    /// Makes the output fit to be read, records the end, and builds the answer.
+    async fn finish(
+        &self,
+        live: &Arc<Live>,
+        request: &RunRequest,
+        ended: Ended,
+        mut timing: Timing,
+        began: Instant,
+    ) -> Result<Ran, Fault> {
+        let Ended { spent, raw, end, peer, fault, times } = ended;
+        timing.connect_us = times.connect_us;
+        timing.channel_us = times.channel_us;
+        timing.remote_us = times.remote_us;
+
+        let scrubbing = Instant::now();
+        let (snapshot, host) = (Arc::clone(live), spent.heard().case.target().host.clone());
+        let output_bytes_max = spent.heard().limits.max_output_bytes;
+        let shown = tokio::task::spawn_blocking(move || {
+            raw.cap(output_bytes_max)
+                .sanitise()
+                .redact(&snapshot.redactor, snapshot.plugins.as_ref(), host.alias.as_str(), &host.tags)
+                .into_shown()
+        })
+        .await
+        .map_err(|_| Fault::Setup { code: "internal", message: "the output was not processed" })?;
+        timing.output_us = micros(scrubbing);
+
+        let closing = Closing {
+            exit_code: end.exit_code(),
+            state: end.state(),
+            termination: end.termination(),
+            duration_ms: micros(began) / 1_000,
+            bytes_out: shown.stdout_bytes,
+            bytes_err: shown.stderr_bytes,
+            cancelled: matches!(end, End::Cancelled(_)),
+            timeout: matches!(end, End::TimedOut(_)),
+            target_ip: peer.map(|peer| peer.to_string()).unwrap_or_default(),
+            redactions: shown.redactions.values().sum(),
+        };
+        let closed = audit::close(&self.journal, &spent, &closing, self.clock.now()).await;
+        if let Err(fault) = &closed {
+            tracing::error!(%fault, "the closing record was not written");
+        }
+        self.events.audit(&spent, &closing, closed.as_ref().ok(), self.clock.now());
+        Ok(Ran {
+            task_id: spent.task().as_str().to_owned(),
+            alias: request.alias.clone(),
+            hash: request.line.hash16(),
+            rendered_sha256: sha256_hex(spent.heard().rendered.as_bytes()),
+            closing,
+            signal: end.signal(),
+            shown,
+            fault,
+            timing,
+            journal_fault: closed.is_err(),
+        })
+    }
+
+    /// Records a refusal and answers it. The case stays refused when the record cannot be written.
+    async fn deny(&self, live: &Live, request: &RunRequest, refused: Refused) -> Run {
+        let now = self.clock.now();
+        let refusal = refused.refusal().clone();
+        self.note_bypass(live, refused.heard());
+        self.events.policy_decision(refused.heard(), Some(refusal.code.as_str()), Allowed::No, now);
+        if let Err(fault) = audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await {
+            tracing::error!(%fault, "a refusal was not recorded");
+        }
+        let hostname = (refusal.code.reason() == "network")
+            .then(|| refused.heard().case.target().host.host.clone());
+        Run::Denied(Box::new(Denied {
+            alias: request.alias.clone(),
+            hash: request.line.hash16(),
+            command: request.line.as_str().to_owned(),
+            refusal,
+            hostname,
+        }))
+    }
+
+    /// The host cannot be logged into with what the operator configured: recorded like a refusal, because
+    /// nothing ran, and answered as a fault, because no rule said no.
+    async fn cannot_log_in(&self, live: &Live, admitted: Admitted, fault: Fault) -> Result<Run, Fault> {
+        let now = self.clock.now();
+        let refused = admitted.refuse(portcullis_core::policy::Refusal::login_unavailable());
+        let code = refused.refusal().code.as_str();
+        self.events.policy_decision(refused.heard(), Some(code), Allowed::No, now);
+        if let Err(fault) = audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await {
+            tracing::error!(%fault, "a refusal was not recorded");
+        }
+        Err(fault)
+    }
+
+    /// Reads the key and the host keys that a run needs.
+    fn access(&self, live: &Live, target: &Target) -> Result<Access, Fault> {
+        live.access(&self.dirs, self.events, target)
+    }
+
+    fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
+        let mut random = [0_u8; 16];
+        getrandom::fill(&mut random)
+            .map_err(|_| Fault::Setup { code: "internal", message: "no randomness for a task id" })?;
+        Ok(TaskId::mint(&request.alias, &request.line, self.clock.now(), random))
+    }
+
+    /// Says so when a denied text was hidden by quoting or spacing.
+    pub(super) fn note_bypass(&self, live: &Live, heard: &Heard) {
+        let Some(pattern) = &heard.judgement.bypass_attempt else { return };
+        let original = live.redactor.mask(heard.case.line().as_str()).0;
+        let normalised = portcullis_core::policy::normalise(heard.case.line().as_str());
+        let normalised = live.redactor.mask(&normalised).0;
+        self.events.bypass_attempt(heard, &original, &normalised, pattern);
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

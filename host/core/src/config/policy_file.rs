@@ -1,0 +1,432 @@
+//! The shape of `policy.yml` and its way to a [`Policy`].
+//!
+//! Whoever misspells a key, writes a text where a list belongs, or lists an address that is none has
+//! meant to restrict something; so each of these is a fault, and a policy with a fault does not load.
+//! What is legal and probably not meant comes back as a warning.
+//!
+//! Must not: judge commands, or know about other files.
+
+mod rule;
+
+use super::ConfigFault;
+use super::yaml::{self, from_yaml};
+use crate::limits;
+use crate::net::{Entry, EntryFault, Lists};
+use crate::policy::{LimitKeys, LimitLayers, Policy};
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_yaml::{Location, Spanned};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+const FILE: &str = "policy.yml";
+/// The versions of the format that are known; a file without one may use every shape.
+const VERSIONS: RangeInclusive<u64> = 1..=2;
+/// Bounds of `output_hard_stop_bytes`: up to one tebibyte.
+const HARD_STOP_BYTES: RangeInclusive<u64> = 1..=1_099_511_627_776;
+/// Bounds of `task_result_ttl` in seconds: up to one week.
+const TASK_RESULT_TTL_SECONDS: RangeInclusive<u64> = 1..=604_800;
+/// Bounds of `task_progress_interval` in seconds: up to one hour.
+const TASK_PROGRESS_SECONDS: RangeInclusive<u64> = 1..=3_600;
+
+/// A key that is there must have a value: `aliases:` with nothing behind it is a fault, because an
+/// absent list and an empty one mean more than the operator can have meant.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(d).map(Some)
+}
+
+/// A whole number that is written as one: `"6"` is a text, and whoever writes it may mean something
+/// that is not a limit.
+struct Count(u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountVisitor;
+
+        impl Visitor<'_> for CountVisitor {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Count, E> {
+                Ok(Count(value))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Count, E> {
+                u64::try_from(value)
+                    .map(Count)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
+            }
+        }
+
+        deserializer.deserialize_any(CountVisitor)
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawPolicy {
+    #[serde(default, deserialize_with = "given")]
+    version: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    known_hosts_path: Option<String>,
+    limits: Option<RawLimits>,
+    network: Option<RawNetwork>,
+    rules: Option<Vec<Spanned<rule::RawRule>>>,
+    overrides: Option<RawOverrides>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    #[serde(default, deserialize_with = "given")]
+    max_seconds: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    max_output_bytes: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    output_hard_stop_bytes: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    host_key_auto_add: Option<Spanned<bool>>,
+    #[serde(default, deserialize_with = "given")]
+    require_known_host: Option<Spanned<bool>>,
+    #[serde(default, deserialize_with = "given")]
+    task_result_ttl: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    task_progress_interval: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    deny_substrings: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawNetwork {
+    #[serde(default)]
+    allow_ips: Vec<Spanned<String>>,
+    #[serde(default)]
+    allow_cidrs: Vec<Spanned<String>>,
+    #[serde(default)]
+    block_ips: Vec<Spanned<String>>,
+    #[serde(default)]
+    block_cidrs: Vec<Spanned<String>>,
+    #[serde(default, deserialize_with = "given")]
+    require_known_host: Option<Spanned<bool>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawOverrides {
+    #[serde(default)]
+    aliases: BTreeMap<String, RawLimits>,
+    #[serde(default)]
+    tags: BTreeMap<String, RawLimits>,
+}
+
+/// Reads the text of `policy.yml`, or JSON of the same shape, as a policy and its warnings. An empty
+/// text is a policy without rules, which denies everything.
+///
+/// # Errors
+/// Everything that is wrong, as far as the parser comes.
+pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>> {
+    let raw = if yaml::is_empty(text) {
+        RawPolicy::default()
+    } else {
+        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![explained(fault)])?
+    };
+    let mut notes = Notes::default();
+    let policy = raw.compile(&mut notes);
+    if notes.faults.is_empty() {
+        Ok((policy, notes.warnings))
+    } else {
+        Err(notes.faults)
+    }
+}
+
+/// Keys of later versions get their own words: a typing error is not what is wrong with them.
+fn explained(mut fault: ConfigFault) -> ConfigFault {
+    const LATER: [&str; 8] = [
+        "deny_commands",
+        "run_as",
+        "write_paths",
+        "read_paths",
+        "examples",
+        "unsafe_ok",
+        "require_approval",
+        "mode",
+    ];
+    if LATER
+        .iter()
+        .any(|key| fault.message.ends_with(&format!("unknown key `{key}`")))
+    {
+        fault.hint = "This key is not supported by this version, and a policy is never enforced in part: remove it.".to_owned();
+    }
+    fault
+}
+
+/// What was found while a policy was put together.
+#[derive(Default)]
+struct Notes {
+    faults: Vec<ConfigFault>,
+    warnings: Vec<ConfigFault>,
+}
+
+impl Notes {
+    fn fault(&mut self, at: Location, path: &str, message: impl Into<String>, hint: &str) {
+        self.faults.push(note(at, path, message.into(), hint));
+    }
+
+    fn warn(&mut self, at: Location, path: &str, message: impl Into<String>, hint: &str) {
+        self.warnings.push(note(at, path, message.into(), hint));
+    }
+}
+
+fn note(at: Location, path: &str, message: String, hint: &str) -> ConfigFault {
+    ConfigFault {
+        file: FILE,
+        line: at.line(),
+        column: at.column(),
+        path: path.to_owned(),
+        message,
+        hint: hint.to_owned(),
+    }
+}
+
+impl RawPolicy {
+    fn compile(self, notes: &mut Notes) -> Policy {
+        if let Some(version) = &self.version
+            && !VERSIONS.contains(&version.value.0)
+        {
+            notes.fault(
+                version.defined,
+                "version",
+                format!(
+                    "expected {} to {}; got {}",
+                    VERSIONS.start(),
+                    VERSIONS.end(),
+                    version.value.0
+                ),
+                "A file of another version is never read as if it were known.",
+            );
+        }
+        let base = self.limits.unwrap_or_default().compile("limits", notes);
+        let overrides = self.overrides.unwrap_or_default();
+        let aliases = layers(overrides.aliases, "overrides.aliases", notes);
+        let tags = layers(overrides.tags, "overrides.tags", notes);
+        let network = self.network.unwrap_or_default().compile(notes);
+        let rules = self
+            .rules
+            .unwrap_or_default()
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, rule)| rule::compile(index, rule, notes))
+            .collect();
+        Policy::new(
+            self.known_hosts_path,
+            rules,
+            LimitLayers::new(&base, aliases, tags),
+            network,
+        )
+    }
+}
+
+fn layers(
+    raw: BTreeMap<String, RawLimits>,
+    path: &str,
+    notes: &mut Notes,
+) -> BTreeMap<String, LimitKeys> {
+    raw.into_iter()
+        .map(|(name, limits)| {
+            let keys = limits.compile(&format!("{path}.{name}"), notes);
+            (name, keys)
+        })
+        .collect()
+}
+
+impl RawLimits {
+    fn compile(self, path: &str, notes: &mut Notes) -> LimitKeys {
+        let mut number = |key: &str, value: Option<Spanned<Count>>, range: RangeInclusive<u64>| {
+            let value = value?;
+            let count = value.value.0;
+            if !range.contains(&count) {
+                let message = format!(
+                    "expected {} to {}; got {}",
+                    range.start(),
+                    range.end(),
+                    count
+                );
+                notes.fault(value.defined, &format!("{path}.{key}"), message, "");
+            }
+            Some(count)
+        };
+        let keys = LimitKeys {
+            max_seconds: number("max_seconds", self.max_seconds, 1..=limits::RUN_SECONDS_MAX),
+            max_output_bytes: number(
+                "max_output_bytes",
+                self.max_output_bytes,
+                1..=limits::OUTPUT_BYTES_MAX,
+            ),
+            output_hard_stop_bytes: number(
+                "output_hard_stop_bytes",
+                self.output_hard_stop_bytes,
+                HARD_STOP_BYTES,
+            ),
+            task_result_ttl: number(
+                "task_result_ttl",
+                self.task_result_ttl,
+                TASK_RESULT_TTL_SECONDS,
+            ),
+            task_progress_interval: number(
+                "task_progress_interval",
+                self.task_progress_interval,
+                TASK_PROGRESS_SECONDS,
+            ),
+            deny_substrings: None,
+        };
+        warn_of_host_keys(self.require_known_host, path, notes);
+        if let Some(add) = self.host_key_auto_add
+            && add.value
+        {
+            notes.warn(
+                add.defined,
+                &format!("{path}.host_key_auto_add"),
+                "read for compatibility and ignored: unknown host keys are never added",
+                "Add the host's key to known_hosts and remove this line.",
+            );
+        }
+        LimitKeys {
+            deny_substrings: self
+                .deny_substrings
+                .map(|texts| substrings(texts, &format!("{path}.deny_substrings"), notes)),
+            ..keys
+        }
+    }
+}
+
+fn warn_of_host_keys(require: Option<Spanned<bool>>, path: &str, notes: &mut Notes) {
+    if let Some(require) = require
+        && !require.value
+    {
+        notes.warn(
+            require.defined,
+            &format!("{path}.require_known_host"),
+            "read for compatibility and ignored: host keys are always verified",
+            "Remove this line.",
+        );
+    }
+}
+
+fn substrings(texts: Spanned<Vec<Spanned<String>>>, path: &str, notes: &mut Notes) -> Vec<String> {
+    if texts.value.is_empty() {
+        notes.warn(
+            texts.defined,
+            path,
+            "an empty list turns the texts that deny off; the built-in list does not apply",
+            "Remove the key to get the built-in list.",
+        );
+    }
+    for (index, text) in texts.value.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        if text.value.trim().is_empty() {
+            notes.fault(
+                text.defined,
+                &path,
+                "expected a text; got nothing but blanks",
+                "Remove it.",
+            );
+        } else if looks_like_a_glob(&text.value) {
+            notes.fault(
+                text.defined,
+                &path,
+                format!(
+                    "expected a text; got the glob `{}`, which would deny nothing",
+                    text.value
+                ),
+                "These are texts, not globs: leave the `*` out, a text denies wherever it occurs.",
+            );
+        }
+    }
+    texts.value.into_iter().map(|text| text.value).collect()
+}
+
+/// Whether a `*` is meant as a wildcard: one that touches a name. Behind a blank or a slash it can be
+/// what a person types (`rm -rf *`, `chmod 777 /*`).
+fn looks_like_a_glob(text: &str) -> bool {
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let touches_next = chars.peek().is_some_and(|next| next.is_alphanumeric());
+        if c == '*' && (!matches!(before, None | Some(' ' | '/' | '*')) || touches_next) {
+            return true;
+        }
+        before = Some(c);
+    }
+    text.trim() == "*"
+}
+
+impl RawNetwork {
+    fn compile(self, notes: &mut Notes) -> Lists {
+        warn_of_host_keys(self.require_known_host, "network", notes);
+        let mut lists = Lists::default();
+        for (key, texts, to) in [
+            ("allow_ips", self.allow_ips, &mut lists.allow),
+            ("block_ips", self.block_ips, &mut lists.block),
+        ] {
+            entries(key, &texts, Entry::address, to, notes);
+        }
+        for (key, texts, to) in [
+            ("allow_cidrs", self.allow_cidrs, &mut lists.allow),
+            ("block_cidrs", self.block_cidrs, &mut lists.block),
+        ] {
+            entries(key, &texts, Entry::cidr, to, notes);
+            if key == "block_cidrs" {
+                warn_of_everything(&texts, to, notes);
+            }
+        }
+        lists
+    }
+}
+
+fn entries(
+    key: &str,
+    texts: &[Spanned<String>],
+    read: fn(&str) -> Result<Entry, EntryFault>,
+    to: &mut Vec<Entry>,
+    notes: &mut Notes,
+) {
+    for (index, text) in texts.iter().enumerate() {
+        match read(&text.value) {
+            Ok(entry) => to.push(entry),
+            Err(fault) => {
+                let hint = match fault {
+                    EntryFault::Network => {
+                        "Networks belong in the list of the same name that ends in `_cidrs`."
+                    }
+                    EntryFault::Address | EntryFault::Cidr => "",
+                };
+                let path = format!("network.{key}[{index}]");
+                let got = crate::text::step(&text.value);
+                notes.fault(text.defined, &path, format!("{fault}: `{got}`"), hint);
+            }
+        }
+    }
+}
+
+fn warn_of_everything(texts: &[Spanned<String>], block: &[Entry], notes: &mut Notes) {
+    for (index, text) in texts.iter().enumerate() {
+        let everything = block
+            .iter()
+            .any(|entry| entry.text == text.value && entry.is_everything());
+        if everything {
+            notes.warn(
+                text.defined,
+                &format!("network.block_cidrs[{index}]"),
+                "a block wins over every allow, so this one denies every address of its family",
+                "Remove it: with an allow list, everything else is refused already.",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! One entry of `rules:` in `policy.yml`, and its way to a [`Rule`].
+//!
+//! Must not: match anything. A rule that can match nothing is a fault, not a rule: whoever wrote it
+//! relies on it.
+
+use super::{Count, Notes, given};
+use crate::limits;
+use crate::policy::{Effect, ExtraArgs, Glob, PathArgs, Rule, Scope, Simple, Structured};
+use serde::Deserialize;
+use serde_yaml::{Location, Spanned};
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum RawAction {
+    Allow,
+    Deny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    #[serde(default, deserialize_with = "given")]
+    action: Option<RawAction>,
+    #[serde(default, deserialize_with = "given")]
+    name: Option<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default, deserialize_with = "given")]
+    commands: Option<Vec<Spanned<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    simple_binaries: Option<Vec<Spanned<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    simple_max_args: Option<Count>,
+    #[serde(default, deserialize_with = "given")]
+    binary: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "given")]
+    arg_prefix: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    allow_extra_args: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    path_args: Option<RawPathArgs>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPathArgs {
+    #[serde(default)]
+    indices: Vec<usize>,
+    #[serde(default)]
+    patterns: Vec<String>,
+}
+
+pub(super) fn compile(index: usize, raw: Spanned<RawRule>, notes: &mut Notes) -> Option<Rule> {
+    let (at, path) = (raw.defined, format!("rules[{index}]"));
+    let raw = raw.value;
+    let effect = match raw.action {
+        Some(RawAction::Allow) => Effect::Allow,
+        Some(RawAction::Deny) => Effect::Deny,
+        None => {
+            notes.warn(
+                at,
+                &path,
+                "a rule without `action` denies",
+                "Write `action: deny`.",
+            );
+            Effect::Deny
+        }
+    };
+    check_keys(&raw, at, &path, notes)?;
+    for (key, list) in [("aliases", &raw.aliases), ("tags", &raw.tags)] {
+        if list.iter().any(String::is_empty) {
+            notes.fault(
+                at,
+                &format!("{path}.{key}"),
+                "expected a glob; got an empty text",
+                "",
+            );
+        }
+    }
+    let commands = raw.commands.unwrap_or_default();
+    warn_of_commands(&commands, effect, &path, notes);
+    let commands: Vec<String> = commands.into_iter().map(|text| text.value).collect();
+    let simple = raw.simple_binaries.map(|names| Simple {
+        names: exact_names(names, &format!("{path}.simple_binaries"), notes),
+        max_args: raw
+            .simple_max_args
+            .as_ref()
+            .map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)),
+    });
+    let structured = raw.binary.map(|binary| Structured {
+        prefix: raw.arg_prefix,
+        paths: raw
+            .path_args
+            .map(|paths| path_args(paths, at, &path, notes)),
+        extra: match raw.allow_extra_args {
+            Some(false) => ExtraArgs::Refused,
+            Some(true) | None => ExtraArgs::Accepted,
+        },
+        binary: exact_names(vec![binary], &format!("{path}.binary"), notes).concat(),
+    });
+    let rule = Rule::new(effect, raw.name, Scope::new(&raw.aliases, &raw.tags));
+    Some(
+        rule.with_commands(&commands)
+            .with_simple(simple)
+            .with_structured(structured),
+    )
+}
+
+/// Keys that say nothing without another one, and rules that say nothing at all. A rule that matches
+/// nothing is as wrong as a misspelt key: whoever wrote it relies on it.
+fn check_keys(raw: &RawRule, at: Location, path: &str, notes: &mut Notes) -> Option<()> {
+    let mut sound = Some(());
+    for (key, is_there, needs, has) in [
+        (
+            "arg_prefix",
+            raw.arg_prefix.is_some(),
+            "binary",
+            raw.binary.is_some(),
+        ),
+        (
+            "path_args",
+            raw.path_args.is_some(),
+            "binary",
+            raw.binary.is_some(),
+        ),
+        (
+            "simple_max_args",
+            raw.simple_max_args.is_some(),
+            "simple_binaries",
+            raw.simple_binaries.is_some(),
+        ),
+    ] {
+        if is_there && !has {
+            let message = format!("expected `{needs}` beside `{key}`; it is missing");
+            notes.fault(at, &format!("{path}.{key}"), message, "");
+            sound = None;
+        }
+    }
+    if raw.binary.is_some() && raw.arg_prefix.is_none() && raw.path_args.is_none() {
+        notes.fault(
+            at,
+            &format!("{path}.binary"),
+            "expected `arg_prefix` or `path_args` beside `binary`; such a rule matches nothing",
+            "To name the program with any arguments, use `simple_binaries` or a glob in `commands`.",
+        );
+        sound = None;
+    }
+    if raw.binary.is_none() && raw.simple_binaries.is_none() && raw.commands.is_none() {
+        notes.fault(
+            at,
+            path,
+            "expected `commands`, `simple_binaries` or `binary`; a rule without one matches nothing",
+            "To match everything, write `commands: [\"*\"]`.",
+        );
+        sound = None;
+    }
+    let nothing = raw.binary.is_none()
+        && raw.simple_binaries.as_ref().is_none_or(Vec::is_empty)
+        && raw.commands.as_ref().is_none_or(Vec::is_empty);
+    if sound.is_some() && nothing {
+        notes.warn(
+            at,
+            path,
+            "the lists are empty, so this rule matches nothing",
+            "Remove the rule.",
+        );
+    }
+    sound
+}
+
+fn warn_of_commands(commands: &[Spanned<String>], effect: Effect, path: &str, notes: &mut Notes) {
+    for (index, text) in commands.iter().enumerate() {
+        let path = format!("{path}.commands[{index}]");
+        let pattern = text.value.trim();
+        if pattern.is_empty() {
+            notes.fault(
+                text.defined,
+                &path,
+                "expected a glob; got nothing but blanks",
+                "Remove it.",
+            );
+        } else if effect == Effect::Allow && pattern.chars().all(|c| c == '*') {
+            notes.warn(
+                text.defined,
+                &path,
+                "allows every program that is not named by a path",
+                "Name the programs that are needed.",
+            );
+        } else if effect == Effect::Allow && (pattern.contains('`') || pattern.contains("$(")) {
+            notes.warn(
+                text.defined,
+                &path,
+                "can allow nothing: a command with a substitution is refused before rules are asked",
+                "",
+            );
+        }
+    }
+}
+
+fn exact_names(names: Vec<Spanned<String>>, path: &str, notes: &mut Notes) -> Vec<String> {
+    for name in &names {
+        let text = &name.value;
+        if text.trim().is_empty() || !Glob::new(text).is_literal() || text.contains([' ', '\t']) {
+            notes.fault(
+                name.defined,
+                path,
+                format!(
+                    "expected the exact name of a program; got `{}`",
+                    crate::text::step(text)
+                ),
+                "Globs and arguments belong in `commands`.",
+            );
+        }
+    }
+    names.into_iter().map(|name| name.value).collect()
+}
+
+fn path_args(raw: RawPathArgs, at: Location, path: &str, notes: &mut Notes) -> PathArgs {
+    let path = format!("{path}.path_args");
+    if raw.indices.is_empty() || raw.patterns.is_empty() {
+        notes.fault(
+            at,
+            &path,
+            "expected `indices` and `patterns`, both with entries",
+            "",
+        );
+    }
+    if raw
+        .indices
+        .iter()
+        .any(|index| *index >= limits::SHELL_WORDS_MAX)
+    {
+        let message = format!("expected positions below {}", limits::SHELL_WORDS_MAX);
+        notes.fault(at, &format!("{path}.indices"), message, "");
+    }
+    let mut indices = raw.indices;
+    indices.sort_unstable();
+    let given = indices.len();
+    indices.dedup();
+    if indices.len() < given {
+        let message = "expected each position once; got one twice";
+        notes.fault(at, &format!("{path}.indices"), message, "");
+    }
+    PathArgs {
+        indices,
+        patterns: raw.patterns.iter().map(|text| Glob::new(text)).collect(),
+    }
+}

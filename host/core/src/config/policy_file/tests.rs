@@ -1,0 +1,294 @@
+//! Claims about `policy.yml`: a text in, faults or warnings out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+use super::*;
+
+/// The line, path and message of each fault.
+fn faults(text: &str) -> Vec<(u64, String, String)> {
+    let faults = policy(text).map(drop).unwrap_err();
+    faults
+        .into_iter()
+        .map(|fault| (fault.line, fault.path, fault.message))
+        .collect()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let warnings = policy(text).unwrap_or_else(|faults| panic!("{faults:?}")).1;
+    warnings.into_iter().map(|warning| warning.path).collect()
+}
+
+#[test]
+fn an_empty_file_is_a_policy_that_denies_everything() {
+    for text in ["", "# nothing\n", "{}", "rules: []", "rules:\n"] {
+        let (policy, warnings) = policy(text).unwrap();
+        assert_eq!((policy.rule_count(), warnings.len()), (0, 0), "{text:?}");
+    }
+}
+
+#[test]
+fn every_fault_names_its_line_and_key() {
+    for (text, line, path) in [
+        ("version: 3\n", 1, "version"),
+        ("rules: {a: 1}\n", 1, "rules"),
+        (
+            "rules:\n- action: permit\n  commands: [x]\n",
+            2,
+            "rules[0].action",
+        ),
+        (
+            "rules:\n- action: Allow\n  commands: [x]\n",
+            2,
+            "rules[0].action",
+        ),
+        (
+            "rules:\n- action: allow\n  comands: [x]\n",
+            3,
+            "rules[0].comands",
+        ),
+        (
+            "rules:\n- action: allow\n  tags: prod\n  commands: [x]\n",
+            3,
+            "rules[0].tags",
+        ),
+        (
+            "rules:\n- action: allow\n  aliases:\n  commands: [x]\n",
+            3,
+            "rules[0].aliases",
+        ),
+        (
+            "rules:\n- action: allow\n  commands: uptime\n",
+            3,
+            "rules[0].commands",
+        ),
+        (
+            "rules:\n- action: allow\n  binary: docker\n",
+            2,
+            "rules[0].binary",
+        ),
+        ("rules:\n- action: deny\n  aliases: [x]\n", 2, "rules[0]"),
+        (
+            "rules:\n- action: allow\n  arg_prefix: [x]\n  commands: [x]\n",
+            2,
+            "rules[0].arg_prefix",
+        ),
+        (
+            "rules:\n- simple_binaries: ['rm*']\n  action: deny\n",
+            2,
+            "rules[0].simple_binaries",
+        ),
+        (
+            "rules:\n- action: allow\n  simple_binaries: [x]\n  simple_max_args: many\n",
+            4,
+            "rules[0].simple_max_args",
+        ),
+        (
+            "rules:\n- action: allow\n  simple_binaries: [x]\n  simple_max_args: -1\n",
+            4,
+            "rules[0].simple_max_args",
+        ),
+        (
+            "rules:\n- action: allow\n  simple_binaries: [x]\n  simple_max_args:\n",
+            4,
+            "rules[0].simple_max_args",
+        ),
+        (
+            "rules:\n- action: allow\n  binary: x\n  arg_prefix: [y]\n  allow_extra_args: 'no'\n",
+            5,
+            "rules[0].allow_extra_args",
+        ),
+        (
+            "rules:\n- action: allow\n  binary: x\n  path_args: {indices: [1]}\n",
+            2,
+            "rules[0].path_args",
+        ),
+        ("limits:\n  max_seconds: 0\n", 2, "limits.max_seconds"),
+        ("limits:\n  max_seconds: 86401\n", 2, "limits.max_seconds"),
+        ("limits:\n  max_seconds: abc\n", 2, "limits.max_seconds"),
+        ("limits:\n  max_seconds: -1\n", 2, "limits.max_seconds"),
+        ("limits:\n  max_seconds: 1.5\n", 2, "limits.max_seconds"),
+        (
+            "limits:\n  deny_substrings: rm\n",
+            2,
+            "limits.deny_substrings",
+        ),
+        ("limits:\n  deny_substrings:\n", 2, "limits.deny_substrings"),
+        (
+            "limits:\n  deny_substrings: ['shutdown*']\n",
+            2,
+            "limits.deny_substrings[0]",
+        ),
+        (
+            "limits:\n  deny_substrings: [a, '*curl']\n",
+            2,
+            "limits.deny_substrings[1]",
+        ),
+        (
+            "limits:\n  deny_substrings: [' ']\n",
+            2,
+            "limits.deny_substrings[0]",
+        ),
+        (
+            "overrides:\n  aliases:\n    web1: {max_second: 1}\n",
+            3,
+            "overrides.aliases.web1.max_second",
+        ),
+        (
+            "overrides:\n  tags:\n    prod: {max_seconds: 0}\n",
+            3,
+            "overrides.tags.prod.max_seconds",
+        ),
+        ("network:\n  allow: [10.0.0.0/8]\n", 2, "network.allow"),
+        (
+            "network:\n  allow_cidrs: 10.0.0.0/8\n",
+            2,
+            "network.allow_cidrs",
+        ),
+        ("network:\n  allow_cidrs:\n", 2, "network.allow_cidrs"),
+        (
+            "network:\n  allow_cidrs: [10.0.0.0/33]\n",
+            2,
+            "network.allow_cidrs[0]",
+        ),
+        (
+            "network:\n  allow_ips: [10.0.0.1, web1]\n",
+            2,
+            "network.allow_ips[1]",
+        ),
+        (
+            "network:\n  block_ips: [169.254.0.0/16]\n",
+            2,
+            "network.block_ips[0]",
+        ),
+        ("deny_commands: [standard]\n", 1, "deny_commands"),
+    ] {
+        let found = faults(text);
+        let (at, key, message) = &found[0];
+        assert_eq!((*at, key.as_str()), (line, path), "{text:?}: {message}");
+    }
+}
+
+#[test]
+fn all_faults_come_at_once() {
+    let text = "limits: {max_seconds: 0, deny_substrings: ['x*']}\n\
+                network: {allow_ips: [x], block_cidrs: [y]}\n\
+                rules:\n- {action: allow, binary: a}\n- {action: deny, simple_binaries: ['b c']}\n";
+    let paths: Vec<String> = faults(text).into_iter().map(|(_, path, _)| path).collect();
+    assert_eq!(
+        paths,
+        [
+            "limits.max_seconds",
+            "limits.deny_substrings[0]",
+            "network.allow_ips[0]",
+            "network.block_cidrs[0]",
+            "rules[0].binary",
+            "rules[1].simple_binaries",
+        ]
+    );
+}
+
+#[test]
+fn a_key_of_a_later_version_is_refused_by_name() {
+    for text in [
+        "deny_commands: [standard]",
+        "mode: simple",
+        "rules: [{action: allow, commands: [x], unsafe_ok: true}]",
+        "rules: [{action: allow, commands: [x], examples: {allow: [x]}}]",
+    ] {
+        let fault = policy(text).map(drop).unwrap_err().remove(0);
+        assert!(
+            fault.hint.contains("not supported by this version"),
+            "{fault:?}"
+        );
+    }
+    let typing_error = policy("ruels: []").map(drop).unwrap_err().remove(0);
+    assert!(
+        !typing_error.hint.contains("not supported by this version"),
+        "{typing_error:?}"
+    );
+}
+
+#[test]
+fn what_is_legal_and_not_meant_is_warned_of() {
+    for (text, path) in [
+        (
+            "limits: {require_known_host: false}",
+            "limits.require_known_host",
+        ),
+        (
+            "limits: {host_key_auto_add: true}",
+            "limits.host_key_auto_add",
+        ),
+        (
+            "network: {require_known_host: false}",
+            "network.require_known_host",
+        ),
+        (
+            "overrides: {tags: {a: {require_known_host: false}}}",
+            "overrides.tags.a.require_known_host",
+        ),
+        ("limits: {deny_substrings: []}", "limits.deny_substrings"),
+        (
+            "network: {block_cidrs: [10.0.0.0/8, 0.0.0.0/0]}",
+            "network.block_cidrs[1]",
+        ),
+        (
+            "rules: [{action: allow, commands: ['ls', '*']}]",
+            "rules[0].commands[1]",
+        ),
+        (
+            "rules: [{action: allow, commands: ['echo $(id)']}]",
+            "rules[0].commands[0]",
+        ),
+        ("rules: [{action: allow, commands: []}]", "rules[0]"),
+        ("rules: [{commands: [x]}]", "rules[0]"),
+    ] {
+        assert_eq!(warnings(text), [path], "{text}");
+    }
+    for text in [
+        "limits: {require_known_host: true, host_key_auto_add: false}",
+        "rules: [{action: deny, commands: ['*']}]",
+        "version: 2\nrules: [{action: allow, commands: ['ls *']}]",
+    ] {
+        assert!(warnings(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_star_that_people_type_is_a_text() {
+    for text in ["rm -rf *", "rm -rf /*", "chmod 777 /*", "rm *"] {
+        assert!(!looks_like_a_glob(text), "{text}");
+    }
+    for text in [
+        "shutdown*",
+        "*shutdown",
+        "mkfs.*",
+        "*",
+        "* x*",
+        "a*b",
+        "/*x",
+    ] {
+        assert!(looks_like_a_glob(text), "{text}");
+    }
+}
+
+#[test]
+fn json_is_read_as_well() {
+    let (policy, _) = policy(r#"{"version": 1, "known_hosts_path": "/k", "limits": {"max_seconds": 5}, "rules": [{"action": "allow", "simple_binaries": ["uptime"], "simple_max_args": 6}]}"#).unwrap();
+    assert_eq!(policy.rule_count(), 1);
+    assert_eq!(policy.known_hosts_path.as_deref(), Some("/k"));
+}
+
+#[test]
+fn a_number_in_quotes_is_no_number() {
+    for text in [
+        "limits: {max_seconds: '60'}",
+        r#"{"rules": [{"action": "allow", "simple_binaries": ["x"], "simple_max_args": "6"}]}"#,
+    ] {
+        assert!(policy(text).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,379 @@
+//! One rule of `policy.yml`: on which hosts it holds and which commands it is about.
+//!
+//! The same shapes are read twice: an allow rule must match everything that it is given, exactly and
+//! without anything unknown; a deny rule matches whatever could be meant, through paths and wrappers.
+//!
+//! Must not: decide between rules.
+
+use super::glob::Glob;
+use super::path;
+use super::pattern::{CommandPattern, Spellings, Subject};
+use super::wrappers;
+use crate::inventory::Host;
+use crate::shell::{self, Leaf, Word};
+
+/// Most words of a wrapper's command at which a wrapped command is looked for when denying.
+const WRAPPED_STARTS_MAX: usize = 16;
+
+/// What a matching rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It allows, unless another rule denies.
+    Allow,
+    /// It denies, wherever it stands.
+    Deny,
+}
+
+/// Whether words behind the named ones are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtraArgs {
+    /// Any further words.
+    Accepted,
+    /// None but those at the positions of `path_args`.
+    Refused,
+}
+
+/// On which hosts a rule holds: an alias glob and a tag glob have to match; no globs mean all hosts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    aliases: Vec<Glob>,
+    tags: Vec<Glob>,
+}
+
+impl Scope {
+    pub(crate) fn new(aliases: &[String], tags: &[String]) -> Self {
+        let globs = |texts: &[String]| texts.iter().map(|text| Glob::new(text)).collect();
+        Self {
+            aliases: globs(aliases),
+            tags: globs(tags),
+        }
+    }
+
+    fn holds(&self, host: &Host) -> bool {
+        let alias = host.alias.as_str();
+        (self.aliases.is_empty() || self.aliases.iter().any(|glob| glob.matches(alias)))
+            && (self.tags.is_empty()
+                || self
+                    .tags
+                    .iter()
+                    .any(|glob| host.tags.iter().any(|tag| glob.matches(tag))))
+    }
+}
+
+/// `simple_binaries` and `simple_max_args`.
+#[derive(Debug, Clone)]
+pub(crate) struct Simple {
+    pub(crate) names: Vec<String>,
+    pub(crate) max_args: Option<usize>,
+}
+
+/// `path_args`: each position must hold a path that one of the patterns matches. Position 0 is the
+/// program.
+#[derive(Debug, Clone)]
+pub(crate) struct PathArgs {
+    pub(crate) indices: Vec<usize>,
+    pub(crate) patterns: Vec<Glob>,
+}
+
+/// `binary`, `arg_prefix`, `path_args` and `allow_extra_args`.
+#[derive(Debug, Clone)]
+pub(crate) struct Structured {
+    pub(crate) binary: String,
+    pub(crate) prefix: Option<Vec<String>>,
+    pub(crate) paths: Option<PathArgs>,
+    pub(crate) extra: ExtraArgs,
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    effect: Effect,
+    name: Option<String>,
+    scope: Scope,
+    commands: Vec<CommandPattern>,
+    simple: Option<Simple>,
+    structured: Option<Structured>,
+}
+
+/// A command and its surroundings, as rules see it.
+pub(super) struct Subjects<'a> {
+    pub(super) leaves: &'a [Leaf],
+    pub(super) source: &'a str,
+    /// One for each leaf.
+    own: Vec<Subject<'a>>,
+    /// For each leaf, the commands that its words may run.
+    wrapped: &'a [Vec<(Vec<Word>, Spellings)>],
+}
+
+/// The texts that [`Subjects`] borrow from; made only where a rule may deny.
+pub(super) struct Texts {
+    own: Vec<Spellings>,
+    wrapped: Vec<Vec<(Vec<Word>, Spellings)>>,
+}
+
+impl Texts {
+    pub(super) fn of(leaves: &[Leaf]) -> Self {
+        Self {
+            own: leaves
+                .iter()
+                .map(|leaf| Spellings::of(&leaf.words, leaf.canonical()))
+                .collect(),
+            wrapped: leaves.iter().map(|leaf| wrapped(&leaf.words)).collect(),
+        }
+    }
+
+    pub(super) fn subjects<'a>(&'a self, leaves: &'a [Leaf], source: &'a str) -> Subjects<'a> {
+        Subjects {
+            leaves,
+            source,
+            own: self.own.iter().map(Spellings::subject).collect(),
+            wrapped: &self.wrapped,
+        }
+    }
+}
+
+/// What a wrapper may run: the command at each of its words, and the commands in each word that is a
+/// script. It is a guess to the side of denying.
+fn wrapped(words: &[Word]) -> Vec<(Vec<Word>, Spellings)> {
+    let mut found = Vec::new();
+    if words
+        .first()
+        .is_none_or(|program| wrappers::why(&program.text).is_none())
+    {
+        return found;
+    }
+    for start in 1..words.len().min(WRAPPED_STARTS_MAX) {
+        let Some(inner) = words.get(start..) else {
+            break;
+        };
+        let plain = join(inner);
+        found.push((inner.to_vec(), Spellings::of(inner, plain)));
+        let scripted = inner
+            .first()
+            .filter(|word| word.text.contains([' ', ';', '|', '&', '\n']))
+            .and_then(|word| shell::parse(&word.text).ok());
+        for leaf in scripted.iter().flat_map(|script| script.leaves()) {
+            let spellings = Spellings::of(&leaf.words, leaf.canonical());
+            found.push((leaf.words.clone(), spellings));
+        }
+    }
+    found
+}
+
+fn join(words: &[Word]) -> String {
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    texts.join(" ")
+}
+
+impl Rule {
+    pub(crate) fn new(effect: Effect, name: Option<String>, scope: Scope) -> Self {
+        Self {
+            effect,
+            name,
+            scope,
+            commands: Vec::new(),
+            simple: None,
+            structured: None,
+        }
+    }
+
+    pub(crate) fn with_commands(mut self, globs: &[String]) -> Self {
+        self.commands = globs.iter().map(|text| CommandPattern::new(text)).collect();
+        self
+    }
+
+    pub(crate) fn with_simple(mut self, simple: Option<Simple>) -> Self {
+        self.simple = simple;
+        self
+    }
+
+    pub(crate) fn with_structured(mut self, structured: Option<Structured>) -> Self {
+        self.structured = structured;
+        self
+    }
+
+    /// What the rule does where it matches.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// The rule's `name:`.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Whether the rule is about a host.
+    #[must_use]
+    pub fn holds_on(&self, host: &Host) -> bool {
+        self.scope.holds(host)
+    }
+
+    /// Whether the rule's words cover a leaf, and then how many of the leaf's first words the rule
+    /// spells one by one. Nothing unknown is covered but by a `*` for further words.
+    pub(super) fn covers(&self, leaves: &[Leaf], index: usize, source: &str) -> Option<usize> {
+        let words = &leaves.get(index)?.words;
+        let by_simple = self.simple.as_ref().and_then(|simple| simple.covers(words));
+        let by_structure = self
+            .structured
+            .as_ref()
+            .and_then(|structured| structured.covers(words));
+        self.commands
+            .iter()
+            .filter_map(|pattern| pattern.allows(leaves, index, source))
+            .chain(by_simple)
+            .chain(by_structure)
+            .max()
+    }
+
+    /// Whether a leaf, or what it may run, could be what the rule is about.
+    pub(super) fn hits(&self, subjects: &Subjects<'_>, index: usize) -> bool {
+        let Some((leaf, own)) = subjects.leaves.get(index).zip(subjects.own.get(index)) else {
+            return true;
+        };
+        if self.hits_words(&leaf.words, own) {
+            return true;
+        }
+        let sequence = self
+            .commands
+            .iter()
+            .any(|pattern| pattern.denies_sequence(&subjects.own, index, subjects.source));
+        sequence
+            || subjects.wrapped.get(index).is_some_and(|inner| {
+                inner
+                    .iter()
+                    .any(|(words, spellings)| self.hits_words(words, &spellings.subject()))
+            })
+    }
+
+    fn hits_words(&self, words: &[Word], subject: &Subject<'_>) -> bool {
+        self.commands.iter().any(|pattern| pattern.denies(subject))
+            || self
+                .simple
+                .as_ref()
+                .is_some_and(|simple| simple.hits(words))
+            || self
+                .structured
+                .as_ref()
+                .is_some_and(|structured| structured.hits(words))
+    }
+}
+
+impl Simple {
+    fn covers(&self, words: &[Word]) -> Option<usize> {
+        let (program, arguments) = words.split_first()?;
+        let known = words.iter().all(|word| !word.glob);
+        let few = self.max_args.is_none_or(|most| arguments.len() <= most);
+        (known && few && self.names.contains(&program.text)).then_some(1)
+    }
+
+    fn hits(&self, words: &[Word]) -> bool {
+        let Some((program, arguments)) = words.split_first() else {
+            return false;
+        };
+        let few = self.max_args.is_none_or(|most| arguments.len() <= most);
+        few && self.names.iter().any(|name| is_program(program, name))
+    }
+}
+
+/// Whether a program may be the named one: by its text, by its base name, or by being unknown.
+fn is_program(program: &Word, name: &str) -> bool {
+    program.glob || program.text == name || path::base(&program.text) == path::base(name)
+}
+
+impl PathArgs {
+    fn covers(&self, words: &[Word]) -> bool {
+        self.indices.iter().all(|index| {
+            words.get(*index).is_some_and(|word| {
+                let path = path::normalise(&word.text);
+                !path::climbs(&word.text) && self.patterns.iter().any(|glob| glob.matches(&path))
+            })
+        })
+    }
+
+    fn hits(&self, words: &[Word]) -> bool {
+        self.indices.iter().all(|index| {
+            words.get(*index).is_some_and(|word| {
+                let path = path::normalise(&word.text);
+                let forms = [&*path, path::without_slash(&path), &word.text];
+                self.patterns
+                    .iter()
+                    .any(|glob| forms.iter().any(|form| glob.matches(form)))
+            })
+        })
+    }
+
+    /// Whether the operator spelled the word at a position: no pattern leaves anything open.
+    fn spells(&self, index: usize) -> bool {
+        self.indices.contains(&index) && self.patterns.iter().all(Glob::is_literal)
+    }
+}
+
+impl Structured {
+    fn covers(&self, words: &[Word]) -> Option<usize> {
+        let (program, arguments) = words.split_first()?;
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        let known = words.iter().all(|word| !word.glob);
+        let restricted = self.prefix.is_some() || self.paths.is_some();
+        let named = program.text == self.binary
+            && prefix.len() <= arguments.len()
+            && prefix
+                .iter()
+                .zip(arguments)
+                .all(|(own, word)| *own == word.text);
+        let placed = self.paths.as_ref().is_none_or(|paths| paths.covers(words));
+        let allowed = known
+            && restricted
+            && named
+            && placed
+            && self.extra_fits(prefix.len(), arguments.len());
+        if !allowed {
+            return None;
+        }
+        let mut spelled = 1 + prefix.len();
+        while self
+            .paths
+            .as_ref()
+            .is_some_and(|paths| paths.spells(spelled))
+        {
+            spelled += 1;
+        }
+        Some(spelled)
+    }
+
+    /// Without extra arguments, each one behind the prefix must stand at a position of `path_args`.
+    fn extra_fits(&self, prefix: usize, arguments: usize) -> bool {
+        if self.extra == ExtraArgs::Accepted {
+            return true;
+        }
+        let Some(paths) = &self.paths else {
+            return arguments == prefix;
+        };
+        arguments == prefix + paths.indices.len()
+            && (prefix..arguments).all(|argument| paths.indices.contains(&(argument + 1)))
+    }
+
+    fn hits(&self, words: &[Word]) -> bool {
+        let Some((program, arguments)) = words.split_first() else {
+            return false;
+        };
+        if !is_program(program, &self.binary) {
+            return false;
+        }
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        for (position, own) in prefix.iter().enumerate() {
+            match arguments.get(position) {
+                // From an unknown word on, the rest of the words may be anything.
+                Some(word) if word.glob => return true,
+                Some(word) if *own == word.text => {}
+                _ => return false,
+            }
+        }
+        if arguments.iter().any(|word| word.glob) {
+            return true;
+        }
+        self.paths.as_ref().is_none_or(|paths| paths.hits(words))
+            && self.extra_fits(prefix.len(), arguments.len())
+    }
+}

@@ -1,0 +1,145 @@
+//! The texts of `deny_substrings`: a tripwire over a command's text, in the forms in which it can be
+//! written.
+//!
+//! Limit: this is text. `rm -rf /` also refuses `rm -rf /var`, and `rm -r -f /` passes; only rules that
+//! allow little are a boundary (`a_text_denies_wherever_it_occurs`).
+
+/// The texts that deny where no policy says otherwise. Blanks at the end matter.
+pub(super) const DEFAULTS: [&str; 20] = [
+    "rm -rf /",
+    ":(){ :|:& };:",
+    "mkfs ",
+    "dd if=/dev/zero",
+    "shutdown -h",
+    "reboot",
+    "userdel ",
+    "passwd ",
+    "ssh ",
+    "scp ",
+    "rsync -e ssh",
+    "curl ",
+    "wget ",
+    "nc ",
+    "nmap ",
+    "telnet ",
+    "kubectl ",
+    "aws ",
+    "gcloud ",
+    "az ",
+];
+
+/// Where a text was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// In the text as the caller wrote it.
+    Plain,
+    /// Only once quotes, backslashes and extra blanks are gone: somebody hid it.
+    Hidden,
+}
+
+/// A command's text without the means of hiding something in it: quotes removed, each backslash and
+/// its character replaced by the character, white space collapsed to one blank, ends trimmed.
+#[must_use]
+pub fn normalise(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().filter(|c| !matches!(c, '\'' | '"'));
+    let mut blank = false;
+    while let Some(c) = chars.next() {
+        let c = if c == '\\' {
+            chars.next().unwrap_or('\\')
+        } else {
+            c
+        };
+        if c.is_whitespace() {
+            blank = true;
+            continue;
+        }
+        if blank && !plain.is_empty() {
+            plain.push(' ');
+        }
+        blank = false;
+        plain.push(c);
+    }
+    plain
+}
+
+/// Finds the first text that occurs in what the caller wrote or in one of its other forms: as a part
+/// of it, or, without its own outer blanks, as one whole word of it.
+pub(super) fn find<'t>(
+    texts: &'t [String],
+    written: &str,
+    forms: &[&str],
+) -> Option<(&'t str, Sight)> {
+    texts
+        .iter()
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+        .find_map(|text| {
+            if written.contains(text) {
+                return Some((text, Sight::Plain));
+            }
+            let word = text.trim();
+            let seen = forms.iter().any(|form| {
+                form.contains(text) || !word.is_empty() && form.split(' ').any(|w| w == word)
+            });
+            let sight = if written.contains(word) {
+                Sight::Plain
+            } else {
+                Sight::Hidden
+            };
+            seen.then_some((text, sight))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn seen(text: &str, command: &str) -> Option<Sight> {
+        find(&[text.to_owned()], command, &[&normalise(command)]).map(|(_, sight)| sight)
+    }
+
+    #[test]
+    fn normalising_takes_the_means_of_hiding_away() {
+        for (text, expected) in [
+            ("rm    -rf\t/", "rm -rf /"),
+            ("'rm' \"-rf\" /", "rm -rf /"),
+            ("r\\m -rf /", "rm -rf /"),
+            ("rm\\ -rf\\ /", "rm -rf /"),
+            ("  x  ", "x"),
+            ("", ""),
+            ("x\\", "x\\"),
+            ("a\\\\b", "a\\b"),
+        ] {
+            assert_eq!(normalise(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_denies_wherever_it_occurs() {
+        assert_eq!(seen("rm -rf /", "rm -rf /var"), Some(Sight::Plain));
+        assert_eq!(seen("rm -rf /", "rm -r -f /"), None);
+        assert_eq!(seen("nc ", "sync x"), Some(Sight::Plain));
+    }
+
+    #[test]
+    fn a_hidden_text_is_found_and_called_hidden() {
+        assert_eq!(seen("rm -rf", "r\\m -rf x"), Some(Sight::Hidden));
+        assert_eq!(seen("rm -rf", "'rm'  '-rf' x"), Some(Sight::Hidden));
+        assert_eq!(seen("curl ", "c''url"), Some(Sight::Hidden));
+    }
+
+    #[test]
+    fn a_text_with_a_blank_at_its_end_denies_the_word_alone_too() {
+        assert_eq!(seen("curl ", "curl"), Some(Sight::Plain));
+        assert_eq!(seen("curl ", "which curl"), Some(Sight::Plain));
+        assert_eq!(seen("curl ", "curly"), None);
+    }
+
+    #[test]
+    fn an_empty_text_denies_nothing() {
+        assert_eq!(seen("", "uptime"), None);
+        assert_eq!(seen("  ", "uptime"), None);
+    }
+}

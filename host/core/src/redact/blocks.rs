@@ -1,0 +1,161 @@
+//! Secrets of many lines: private keys in PEM and its relatives, PuTTY keys, Ansible vaults.
+//!
+//! SECURITY: a block without an end is masked to the end of the text or for [`BLOCK_BYTES_MAX`], and
+//! an end without a beginning masks what stands before it: a cut must never show half a key.
+
+use super::Edge;
+use super::source::{Found, Source, is_base64, is_blank};
+
+/// Longest block, in bytes.
+pub(super) const BLOCK_BYTES_MAX: usize = 65_536;
+/// Longest label between the dashes, in bytes.
+const LABEL_BYTES_MAX: usize = 80;
+/// Longest line of a key's body, in bytes.
+const BODY_LINE_BYTES_MAX: usize = 4_096;
+
+/// The literals by which blocks are found.
+pub(super) const STARTS: &[&str] = &[
+    "---- BEGIN",
+    "-----BEGIN",
+    "---- END",
+    "-----END",
+    "PuTTY-User-Key-File",
+    "$ANSIBLE_VAULT",
+];
+
+/// The block whose literal (of [`STARTS`]) stands at `start`. `floor` is where the last block ended.
+pub(super) fn at(
+    source: Source<'_>,
+    start: usize,
+    literal: &str,
+    edge: Edge,
+    floor: usize,
+) -> Option<Found> {
+    match literal {
+        "---- BEGIN" | "-----BEGIN" => begun(source, start, literal),
+        "---- END" | "-----END" => ended(source, start, literal, edge, floor),
+        "PuTTY-User-Key-File" => putty(source, start),
+        _ => vault(source, start),
+    }
+}
+
+/// The label after a literal and where it ends; a label that runs into the end of the text counts
+/// as one, because the rest of it was cut off.
+fn label(source: Source<'_>, from: usize) -> Option<(&str, usize)> {
+    let end = source.run(from, LABEL_BYTES_MAX, |byte| {
+        byte.is_ascii_alphanumeric() || byte == b' '
+    });
+    let closed = source.slice(end, end + 4) == b"----";
+    (closed || end == source.len()).then(|| (source.str(from, end), end))
+}
+
+fn is_private(label: &str, ends_text: bool) -> bool {
+    let upper = label.to_ascii_uppercase();
+    ["PRIVATE KEY", "STATIC KEY", "SECRET KEY"]
+        .iter()
+        .any(|name| upper.contains(name))
+        || (ends_text && !upper.contains("PUBLIC") && !upper.contains("CERT"))
+}
+
+fn begun(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {
+    let (name, after) = label(source, start + literal.len())?;
+    if !is_private(name, after == source.len()) {
+        return None;
+    }
+    let end_literal = if literal.starts_with("-----") {
+        "-----END"
+    } else {
+        "---- END"
+    };
+    let limit = source.len().min(start + BLOCK_BYTES_MAX);
+    let end = match source.find(after, BLOCK_BYTES_MAX, end_literal) {
+        Some(at) => {
+            let label_end = source.run(at + end_literal.len(), LABEL_BYTES_MAX, |byte| {
+                byte.is_ascii_alphanumeric() || byte == b' '
+            });
+            source.run(label_end, 5, |byte| byte == b'-')
+        }
+        None => limit,
+    };
+    Found::new(start, end, "private-key")
+}
+
+/// An end without a beginning: everything before it that can be a key's body, or, where the text is
+/// the rest after a gap, everything since the gap.
+fn ended(source: Source<'_>, at: usize, literal: &str, edge: Edge, floor: usize) -> Option<Found> {
+    let (name, after) = label(source, at + literal.len())?;
+    if !is_private(name, false) {
+        return None;
+    }
+    let end = source.run(after, 5, |byte| byte == b'-');
+    if edge == Edge::AfterGap && at <= BLOCK_BYTES_MAX && floor == 0 {
+        return Found::new(0, end, "private-key");
+    }
+    let floor = floor.max(at.saturating_sub(BLOCK_BYTES_MAX));
+    let mut start = source.line_start(at, BODY_LINE_BYTES_MAX).max(floor);
+    if !is_body(source.slice(start, at)) {
+        return None;
+    }
+    while start > floor {
+        let previous = source.line_start(start - 1, BODY_LINE_BYTES_MAX).max(floor);
+        if !is_body(source.slice(previous, start - 1)) {
+            break;
+        }
+        start = previous;
+    }
+    if start == source.line_start(at, BODY_LINE_BYTES_MAX) && source.slice(start, at).len() < 16 {
+        return None;
+    }
+    Found::new(start, end, "private-key")
+}
+
+/// Whether a line can be part of a key's body: base64 with its indentation, or a header.
+fn is_body(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let headers: [&[u8]; 3] = [b"Proc-Type:", b"DEK-Info:", b"Comment:"];
+    headers.iter().any(|header| line.starts_with(header))
+        || line
+            .iter()
+            .all(|byte| is_base64(*byte) || matches!(byte, b'\\' | b'"'))
+}
+
+fn putty(source: Source<'_>, start: usize) -> Option<Found> {
+    let limit = source.len().min(start + BLOCK_BYTES_MAX);
+    let last = ["Private-MAC:", "Private-Hash:"]
+        .iter()
+        .filter_map(|mark| source.find(start, BLOCK_BYTES_MAX, mark))
+        .min();
+    let end = last.map_or(limit, |at| source.line_end(at, BODY_LINE_BYTES_MAX));
+    Found::new(start, end, "private-key")
+}
+
+/// The hexadecimal lines after a vault's header; the header stays.
+fn vault(source: Source<'_>, start: usize) -> Option<Found> {
+    let header = source.run(start, LABEL_BYTES_MAX, |byte| {
+        !matches!(byte, b'\n' | b'\\')
+    });
+    let body = if source.at(header) == b'\\' {
+        header + 2
+    } else {
+        header + 1
+    };
+    let mut end = body;
+    while end - body < BLOCK_BYTES_MAX {
+        let from = source.run(end, 64, is_blank);
+        let digits = source.run(from, BLOCK_BYTES_MAX, |byte| byte.is_ascii_hexdigit());
+        if digits - from < 2 {
+            break;
+        }
+        end = match (source.at(digits), source.at(digits + 1)) {
+            (b'\n', _) => digits + 1,
+            (b'\\', b'n') => digits + 2,
+            _ => return Found::new(body, digits, "ansible-vault"),
+        };
+    }
+    let end = if source.before(end) == b'\n' {
+        end - 1
+    } else {
+        end
+    };
+    Found::new(body, end, "ansible-vault")
+}

@@ -1,0 +1,132 @@
+//! Tokens and keys inside base64: the encoded form of a known prefix is looked for at each of the
+//! three ways it can fall on the alphabet, and the decoded text must then hold a whole token.
+
+use super::source::{Found, Source, is_base64};
+use super::tokens::TOKENS;
+use base64::Engine as _;
+use base64::alphabet::STANDARD as STANDARD_ALPHABET;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+
+/// How much base64 is decoded to look for a token, in bytes.
+const DECODED_BYTES_MAX: usize = 512;
+/// Longest encoded run that is masked at once, in bytes.
+const RUN_BYTES_MAX: usize = 65_536;
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD_ALPHABET,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// One way in which a prefix can be written in base64.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// The letters that are the same whatever stands around the prefix.
+    pub(super) literal: String,
+    /// How many letters of its group stand before the literal.
+    skipped: usize,
+    /// Where the prefix begins in the decoded group, in bytes.
+    offset: usize,
+    /// Index into [`TOKENS`]; none for a private key's first line.
+    token: Option<usize>,
+}
+
+/// All forms of all prefixes that are rare enough.
+pub(super) fn forms() -> Vec<Form> {
+    let tokens = TOKENS
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| token.is_worth_decoding());
+    let mut forms: Vec<Form> = tokens
+        .flat_map(|(index, token)| {
+            (0..3).map(move |offset| form(token.prefix, offset, Some(index)))
+        })
+        .collect();
+    forms.extend((0..3).map(|offset| form("-----BEGIN ", offset, None)));
+    forms.retain(|form| form.literal.len() >= 4);
+    forms
+}
+
+/// The letters of a text in base64 that do not depend on its neighbours.
+pub(super) fn inner(text: &[u8], offset: usize) -> (String, usize) {
+    let mut padded = vec![0_u8; offset];
+    padded.extend_from_slice(text);
+    let encoded = STANDARD.encode(&padded);
+    let skipped = (offset * 8).div_ceil(6);
+    let clean = padded.len() * 8 / 6;
+    (
+        encoded.get(skipped..clean).unwrap_or_default().to_owned(),
+        skipped,
+    )
+}
+
+fn form(prefix: &str, offset: usize, token: Option<usize>) -> Form {
+    let (literal, skipped) = inner(prefix.as_bytes(), offset);
+    Form {
+        literal,
+        skipped,
+        offset,
+        token,
+    }
+}
+
+/// The encoded run around `at`, if it holds what its form promises. `floor` is where the last ended.
+pub(super) fn at(source: Source<'_>, at: usize, form: &Form, floor: usize) -> Option<Found> {
+    if source.slice(at, at + form.literal.len()) != form.literal.as_bytes() {
+        return None;
+    }
+    let group = at
+        .checked_sub(form.skipped)
+        .filter(|group| *group >= floor)?;
+    let window = source.run(group, DECODED_BYTES_MAX, is_base64);
+    let letters: Vec<u8> = source
+        .slice(group, window)
+        .iter()
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            byte => *byte,
+        })
+        .collect();
+    let length = if letters.ends_with(b"=") {
+        letters.len()
+    } else {
+        letters.len() - usize::from(letters.len() % 4 == 1)
+    };
+    let decoded = LENIENT.decode(letters.get(..length)?).ok()?;
+    let text: String = decoded
+        .get(form.offset..)?
+        .iter()
+        .map(|byte| {
+            if byte.is_ascii() {
+                char::from(*byte)
+            } else {
+                '\n'
+            }
+        })
+        .collect();
+    let kind = match form.token {
+        Some(index) => TOKENS
+            .get(index)?
+            .at(Source::new(&text), 0)
+            .map(|found| found.kind)?,
+        None => text
+            .lines()
+            .next()
+            .filter(|line| line.contains("PRIVATE KEY"))
+            .map(|_| "private-key")?,
+    };
+    let start = source.back(at, RUN_BYTES_MAX, is_base64).max(floor);
+    let mut end = source.run(at, RUN_BYTES_MAX, is_base64);
+    // `base64` wraps its output; a key goes on over the line ends.
+    while form.token.is_none() && source.at(end) == b'\n' && end - start < RUN_BYTES_MAX {
+        let line = source.run(end + 1, RUN_BYTES_MAX, is_base64);
+        if line - end < 4 || !matches!(source.at(line), b'\n' | 0) {
+            break;
+        }
+        end = line;
+    }
+    Found::new(start, end, kind)
+}

@@ -1,0 +1,156 @@
+//! Credentials in HTTP headers: `Authorization`, `Cookie`, `Set-Cookie`, and a bearer token without
+//! its header. Headers named for a key or token are settings like any other.
+
+use super::source::{Found, Source, is_base64, is_blank, is_word};
+use super::values::{self, Form, Value, Written};
+
+/// Longest header value, in bytes.
+const HEADER_BYTES_MAX: usize = 65_536;
+/// Shortest cookie value that is taken for a session, in bytes.
+const COOKIE_BYTES_MIN: usize = 8;
+
+/// The literals by which headers are found.
+pub(super) const STARTS: &[&str] = &["authorization", "cookie", "bearer "];
+
+/// The secrets of the header whose literal (of [`STARTS`]) stands at `start`, and where it ends.
+pub(super) fn at(source: Source<'_>, start: usize, literal: &str, found: &mut Vec<Found>) -> usize {
+    let after = start + literal.len();
+    if literal == "bearer " {
+        found.extend(bearer(source, start, after));
+        return after;
+    }
+    let Some(value) = header_value(source, after) else {
+        return after;
+    };
+    if literal == "cookie" {
+        let attributes = source.back(start, 4, |byte| byte.is_ascii_alphabetic() || byte == b'-');
+        let sets = source.str(attributes, start).eq_ignore_ascii_case("set-");
+        cookies(source, value, if sets { 1 } else { COOKIES_MAX }, found);
+    } else {
+        found.extend(credentials(source, value));
+    }
+    value.1
+}
+
+/// The value of a header, up to the end of its line or the quote around it.
+fn header_value(source: Source<'_>, at: usize) -> Option<(usize, usize)> {
+    let slashes = source.run(at, 8, |byte| byte == b'\\');
+    let at = if matches!(source.at(slashes), b'"' | b'\'' | b'`') {
+        slashes + 1
+    } else {
+        at
+    };
+    let colon = source.run(at, 8, is_blank);
+    if !matches!(source.at(colon), b':' | b'=') {
+        return None;
+    }
+    let mut from = source.run(colon + 1, 64, |byte| is_blank(byte) || byte == b'\\');
+    if matches!(source.at(from), b'[' | b'{') {
+        from += 1;
+    }
+    if let Some(value) = values::quoted(source, from) {
+        return Some((value.start, value.end));
+    }
+    let end = source.run(from, HEADER_BYTES_MAX, |byte| {
+        !matches!(byte, b'\n' | b'"' | b'\'' | b'`')
+    });
+    Some((from, end))
+}
+
+/// The words that name how a credential is meant.
+const SCHEMES: &[&str] = &[
+    "bearer",
+    "basic",
+    "token",
+    "apikey",
+    "api-key",
+    "key",
+    "digest",
+    "negotiate",
+    "ntlm",
+    "geniekey",
+    "ssws",
+    "splunk",
+    "oauth",
+    "hawk",
+    "bot",
+    "jwt",
+    "sharedkey",
+    "sharedkeylite",
+    "sharedaccesssignature",
+    "aws",
+];
+
+fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found> {
+    let word = source.run(start, end - start, |byte| !is_blank(byte));
+    let scheme = source.str(start, word).to_ascii_lowercase();
+    let next = source.run(word, 64, is_blank).min(end);
+    let (from, to) = if scheme.starts_with("aws4-") {
+        let signature = source.find(next, end - next, "Signature=")? + 10;
+        (signature, source.run(signature, 256, is_word).min(end))
+    } else if scheme == "digest" || scheme == "oauth" || scheme == "hawk" {
+        (next, end)
+    } else if next < end && SCHEMES.contains(&scheme.as_str()) {
+        (
+            next,
+            source.run(next, end - next, |byte| {
+                !is_blank(byte) && !matches!(byte, b',' | b';')
+            }),
+        )
+    } else if SCHEMES.contains(&scheme.as_str()) {
+        return None;
+    } else {
+        (start, word)
+    };
+    let value = Value {
+        start: from,
+        end: to,
+        form: Form::Bare,
+    };
+    if to - from < 4 || values::is_placeholder(source, value, Written::Environment) {
+        return None;
+    }
+    if values::begins_prose(source, value) {
+        return None;
+    }
+    Found::new(from, to, "authorization")
+}
+
+/// Most cookies of one header.
+const COOKIES_MAX: usize = 256;
+
+fn cookies(source: Source<'_>, (start, end): (usize, usize), most: usize, found: &mut Vec<Found>) {
+    let mut at = start;
+    for _ in 0..most {
+        let stop = source.run(at, end - at, |byte| byte != b';');
+        let name = source.run(at, stop - at, |byte| byte != b'=');
+        let value = Value {
+            start: name + 1,
+            end: stop,
+            form: Form::Quoted,
+        };
+        let long = name < stop && stop - value.start >= COOKIE_BYTES_MIN;
+        if long && !values::is_placeholder(source, value, Written::Environment) {
+            found.extend(Found::new(value.start, stop, "cookie"));
+        }
+        if stop >= end {
+            return;
+        }
+        at = source.run(stop + 1, end - stop, is_blank).min(end);
+    }
+}
+
+/// `Bearer` and a token, wherever they stand.
+fn bearer(source: Source<'_>, start: usize, after: usize) -> Option<Found> {
+    let end = source.run(after, HEADER_BYTES_MAX, |byte| {
+        is_base64(byte) || matches!(byte, b'.' | b'~')
+    });
+    let token = source.slice(after, end);
+    let made =
+        token.len() >= 16 && token.iter().any(u8::is_ascii_digit) && !is_word(source.before(start));
+    if made {
+        Found::new(after, end, "authorization")
+    } else {
+        None
+    }
+}

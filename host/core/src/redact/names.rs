@@ -1,0 +1,216 @@
+//! What the name of a setting says about its value: nothing, that it is a secret, or that it is one
+//! if it also looks like one. Sees names only.
+
+/// What a name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// The value is a secret whatever it looks like.
+    Secret(&'static str),
+    /// The value is a secret if it looks random.
+    Perhaps(&'static str),
+}
+
+/// The fragments by which a name is found in the text.
+#[rustfmt::skip]
+pub(super) const FRAGMENTS: &[&str] = &[
+    "pass", "pwd", "secret", "token", "credential", "key", "psk", "crumb", "csrf", "xsrf", "jwt", "auth", "sess", "sid=", "sid:",
+    "salt", "seed", "pw=", "pw:", "pw\"", "signature", "sig=", "otp", "pat=", "pat:", "webhook", "dsn", "bearer", "connstr", "connectionstr",
+];
+
+/// Nouns that make the value a secret; looked for in the name without its separators.
+#[rustfmt::skip]
+const SECRETS: &[(&str, &str)] = &[
+    ("passw", "password"), ("passphrase", "passphrase"), ("passcode", "password"), ("passkey", "password"),
+    ("secretaccesskey", "secret-key"), ("privatekey", "private-key"), ("clientkeydata", "private-key"), ("tlskey", "private-key"), ("secret", "secret"),
+    ("apikey", "api-key"), ("accesskey", "api-key"), ("authkey", "api-key"), ("accountkey", "api-key"), ("sharedkey", "api-key"),
+    ("subscriptionkey", "api-key"), ("masterkey", "api-key"), ("signingkey", "secret-key"), ("encryptionkey", "secret-key"),
+    ("encryptkey", "secret-key"), ("cryptkey", "secret-key"), ("hmackey", "secret-key"), ("aeskey", "secret-key"), ("sessionkey", "secret-key"),
+    ("storagekey", "api-key"), ("deploykey", "api-key"), ("servicekey", "api-key"), ("serviceaccountkey", "api-key"), ("appkey", "api-key"), ("adminkey", "api-key"),
+    ("rootkey", "api-key"), ("licensekey", "api-key"), ("unsealkey", "unseal-key"), ("recoverykey", "unseal-key"), ("presharedkey", "secret-key"),
+    ("wepkey", "secret-key"), ("networkkey", "secret-key"), ("joinkey", "secret-key"), ("consumerkey", "api-key"), ("integrationkey", "api-key"), ("writekey", "api-key"),
+    ("token", "token"), ("credential", "credential"), ("crumb", "token"), ("csrf", "token"), ("xsrf", "token"), ("bearer", "token"), ("jwt", "token"),
+];
+
+/// Last words after which a name is about a secret and does not hold it.
+#[rustfmt::skip]
+const ABOUT: &[&str] = &[
+    "file", "files", "path", "dir", "directory", "folder", "name", "names", "length", "len", "size", "count", "type", "types", "expiry", "expires", "expiration",
+    "expired", "ttl", "age", "policy", "policies", "url", "uri", "endpoint", "host", "port", "hint", "field", "fields", "regex", "pattern", "min", "max", "limit", "required",
+    "enabled", "disabled", "algorithm", "alg", "method", "header", "version", "ref", "refs", "changed", "change", "usage", "used", "lifetime", "timeout", "interval", "at",
+    "authentication", "auth", "prompt", "stdin", "reset", "status", "state", "format", "mode", "manager", "provider", "store", "class", "handler", "service", "input",
+    "label", "placeholder", "error", "errors", "strength", "update", "updated", "created", "rotation", "date", "time", "in", "issuer", "audience", "scope", "scopes",
+    "command", "cmd", "from", "env", "fd", "quality", "history", "attempts", "failures", "last", "validity", "warn", "warning", "verification", "verify", "by", "py", "js", "go",
+    "rs", "c", "h", "java", "rb", "ts", "md", "txt", "yml", "yaml", "log", "conf", "socket", "sock", "plugin", "module", "helper", "backend", "driver", "fingerprint",
+    "tokens", "tokenizer", "tokenized", "index", "position", "budget", "window", "bits", "usages", "rules", "complexity", "login", "logins", "only", "requires", "request", "response",
+];
+
+/// Words in which `pass` is no password.
+const NOT_PASS: &[&str] = &[
+    "bypass",
+    "compass",
+    "encompass",
+    "surpass",
+    "trespass",
+    "onepass",
+    "multipass",
+    "subpass",
+    "renderpass",
+    "lowpass",
+    "highpass",
+];
+
+/// Last words that make a name perhaps a secret's.
+#[rustfmt::skip]
+const PERHAPS: &[&str] = &[
+    "key", "keys", "auth", "sig", "signature", "salt", "seed", "dsn", "otp", "totp", "pat", "session", "sess", "sessid", "sessionid", "sid", "webhook", "psk", "hash",
+    "connstr", "connectionstring", "phpsessid", "jsessionid",
+];
+
+/// What a name says; `before` is the word before it, for `Unseal Key` and its like.
+pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
+    let words = words(name);
+    let last = words
+        .iter()
+        .rev()
+        .find(|word| !word.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let joined = words.concat();
+    if joined.contains("public") && joined.contains("key") {
+        return None;
+    }
+    if let Some(kind) = secret_noun(&words, &joined, before) {
+        // An id beside a secret is public as often as not; only a random-looking one is masked.
+        if last == "id" || last == "ids" {
+            return (!joined.contains("accesskeyid")).then_some(Names::Perhaps(kind));
+        }
+        let about = ABOUT.contains(&last.as_str());
+        return (!about).then_some(Names::Secret(kind));
+    }
+    PERHAPS
+        .contains(&last.as_str())
+        .then_some(Names::Perhaps("secret"))
+}
+
+fn secret_noun(words: &[String], joined: &str, before: &str) -> Option<&'static str> {
+    let is_pass = |word: &String| word.ends_with("pass") && !NOT_PASS.contains(&word.as_str());
+    if words.iter().any(is_pass)
+        || (words.len() > 1 && words.iter().any(|word| word == "pwd" || word == "pw"))
+    {
+        return Some("password");
+    }
+    match joined {
+        "pwd" | "pw" => return Some("password"),
+        "psk" | "wpapsk" => return Some("passphrase"),
+        "oldpwd" => return None,
+        _ => {}
+    }
+    if joined.ends_with("pwd") || joined.ends_with("psk") {
+        return Some("password");
+    }
+    if joined == "key"
+        && [
+            "unseal",
+            "api",
+            "secret",
+            "access",
+            "private",
+            "encryption",
+            "recovery",
+            "license",
+            "master",
+            "account",
+            "signing",
+        ]
+        .iter()
+        .any(|word| before.eq_ignore_ascii_case(word))
+    {
+        return Some("api-key");
+    }
+    // `max_tokens` and `tokenizer` count words; a `token` among the words is one.
+    SECRETS
+        .iter()
+        .find(|(noun, _)| {
+            joined.contains(noun) && (*noun != "token" || !joined.contains("tokeniz"))
+        })
+        .map(|(_, kind)| *kind)
+}
+
+/// The words of a name, in lower case: cut at signs and where the case rises.
+fn words(name: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut previous = '_';
+    for c in name.chars() {
+        let rises = c.is_ascii_uppercase() && previous.is_ascii_lowercase();
+        if (rises || !c.is_ascii_alphanumeric()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c.is_ascii_alphanumeric() {
+            word.push(c.to_ascii_lowercase());
+        }
+        previous = c;
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_known_in_every_spelling() {
+        for name in [
+            "password",
+            "DB_PASSWORD",
+            "dbPassword",
+            "REDIS_PASS",
+            "PassWord",
+            "api-key",
+            "API_KEY",
+            "apiKey",
+            "X-Auth-Token",
+            "keyStorePassword",
+            "client_secret",
+            "SECRET_KEY_BASE",
+            "AWS_SECRET_ACCESS_KEY",
+            "PrivateKey",
+            "aws_session_token",
+            "_authToken",
+            "psk",
+            "Jenkins-Crumb",
+            "MYSQL_PWD",
+            "--storepass",
+            "client-key-data",
+            "userPassword1",
+        ] {
+            assert!(matches!(judge(name, ""), Some(Names::Secret(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_about_secrets_are_not_of_secrets() {
+        for name in [
+            "passwordFile",
+            "password_policy",
+            "max_tokens",
+            "tokenizer",
+            "PasswordAuthentication",
+            "secretName",
+            "token_expires_in",
+            "PublicKey",
+            "bypass",
+            "public_key",
+            "token.py",
+            "OLDPWD",
+            "AWS_ACCESS_KEY_ID",
+            "password-stdin",
+            "keyboard",
+            "monkey",
+            "author",
+        ] {
+            assert!(!matches!(judge(name, ""), Some(Names::Secret(_))), "{name}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The table of literals and the one pass over a text: each literal that stands there calls its rule.
+
+use super::encoded::{self, Form};
+use super::prefilter::Prefilter;
+use super::source::{Found, Source};
+use super::{Edge, Span, blocks, commands, hashes, headers, names, settings, tokens, urls};
+use std::sync::LazyLock;
+
+/// How much is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Every rule.
+    All,
+    /// What tells by its own shape.
+    Tokens,
+}
+
+/// What a literal calls.
+#[derive(Debug)]
+enum Rule {
+    Token(usize),
+    Inner(usize),
+    WebToken,
+    Encoded(Form),
+    Block(&'static str),
+    Setting,
+    Url(&'static str),
+    Header(&'static str),
+    Hash(&'static str),
+    MysqlHash,
+    WindowsDump,
+    Command,
+    Directive(&'static str),
+}
+
+struct Table {
+    prefilter: Prefilter,
+    rules: Vec<Rule>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
+
+impl Table {
+    fn build() -> Self {
+        let mut entries: Vec<(String, Rule)> = Vec::new();
+        let mut add = |literal: &str, rule: Rule| entries.push((literal.to_owned(), rule));
+        for (index, token) in tokens::TOKENS.iter().enumerate() {
+            add(token.prefix, Rule::Token(index));
+        }
+        for (index, inner) in tokens::INNER.iter().enumerate() {
+            add(inner.mark, Rule::Inner(index));
+        }
+        add("eyJ", Rule::WebToken);
+        for form in encoded::forms() {
+            add(&form.literal.clone(), Rule::Encoded(form));
+        }
+        for literal in blocks::STARTS {
+            add(literal, Rule::Block(literal));
+        }
+        for literal in names::FRAGMENTS {
+            add(literal, Rule::Setting);
+        }
+        for literal in urls::STARTS {
+            add(literal, Rule::Url(literal));
+        }
+        for literal in headers::STARTS {
+            add(literal, Rule::Header(literal));
+        }
+        for literal in hashes::STARTS {
+            add(literal, Rule::Hash(literal));
+        }
+        for digit in "0123456789ABCDEF".chars() {
+            add(&format!("*{digit}"), Rule::MysqlHash);
+        }
+        add(":::", Rule::WindowsDump);
+        for literal in commands::starts() {
+            add(&literal, Rule::Command);
+        }
+        for literal in commands::directive_starts() {
+            add(literal, Rule::Directive(literal));
+        }
+        let (literals, rules): (Vec<Vec<u8>>, Vec<Rule>) = entries
+            .into_iter()
+            .map(|(literal, rule)| (literal.into_bytes(), rule))
+            .unzip();
+        Self {
+            prefilter: Prefilter::new(literals),
+            rules,
+        }
+    }
+}
+
+/// How far each family of rules has covered the text. A literal inside what its own family covered is
+/// not asked about again, which keeps the work linear; another family still is, because its secret
+/// may reach further.
+#[derive(Debug, Default)]
+struct Covered {
+    tokens: usize,
+    web_tokens: usize,
+    encoded: usize,
+    blocks: usize,
+    settings: usize,
+    urls: usize,
+    headers: usize,
+    commands: usize,
+    directives: usize,
+}
+
+/// All that the rules find in a text, in no order.
+pub(super) fn scan(text: &str, edge: Edge, depth: Depth) -> Vec<Span> {
+    let source = Source::new(text);
+    let mut found: Vec<Found> = Vec::new();
+    let mut covered = Covered::default();
+    TABLE.prefilter.each(source.bytes(), |at, literal| {
+        if let Some(rule) = TABLE.rules.get(literal) {
+            call(source, rule, at, edge, depth, &mut covered, &mut found);
+        }
+    });
+    found
+        .into_iter()
+        .map(|found| Span {
+            start: found.start,
+            end: found.end,
+            kind: found.kind.to_owned(),
+        })
+        .collect()
+}
+
+fn call(
+    source: Source<'_>,
+    rule: &Rule,
+    at: usize,
+    edge: Edge,
+    depth: Depth,
+    covered: &mut Covered,
+    found: &mut Vec<Found>,
+) {
+    match rule {
+        Rule::Token(index) if at >= covered.tokens => {
+            let token = tokens::TOKENS
+                .get(*index)
+                .and_then(|token| token.at(source, at));
+            take(token, &mut covered.tokens, found);
+        }
+        Rule::Inner(index) if at >= covered.tokens => {
+            let token = tokens::INNER
+                .get(*index)
+                .and_then(|inner| inner.around(source, at));
+            take(token, &mut covered.tokens, found);
+        }
+        Rule::WebToken if at >= covered.web_tokens => {
+            take(
+                tokens::web_token(source, at),
+                &mut covered.web_tokens,
+                found,
+            );
+        }
+        Rule::Encoded(form) if at >= covered.encoded => {
+            take(
+                encoded::at(source, at, form, covered.encoded),
+                &mut covered.encoded,
+                found,
+            );
+        }
+        Rule::Block(literal) if at >= covered.blocks => {
+            take(
+                blocks::at(source, at, literal, edge, covered.blocks),
+                &mut covered.blocks,
+                found,
+            );
+        }
+        Rule::Hash(literal) if at >= covered.tokens => {
+            take(
+                hashes::started(source, at, literal),
+                &mut covered.tokens,
+                found,
+            );
+        }
+        Rule::MysqlHash => found.extend(hashes::mysql(source, at)),
+        Rule::WindowsDump => found.extend(hashes::windows_dump(source, at)),
+        Rule::Url(literal) if at >= covered.urls => {
+            take(urls::at(source, at, literal), &mut covered.urls, found);
+        }
+        Rule::Setting if depth == Depth::All && at >= covered.settings => {
+            let (value, end) = settings::at(source, at);
+            covered.settings = covered.settings.max(end);
+            take(value, &mut covered.settings, found);
+        }
+        Rule::Header(literal) if depth == Depth::All && at >= covered.headers => {
+            covered.headers = headers::at(source, at, literal, found);
+        }
+        Rule::Command if depth == Depth::All && at >= covered.commands => {
+            covered.commands = commands::line(source, at, found);
+        }
+        Rule::Directive(literal) if depth == Depth::All && at >= covered.directives => {
+            take(
+                commands::directive(source, at, literal),
+                &mut covered.directives,
+                found,
+            );
+        }
+        // Covered by its own family, or not looked for at this depth.
+        Rule::Token(_)
+        | Rule::Inner(_)
+        | Rule::WebToken
+        | Rule::Encoded(_)
+        | Rule::Block(_)
+        | Rule::Hash(_)
+        | Rule::Url(_)
+        | Rule::Setting
+        | Rule::Header(_)
+        | Rule::Command
+        | Rule::Directive(_) => {}
+    }
+}
+
+fn take(value: Option<Found>, covered: &mut usize, found: &mut Vec<Found>) {
+    if let Some(value) = value {
+        *covered = (*covered).max(value.end);
+        found.push(value);
+    }
+}
+
+/// Whether a kind comes from a name or place rather than from the secret's own shape.
+pub(super) fn is_general(kind: &str) -> bool {
+    matches!(
+        kind,
+        "password"
+            | "passphrase"
+            | "secret"
+            | "token"
+            | "api-key"
+            | "secret-key"
+            | "credential"
+            | "authorization"
+            | "cookie"
+            | "url-password"
+            | "url-token"
+    )
+}

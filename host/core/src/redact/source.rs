@@ -1,0 +1,123 @@
+//! A text with a byte cursor: the few looks that every matcher needs, each of them bounded and none
+//! of them able to leave the text. Knows nothing about secrets.
+
+/// A text under search.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    text: &'a str,
+}
+
+/// A stretch that a matcher found, in bytes, with its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) kind: &'static str,
+}
+
+impl Found {
+    /// A find, unless it is empty.
+    pub(super) fn new(start: usize, end: usize, kind: &'static str) -> Option<Self> {
+        (start < end).then_some(Self { start, end, kind })
+    }
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text }
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    /// The byte at a position; NUL past the end, which no sanitised text holds.
+    pub(super) fn at(self, position: usize) -> u8 {
+        self.bytes().get(position).copied().unwrap_or(0)
+    }
+
+    /// The byte before a position; NUL at the start.
+    pub(super) fn before(self, position: usize) -> u8 {
+        position
+            .checked_sub(1)
+            .map_or(0, |position| self.at(position))
+    }
+
+    /// The bytes of a range, cut to the text.
+    pub(super) fn slice(self, start: usize, end: usize) -> &'a [u8] {
+        self.bytes()
+            .get(start..end.min(self.len()))
+            .unwrap_or_default()
+    }
+
+    /// The text of a range; empty where the range is not on character borders.
+    pub(super) fn str(self, start: usize, end: usize) -> &'a str {
+        self.text
+            .get(start..end.min(self.len()))
+            .unwrap_or_default()
+    }
+
+    /// Whether a literal stands at a position, whatever its case.
+    pub(super) fn has(self, position: usize, literal: &str) -> bool {
+        self.slice(position, position.saturating_add(literal.len()))
+            .eq_ignore_ascii_case(literal.as_bytes())
+    }
+
+    /// Where a run of agreeing bytes ends, at most `most` bytes on.
+    pub(super) fn run(self, start: usize, most: usize, agrees: impl Fn(u8) -> bool) -> usize {
+        let window = self.slice(start, start.saturating_add(most));
+        start
+            + window
+                .iter()
+                .position(|byte| !agrees(*byte))
+                .unwrap_or(window.len())
+    }
+
+    /// Where a run of agreeing bytes that ends before `end` begins, at most `most` bytes back.
+    pub(super) fn back(self, end: usize, most: usize, agrees: impl Fn(u8) -> bool) -> usize {
+        let window = self.slice(end.saturating_sub(most), end);
+        let length = window
+            .iter()
+            .rev()
+            .position(|byte| !agrees(*byte))
+            .unwrap_or(window.len());
+        end.saturating_sub(length)
+    }
+
+    /// The first place of a literal from `start`, looking at `most` bytes.
+    pub(super) fn find(self, start: usize, most: usize, literal: &str) -> Option<usize> {
+        self.slice(start, start.saturating_add(most))
+            .windows(literal.len().max(1))
+            .position(|window| window == literal.as_bytes())
+            .map(|offset| start + offset)
+    }
+
+    /// Where the line of a position ends, looking at `most` bytes.
+    pub(super) fn line_end(self, start: usize, most: usize) -> usize {
+        self.run(start, most, |byte| byte != b'\n')
+    }
+
+    /// Where the line of a position begins, looking at `most` bytes.
+    pub(super) fn line_start(self, end: usize, most: usize) -> usize {
+        self.back(end, most, |byte| byte != b'\n')
+    }
+}
+
+/// Letters, digits and the signs of identifiers in prose and code.
+pub(super) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Blank or tab.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// The standard and the URL alphabet of base64, with padding.
+pub(super) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
+}

@@ -1,0 +1,120 @@
+//! Secrets in addresses: userinfo, signatures in queries, webhook paths, Go data source names.
+
+use super::source::{Found, Source, is_word};
+use super::values::{self, Form, Value, Written};
+
+/// Longest userinfo, in bytes.
+const USERINFO_BYTES_MAX: usize = 1_024;
+
+/// The literals by which addresses with secrets are found.
+pub(super) const STARTS: &[&str] = &[
+    "://",
+    "@tcp(",
+    "@unix(",
+    "hooks.slack.com/",
+    "/api/webhooks/",
+    "webhook.office.com/",
+    "X-Amz-Credential=",
+    "X-Amz-Signature=",
+    "X-Goog-Signature=",
+];
+
+/// The secret whose literal (of [`STARTS`]) stands at `start`.
+pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {
+    let after = start + literal.len();
+    match literal {
+        "://" => userinfo(source, after),
+        "@tcp(" | "@unix(" => data_source(source, start),
+        "X-Amz-Credential=" => None,
+        "X-Amz-Signature=" | "X-Goog-Signature=" => {
+            let end = source.run(after, 1_024, |byte| {
+                byte.is_ascii_alphanumeric() || byte == b'%'
+            });
+            if end - after >= 16 {
+                Found::new(after, end, "url-signature")
+            } else {
+                None
+            }
+        }
+        _ => webhook(source, after),
+    }
+}
+
+fn in_address(byte: u8) -> bool {
+    byte > b' ' && !matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>')
+}
+
+/// The password of `user:password@`, or the user where it stands alone and looks random.
+fn userinfo(source: Source<'_>, start: usize) -> Option<Found> {
+    let authority = source.run(start, USERINFO_BYTES_MAX, |byte| {
+        in_address(byte) && !matches!(byte, b'/' | b'?' | b'#')
+    });
+    let whole = source.run(start, USERINFO_BYTES_MAX, in_address);
+    let at = last_at(source, start, authority).or_else(|| {
+        // An unescaped `/`, `?` or `#` in a password cuts the authority short: what follows the colon
+        // is then no port, and the @ comes later.
+        let colon = find_colon(source, start, authority)?;
+        let port = source.slice(colon + 1, authority);
+        let is_port = !port.is_empty() && port.iter().all(u8::is_ascii_digit);
+        if is_port {
+            None
+        } else {
+            last_at(source, start, whole)
+        }
+    })?;
+    let (from, kind) = match find_colon(source, start, at) {
+        Some(colon) => (colon + 1, "url-password"),
+        None => (start, "url-token"),
+    };
+    let value = Value {
+        start: from,
+        end: at,
+        form: Form::Quoted,
+    };
+    if values::is_placeholder(source, value, Written::Environment) {
+        return None;
+    }
+    if kind == "url-token" && !values::looks_random(source, value) {
+        return None;
+    }
+    Found::new(from, at, kind)
+}
+
+fn last_at(source: Source<'_>, start: usize, end: usize) -> Option<usize> {
+    source
+        .slice(start, end)
+        .iter()
+        .rposition(|byte| *byte == b'@')
+        .map(|offset| start + offset)
+}
+
+fn find_colon(source: Source<'_>, start: usize, end: usize) -> Option<usize> {
+    source
+        .slice(start, end)
+        .iter()
+        .position(|byte| *byte == b':')
+        .map(|offset| start + offset)
+}
+
+/// `user:password@tcp(host:port)/name`.
+fn data_source(source: Source<'_>, at: usize) -> Option<Found> {
+    let start = source.back(at, USERINFO_BYTES_MAX, |byte| {
+        in_address(byte) && byte != b'='
+    });
+    let colon = find_colon(source, start, at)?;
+    Found::new(colon + 1, at, "url-password")
+}
+
+/// The path of a chat webhook, which is all that is needed to post.
+fn webhook(source: Source<'_>, start: usize) -> Option<Found> {
+    let end = source.run(start, USERINFO_BYTES_MAX, |byte| {
+        is_word(byte) || matches!(byte, b'/' | b'-' | b'@' | b'%')
+    });
+    let path = source.slice(start, end);
+    let is_secret = path.len() >= 30 && path.iter().any(u8::is_ascii_digit);
+    if is_secret {
+        Found::new(start, end, "webhook")
+    } else {
+        None
+    }
+}

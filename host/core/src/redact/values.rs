@@ -1,0 +1,438 @@
+//! Where a value begins and ends, and whether it is a secret at all or only stands for one. Knows no
+//! names.
+
+use super::source::{Source, is_blank, is_word};
+
+/// Longest value that is followed, in bytes.
+pub(super) const VALUE_BYTES_MAX: usize = 65_536;
+/// How much of a value the placeholder filter reads, in bytes. A longer value stands for nothing.
+const PLACEHOLDER_BYTES_MAX: usize = 256;
+
+/// A value in the text, without its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) form: Form,
+}
+
+/// How a value stands in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Between quotes.
+    Quoted,
+    /// Bare.
+    Bare,
+}
+
+/// What stands around a bare value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Around {
+    /// A setting on a line.
+    Line,
+    /// A query or a form: `&` ends it.
+    Query,
+    /// An XML element: `<` ends it.
+    Element,
+}
+
+/// In what kind of text a setting seems to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Its name is in capitals, as in an environment: an identifier as value is a poor password.
+    Environment,
+    /// It may be program text, where an identifier as value is a variable.
+    Code,
+}
+
+/// The value that begins at `start`, after any blanks.
+pub(super) fn read(source: Source<'_>, start: usize, around: Around) -> Value {
+    if let Some(value) = quoted(source, start) {
+        return value;
+    }
+    let end = match around {
+        Around::Element => source.run(start, VALUE_BYTES_MAX, |byte| byte != b'<'),
+        Around::Query => source.run(start, VALUE_BYTES_MAX, |byte| {
+            is_bare(byte) && !matches!(byte, b'&' | b'#')
+        }),
+        Around::Line => bare_end(source, start),
+    };
+    Value {
+        start,
+        end,
+        form: Form::Bare,
+    }
+}
+
+/// A quoted value. The closing quote has as many backslashes as the opening one, so that JSON in
+/// JSON is read as well. Without a closing quote the value ends with its line.
+pub(super) fn quoted(source: Source<'_>, start: usize) -> Option<Value> {
+    let open = source.run(start, 8, |byte| byte == b'\\');
+    let slashes = open - start;
+    let quote = source.at(open);
+    if !matches!(quote, b'"' | b'\'' | b'`') {
+        return None;
+    }
+    let from = open + 1;
+    let window = source.slice(from, from + VALUE_BYTES_MAX);
+    let mut run = 0;
+    for (offset, byte) in window.iter().enumerate() {
+        match *byte {
+            b'\\' => run += 1,
+            b'\n' => {
+                return Some(Value {
+                    start: from,
+                    end: from + offset,
+                    form: Form::Quoted,
+                });
+            }
+            byte if byte == quote && (run == slashes || (run % 2 == 0 && slashes == 0)) => {
+                let end = from + offset - if slashes == 0 { 0 } else { run };
+                return Some(Value {
+                    start: from,
+                    end,
+                    form: Form::Quoted,
+                });
+            }
+            _ => run = 0,
+        }
+    }
+    Some(Value {
+        start: from,
+        end: from + window.len(),
+        form: Form::Quoted,
+    })
+}
+
+fn is_bare(byte: u8) -> bool {
+    byte > b' ' && !matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// Where a bare value ends: at a blank or quote, or before what begins the next setting. A password
+/// may hold any sign, so a sign alone ends nothing except at the value's very end.
+fn bare_end(source: Source<'_>, start: usize) -> usize {
+    let mut end = source.run(start, VALUE_BYTES_MAX, is_bare);
+    let mut at = start;
+    while at < end {
+        at = source.run(at, end - at, |byte| {
+            !matches!(byte, b'&' | b';' | b',' | b'\\' | b'<' | b'|')
+        });
+        if at < end && begins_next(source, at) {
+            end = at;
+        }
+        at += 1;
+    }
+    let trailing = |byte: u8| matches!(byte, b',' | b';' | b')' | b']' | b'}' | b'|' | b'\\');
+    source.back(end, end - start, trailing).max(start)
+}
+
+/// Whether a sign inside a bare value is the border to the next setting, tag or line.
+fn begins_next(source: Source<'_>, at: usize) -> bool {
+    let after = match (source.at(at), source.at(at + 1)) {
+        (b'<', next) => return next == b'/',
+        (b'\\', b'n' | b'r' | b't') => at + 2,
+        (b'\\', next) => return matches!(next, b'"' | b'\''),
+        (b'&', b'&') | (b'|', b'|') => return true,
+        (b'|', _) => return false,
+        _ => at + 1,
+    };
+    let name = source.run(after, 64, |byte| {
+        is_word(byte) || matches!(byte, b'-' | b'.' | b' ')
+    });
+    name > after && matches!(source.at(name), b'=' | b':')
+}
+
+/// Whether a value only stands for a secret: empty, masked, a reference, a path, code, or a word
+/// that says that there is none.
+pub(super) fn is_placeholder(source: Source<'_>, value: Value, written: Written) -> bool {
+    if value.end - value.start > PLACEHOLDER_BYTES_MAX {
+        return false;
+    }
+    let raw = source.slice(value.start, value.end);
+    let text = String::from_utf8_lossy(raw);
+    let text = text.trim();
+    let lower = text.to_ascii_lowercase();
+    is_empty_like(&lower)
+        || is_reference(text, &lower)
+        || is_masked(text)
+        || (value.form == Form::Bare && is_code(text, source.at(value.end), written))
+        || is_path(text)
+}
+
+#[rustfmt::skip]
+const NOTHING: &[&str] = &[
+    "null", "nil", "none", "undefined", "true", "false", "yes", "no", "on", "off", "required", "optional", "enabled", "disabled", "unset", "empty", "set", "not", "n/a", "na",
+    "redacted", "removed", "hidden", "masked", "omitted", "filtered", "password", "passwd", "token", "secret", "string", "str", "int", "bool", "bytes", "value", "example", "placeholder",
+    "todo", "tbd", "changeme", "invalid", "incorrect", "expired", "missing", "is", "was", "has", "for", "must", "and", "or", "the", "a", "an", "to", "of", "option", "flag", "argument", "parameter",
+    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found",
+];
+
+fn is_empty_like(lower: &str) -> bool {
+    let word = lower.trim_end_matches(['.', ',', ';', '!', '?', ':', ')']);
+    word.is_empty() || NOTHING.contains(&word)
+}
+
+fn is_masked(text: &str) -> bool {
+    let rest = without_marks(text);
+    if rest.len() < text.len() {
+        return rest.len() < 4;
+    }
+    let mut chars = text.chars();
+    let first = chars.next();
+    let alike = chars.all(|c| Some(c) == first);
+    let mask = |c: char| {
+        matches!(
+            c,
+            '*' | '•' | '●' | 'x' | 'X' | '.' | '-' | '_' | '#' | '?' | '…'
+        )
+    };
+    (alike && first.is_some_and(mask)) || text.starts_with("***") || text.ends_with("****")
+}
+
+/// A text without the masks that stand in it.
+fn without_marks(text: &str) -> String {
+    let mut rest = String::new();
+    let mut at = text;
+    while let Some((head, tail)) = at.split_once(super::MASK_START) {
+        rest.push_str(head);
+        at = tail.split_once(']').map_or("", |(_, after)| after);
+    }
+    rest.push_str(at);
+    rest
+}
+
+fn is_reference(text: &str, lower: &str) -> bool {
+    let bracketed = |open: &str, close: &str| {
+        text.starts_with(open) && text.ends_with(close) && text.len() > open.len()
+    };
+    let variable = text.strip_prefix('$').is_some_and(|rest| {
+        let name = rest.trim_start_matches("env:");
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.bytes().all(|byte| {
+                is_word(byte) || matches!(byte, b'[' | b']' | b'"' | b'\'' | b'.' | b'-' | b'>')
+            })
+            && (name.bytes().all(|byte| !byte.is_ascii_lowercase())
+                || !name.bytes().any(|byte| byte.is_ascii_digit()))
+    });
+    let tagged = [
+        "!vault",
+        "!ref",
+        "!sub",
+        "!secret",
+        "!getatt",
+        "!env",
+        "!env_var",
+        "!reference",
+        "!importvalue",
+    ]
+    .iter()
+    .any(|tag| {
+        lower == *tag
+            || lower
+                .strip_prefix(tag)
+                .is_some_and(|rest| rest.starts_with([' ', '[', '|']))
+    });
+    let pointed = [
+        "op://",
+        "vault:",
+        "vault://",
+        "arn:",
+        "ssm:",
+        "ssm://",
+        "awssm://",
+        "gcpsm://",
+        "secretref:",
+        "file:",
+        "file://",
+        "env:",
+        "env://",
+        "ref+",
+        "enc[",
+        "ref:",
+        "projects/",
+        "kms:",
+    ]
+    .iter()
+    .any(|start| lower.starts_with(start));
+    let specimen = [
+        "your-",
+        "your_",
+        "<your",
+        "my-secret-",
+        "example-",
+        "replace-",
+        "replace_",
+        "insert-",
+        "enter-",
+        "put-your",
+        "change-me",
+        "change_me",
+        "xxxx",
+        "dummy",
+    ]
+    .iter()
+    .any(|start| lower.starts_with(start));
+    let braces = text.starts_with("${")
+        || text.starts_with("$(")
+        || text.starts_with("{{")
+        || text.starts_with("<%")
+        || text.starts_with("%{")
+        || text.starts_with("#{")
+        || text.starts_with("@{");
+    variable
+        || tagged
+        || pointed
+        || specimen
+        || braces
+        || bracketed("<", ">")
+        || bracketed("%", "%")
+        || bracketed("__", "__")
+        || bracketed("{", "}")
+        || bracketed("[", "]")
+        || matches!(
+            text,
+            "%s" | "%v"
+                | "%d"
+                | "%q"
+                | "?"
+                | "|"
+                | ">"
+                | "|-"
+                | ">-"
+                | "{"
+                | "["
+                | "("
+                | "\\"
+                | "&"
+        )
+        || (text.starts_with("%(") && text.ends_with(")s"))
+        || (text.starts_with(':')
+            && text.len() > 1
+            && text
+                .bytes()
+                .skip(1)
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+}
+
+/// An absolute, relative or home path of ordinary words. Random base64 may begin with a slash too,
+/// so capitals beside digits in one segment speak against it.
+fn is_path(text: &str) -> bool {
+    let rooted = text.starts_with('/')
+        || text.starts_with("./")
+        || text.starts_with("../")
+        || text.starts_with("~/");
+    let drive =
+        matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    let odd = |segment: &str| {
+        let has = |class: fn(&u8) -> bool| segment.bytes().any(|byte| class(&byte));
+        segment.len() > 10
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_lowercase)
+    };
+    (rooted || drive)
+        && text.len() > 1
+        && !text.contains(['+', '=', '!', '$', '#'])
+        && !text.split('/').any(odd)
+}
+
+/// Code that yields the secret: a call, an index, a chain of identifiers, an identifier that names
+/// the thing itself.
+fn is_code(text: &str, next: u8, written: Written) -> bool {
+    let head = text.bytes().position(|byte| {
+        !(is_word(byte) || matches!(byte, b'.' | b'$' | b':' | b'>' | b'-' | b'?'))
+    });
+    let starts = text
+        .starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '$' | '@' | '*' | '&'));
+    let call = starts
+        && match head {
+            Some(at) => {
+                matches!(text.as_bytes().get(at), Some(b'(' | b'['))
+                    && at > 0
+                    && is_name_like(text.get(..at).unwrap_or_default())
+            }
+            None => matches!(next, b'(' | b'[') && is_name_like(text),
+        };
+    let plain = text.trim_end_matches([';', ',', ')']);
+    let letters = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+    };
+    let chain =
+        plain.contains('.') && plain.split('.').all(letters) && plain.split('.').count() <= 6;
+    let pointed = plain.contains("->")
+        && plain
+            .split("->")
+            .all(|part| letters(part.trim_start_matches('$')));
+    let names_it = written == Written::Code && letters(plain) && plain.contains('_') && {
+        let lower = plain.to_ascii_lowercase();
+        ["pass", "secret", "token", "key", "cred", "pwd"]
+            .iter()
+            .any(|noun| lower.contains(noun))
+    };
+    call || chain || pointed || names_it
+}
+
+/// Whether a text before a parenthesis is a name that people write, rather than part of a password.
+fn is_name_like(text: &str) -> bool {
+    text.len() >= 2 && !text.contains("--") && text.bytes().filter(u8::is_ascii_digit).count() <= 2
+}
+
+/// Whether a value looks made by a machine: long, without blanks, digits among letters, and no
+/// UUID, number, version or address.
+pub(super) fn looks_random(source: Source<'_>, value: Value) -> bool {
+    let text = source.slice(
+        value.start,
+        value.end.min(value.start + PLACEHOLDER_BYTES_MAX),
+    );
+    let length = text.len();
+    let count = |class: fn(&u8) -> bool| text.iter().filter(|byte| class(byte)).count();
+    let (digits, letters, upper, lower) = (
+        count(u8::is_ascii_digit),
+        count(u8::is_ascii_alphabetic),
+        count(u8::is_ascii_uppercase),
+        count(u8::is_ascii_lowercase),
+    );
+    let signs = length - digits - letters;
+    let fits = text.iter().all(|byte| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'+' | b'/' | b'=' | b'-' | b'_' | b'.' | b'~' | b'%' | b':'
+            )
+    });
+    length >= 16
+        && fits
+        && digits >= 2
+        && letters >= 4
+        && !is_uuid(text)
+        && signs * 5 <= length.max(20)
+        && ((upper > 0 && lower > 0) || digits * 6 >= length)
+        && !text.contains(&b':')
+        && text.iter().filter(|byte| **byte == b'.').count() <= 2
+}
+
+fn is_uuid(text: &[u8]) -> bool {
+    text.len() == 36
+        && text.iter().enumerate().all(|(at, byte)| {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                *byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        })
+}
+
+/// Whether a bare value begins a sentence: letters only, and a further word on its line.
+pub(super) fn begins_prose(source: Source<'_>, value: Value) -> bool {
+    let word = source.slice(value.start, value.end);
+    let word = word.strip_suffix(b",").unwrap_or(word);
+    let next = source.run(value.end, 8, |byte| {
+        is_blank(byte) || matches!(byte, b',' | b'.' | b';')
+    });
+    word.iter().all(u8::is_ascii_alphabetic)
+        && next > value.end
+        && source.at(next).is_ascii_alphabetic()
+}

@@ -1,0 +1,314 @@
+//! The acceptance rows that are decided by the core alone, row by row: what the policy, the address
+//! lists and the input checks must say. Rows about tools stand in the same file for another test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use portcullis_core::config;
+use portcullis_core::inventory::{Host, Target};
+use portcullis_core::net::Verdict;
+use portcullis_core::policy::{Case, Glob, Hearing, Jury, Opinion, Outcome, Policy, normalise};
+use portcullis_core::request::{Alias, CommandLine, Principal, Tag, TaskId, hash16};
+use portcullis_core::shell;
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+/// Rows that are not met, each with the reason.
+const DIFFERENT: &[(&str, &str)] = &[
+    (
+        "pd-160",
+        "the same act in other letters is for `deny_commands`, which is not read yet",
+    ),
+    (
+        "pd-161",
+        "the same act with an end-of-options mark is for `deny_commands`, which is not read yet",
+    ),
+];
+
+fn rows(kinds: &[&str]) -> Vec<Value> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/cases/orchestrator.json"
+    );
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let rows: Vec<Value> = file["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| kinds.contains(&row["kind"].as_str().unwrap()))
+        .cloned()
+        .collect();
+    assert!(!rows.is_empty(), "no rows of {kinds:?}");
+    rows
+}
+
+/// Answers every row of some kinds and compares. A row of level `note` may differ; every other row must
+/// hold, or stand in [`DIFFERENT`] and really differ.
+fn check(kinds: &[&str], answer: fn(&Value) -> Value) {
+    let mut wrong = Vec::new();
+    for row in rows(kinds) {
+        let id = row["id"].as_str().unwrap();
+        let got = answer(&row);
+        let holds = got == row["expect"];
+        let listed = DIFFERENT.iter().any(|(different, _)| *different == id);
+        let note = row["level"] == "note";
+        if !note && holds == listed {
+            wrong.push(format!(
+                "{id}: expected {}, got {got}: {row}",
+                row["expect"]
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} rows:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+fn policy(value: &Value) -> Result<Policy, String> {
+    config::policy(&value.to_string())
+        .map(|(policy, _)| policy)
+        .map_err(|faults| format!("{faults:?}"))
+}
+
+fn host(row: &Value) -> Host {
+    let host = &row["host"];
+    Host {
+        alias: Alias::parse(host["alias"].as_str().unwrap()).unwrap(),
+        host: "192.0.2.1".to_owned(),
+        port: 22,
+        credentials: None,
+        tags: host["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tag| tag.as_str().unwrap().to_owned())
+            .collect(),
+        description: String::new(),
+    }
+}
+
+fn any_host() -> Host {
+    host(&json!({"host": {"alias": "test1", "tags": []}}))
+}
+
+/// No validators stand in these cases.
+struct NoJury;
+
+impl Jury for NoJury {
+    fn hear(&self, _: &Hearing<'_>) -> Vec<Opinion> {
+        Vec::new()
+    }
+}
+
+fn decide(policy: &Policy, host: Host, command: &str) -> Option<Outcome> {
+    let line = CommandLine::parse(command).ok()?;
+    let target = Target {
+        host,
+        credential: None,
+    };
+    let case = Case::new(Principal::local(1000), target, line);
+    Some(policy.decide(case, Vec::new()).conclude(&NoJury, true))
+}
+
+fn verdict(allowed: bool) -> Value {
+    json!(if allowed { "allow" } else { "deny" })
+}
+
+#[test]
+fn every_policy_decision_holds() {
+    check(&["policy_decision"], |row| {
+        let Ok(policy) = policy(&row["policy"]) else {
+            return verdict(false);
+        };
+        let outcome = decide(&policy, host(row), row["command"].as_str().unwrap());
+        verdict(matches!(outcome, Some(Outcome::Granted(_))))
+    });
+}
+
+#[test]
+fn the_first_refused_part_of_a_chain_is_named() {
+    check(&["chain_denied_part"], |row| {
+        let policy = policy(&row["policy"]).unwrap();
+        match decide(&policy, host(row), row["command"].as_str().unwrap()).unwrap() {
+            Outcome::Granted(_) => Value::Null,
+            Outcome::Refused(refused) => {
+                let findings = &refused.heard().judgement.findings;
+                let first = findings.iter().find(|finding| !finding.allowed).unwrap();
+                let part = refused.refusal().part.as_ref();
+                assert!(findings.len() == 1 || part == Some(&first.source));
+                json!(first.source)
+            }
+        }
+    });
+}
+
+#[test]
+fn a_chain_is_cut_into_its_parts() {
+    check(&["chain_parse"], |row| {
+        let command = row["command"].as_str().unwrap();
+        let script = shell::parse(command).unwrap();
+        script
+            .leaves()
+            .iter()
+            .map(|leaf| leaf.source(command))
+            .collect()
+    });
+}
+
+#[test]
+fn every_glob_matches_as_it_should() {
+    check(&["glob"], |row| {
+        let glob = Glob::new(row["pattern"].as_str().unwrap());
+        json!(glob.matches(row["value"].as_str().unwrap()))
+    });
+}
+
+#[test]
+fn every_text_is_normalised_as_it_should() {
+    check(&["normalise"], |row| {
+        json!(normalise(row["command"].as_str().unwrap()))
+    });
+}
+
+#[test]
+fn every_hash_is_the_expected_one() {
+    check(&["command_hash"], |row| {
+        json!(hash16(row["command"].as_str().unwrap()))
+    });
+}
+
+#[test]
+fn every_hosts_limits_are_the_expected_ones() {
+    check(&["limits"], |row| {
+        let limits = policy(&row["policy"]).unwrap().limits_for(&host(row));
+        let all = json!({
+            "max_seconds": limits.max_seconds,
+            "max_output_bytes": limits.max_output_bytes,
+            "output_hard_stop_bytes": limits.output_hard_stop_bytes,
+            "host_key_auto_add": limits.host_key_auto_add,
+            "require_known_host": limits.require_known_host,
+            "task_result_ttl": limits.task_result_ttl,
+            "task_progress_interval": limits.task_progress_interval,
+            "deny_substrings": limits.deny_substrings,
+        });
+        let asked = row["expect"].as_object().unwrap();
+        asked
+            .keys()
+            .map(|key| (key.clone(), all[key].clone()))
+            .collect()
+    });
+}
+
+#[test]
+fn every_address_is_judged_as_it_should() {
+    check(&["network"], |row| {
+        let Ok(policy) = policy(&json!({"network": row["network"]})) else {
+            return verdict(false);
+        };
+        let lists = policy.network_for(&any_host());
+        let address = row["ip"].as_str().unwrap().parse::<IpAddr>();
+        verdict(address.is_ok_and(|address| lists.judge(address) == Verdict::Allowed))
+    });
+}
+
+#[test]
+fn a_granted_case_is_admitted_as_its_addresses_allow() {
+    check(&["network_precheck"], |row| {
+        let rules = json!([{"action": "allow", "commands": ["uptime"]}]);
+        let policy = policy(&json!({"network": row["network"], "rules": rules})).unwrap();
+        let Some(Outcome::Granted(granted)) = decide(&policy, any_host(), "uptime") else {
+            panic!("the rules allow it");
+        };
+        let resolved: Vec<IpAddr> = row["resolved"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|text| text.as_str().unwrap().parse().unwrap())
+            .collect();
+        match granted.admit(&resolved) {
+            Ok(admitted) => {
+                assert!(!admitted.addresses().is_empty());
+                verdict(true)
+            }
+            Err(refused) => {
+                assert_eq!(refused.refusal().detail, row["detail"]);
+                verdict(false)
+            }
+        }
+    });
+}
+
+#[test]
+fn every_broken_policy_is_refused_with_its_place() {
+    check(&["policy_load"], |row| {
+        match config::policy(&row["policy"].to_string()) {
+            Ok(_) => json!("accept"),
+            Err(faults) => {
+                assert!(!faults.is_empty());
+                for fault in faults {
+                    assert!(fault.line > 0, "{fault}");
+                    assert!(!fault.path.is_empty(), "{fault}: {row}");
+                }
+                json!("reject")
+            }
+        }
+    });
+}
+
+/// A row's value: as it stands, or a text that is repeated between a prefix and a suffix.
+fn input(row: &Value) -> String {
+    let Some(repeat) = row.get("repeat") else {
+        return row["value"].as_str().unwrap().to_owned();
+    };
+    let count = usize::try_from(repeat["count"].as_u64().unwrap()).unwrap();
+    let middle = repeat["text"].as_str().unwrap().repeat(count);
+    let end = |key: &str| {
+        let end = repeat[key].as_str().or(row[key].as_str());
+        end.unwrap_or_default().to_owned()
+    };
+    format!("{}{middle}{}", end("prefix"), end("suffix"))
+}
+
+#[test]
+fn every_input_is_taken_or_refused_as_it_should() {
+    let kinds = [
+        "validate_alias",
+        "validate_tag",
+        "validate_task_id",
+        "validate_command",
+    ];
+    check(&kinds, |row| {
+        let value = input(row);
+        let checked = match row["kind"].as_str().unwrap() {
+            "validate_alias" => Alias::parse(&value).map(drop),
+            "validate_tag" => Tag::parse(&value).map(drop),
+            "validate_task_id" => TaskId::parse(&value).map(drop),
+            _ => CommandLine::parse(&value).map(drop),
+        };
+        match checked {
+            Ok(()) => json!("accept"),
+            Err(fault) => {
+                if let Some(part) = row["message_contains"].as_str() {
+                    assert!(fault.to_string().contains(part), "{fault}: {row}");
+                }
+                json!("reject")
+            }
+        }
+    });
+}
+
+#[test]
+fn the_rows_that_differ_exist() {
+    let all = rows(&["policy_decision"]);
+    for (id, reason) in DIFFERENT {
+        assert!(all.iter().any(|row| row["id"] == *id), "{id}: {reason}");
+    }
+}

@@ -1,0 +1,272 @@
+//! The engine: how WebAssembly is compiled and where instances live, the clock that ends calls, and
+//! the places that calls wait for.
+//!
+//! Must not: know what a plugin says.
+
+use crate::inspect::ACCEPTED;
+use crate::{CAPACITY_WAIT_MS_MAX, MEMORY_BYTES_CEILING};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmFeatures,
+};
+
+/// Length of one tick of the deadline clock, in milliseconds.
+const TICK_MS: u64 = 1;
+/// Age of the last tick from which on the clock counts as dead, in milliseconds. A dead clock would
+/// let a guest run for ever, so nothing is called then.
+const TICK_AGE_MS_MAX: u64 = 1_000;
+/// Most calls under way at once.
+const SLOTS_MAX: usize = 16;
+/// Fewest calls under way at once, however large the memories are.
+const SLOTS_MIN: usize = 4;
+/// Address space that all linear memories may reserve together, in bytes. It is far beneath what
+/// containers with a limit on address space allow.
+const RESERVATION_BYTES_MAX: usize = 8_589_934_592;
+/// Smallest reservation for one linear memory, in bytes.
+const RESERVATION_BYTES_MIN: usize = 33_554_432;
+/// Most linear memories of one component.
+pub(crate) const MEMORIES_MAX: u32 = 4;
+/// Most tables of one component.
+pub(crate) const TABLES_MAX: u32 = 16;
+/// Most elements of one table, and of all tables together.
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// Most core instances of one component.
+pub(crate) const INSTANCES_MAX: u32 = 32;
+/// Largest bookkeeping of one instance, in bytes.
+const INSTANCE_BYTES_MAX: usize = 1_048_576;
+/// Stack of a guest, in bytes: well within the stacks of the threads that call.
+const STACK_BYTES_MAX: usize = 524_288;
+/// Guard behind a linear memory, in bytes.
+const GUARD_BYTES: u64 = 65_536;
+/// Bytes of a memory that stay mapped between calls; they are zeroed, never handed on.
+const KEEP_RESIDENT_BYTES: usize = 1_048_576;
+
+/// An engine with its clock and its places.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// The engine.
+    pub(crate) engine: Engine,
+    /// The clock that ends calls.
+    pub(crate) ticker: Arc<Ticker>,
+    /// The places.
+    pub(crate) slots: Slots,
+}
+
+impl Machine {
+    /// Builds an engine whose memories may grow to `memory_bytes_max` each, and starts its clock.
+    pub(crate) fn new(memory_bytes_max: usize) -> Result<Self, String> {
+        let reservation = reservation(memory_bytes_max);
+        let slots = slots_for(reservation);
+        let engine = Engine::new(&config(Some(slots), reservation)).or_else(|fault| {
+            tracing::warn!(
+                fault = %format!("{fault:#}"),
+                "plugins: the pool of instances cannot be reserved; instances are mapped one by one"
+            );
+            Engine::new(&config(None, reservation))
+        });
+        let engine = engine.map_err(|fault| format!("{fault:#}"))?;
+        let ticker = Arc::new(Ticker::new());
+        // INVARIANT: the clock runs before the first guest is compiled and whatever the limits are; a
+        // deadline that nobody counts down is none.
+        ticker.clone().start(engine.weak())?;
+        Ok(Self {
+            engine,
+            ticker,
+            slots: Slots::new(slots),
+        })
+    }
+}
+
+/// The reservation for one memory: the largest limit in whole pages, within the bounds.
+fn reservation(memory_bytes_max: usize) -> usize {
+    memory_bytes_max
+        .clamp(RESERVATION_BYTES_MIN, MEMORY_BYTES_CEILING)
+        .next_multiple_of(65_536)
+}
+
+fn slots_for(reservation: usize) -> usize {
+    let per_slot = reservation.saturating_mul(MEMORIES_MAX as usize);
+    RESERVATION_BYTES_MAX
+        .checked_div(per_slot)
+        .unwrap_or(SLOTS_MIN)
+        .clamp(SLOTS_MIN, SLOTS_MAX)
+}
+
+fn config(slots: Option<usize>, reservation: usize) -> Config {
+    let mut config = Config::new();
+    config
+        // SECURITY: everything that plugins do not need is off: threads, shared and 64-bit memories,
+        // garbage collection, exceptions, stack switching, asynchronous calls. Relaxed SIMD is off and
+        // NaN bits are fixed because a verdict has to be the same on every machine.
+        .wasm_features(WasmFeatures::all().difference(ACCEPTED), false)
+        .wasm_features(ACCEPTED, true)
+        .cranelift_nan_canonicalization(true)
+        .concurrency_support(false)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        // A guest's frames are of no use to operators, and their names are the guest's texts.
+        .wasm_backtrace_max_frames(None)
+        .memory_reservation(reservation as u64)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(GUARD_BYTES)
+        .memory_init_cow(true);
+    if let Some(slots) = slots {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
+            u32::try_from(slots).unwrap_or(u32::MAX),
+            reservation,
+        )));
+    }
+    config
+}
+
+fn pool(slots: u32, reservation: usize) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(INSTANCES_MAX))
+        .total_memories(slots.saturating_mul(MEMORIES_MAX))
+        .total_tables(slots.saturating_mul(TABLES_MAX))
+        .max_core_instances_per_component(INSTANCES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .max_tables_per_component(TABLES_MAX)
+        .max_tables_per_module(TABLES_MAX)
+        .max_memories_per_module(1)
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .max_memory_size(reservation)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// The clock of deadlines: a thread that counts the engine's epoch up, once in each tick.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    start: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Ticker {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            last_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Starts the thread. It ends by itself within a tick after the engine is gone.
+    fn start(self: Arc<Self>, engine: EngineWeak) -> Result<(), String> {
+        std::thread::Builder::new()
+            .name("plugin-ticks".to_owned())
+            .spawn(move || {
+                while let Some(engine) = engine.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    self.last_ms
+                        .store(self.ms_at(Instant::now()), Ordering::Release);
+                    std::thread::sleep(Duration::from_millis(TICK_MS));
+                }
+            })
+            .map(drop)
+            .map_err(|fault| format!("the deadline clock cannot be started: {fault}"))
+    }
+
+    fn ms_at(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the clock has ticked lately, seen from `now`.
+    pub(crate) fn is_alive_at(&self, now: Instant) -> bool {
+        let age = self
+            .ms_at(now)
+            .saturating_sub(self.last_ms.load(Ordering::Acquire));
+        age <= TICK_AGE_MS_MAX
+    }
+}
+
+/// The places that calls run in: as many as the pool has, so that the pool is never asked for more.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// One taken place; free again when dropped.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Slot<'a>(&'a Slots);
+
+impl Slots {
+    fn new(count: usize) -> Self {
+        Self {
+            free: Mutex::new(count),
+            freed: Condvar::new(),
+        }
+    }
+
+    /// Takes a place, waiting at most [`CAPACITY_WAIT_MS_MAX`].
+    pub(crate) fn take(&self) -> Option<Slot<'_>> {
+        self.take_within(Duration::from_millis(CAPACITY_WAIT_MS_MAX))
+    }
+
+    fn take_within(&self, wait: Duration) -> Option<Slot<'_>> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut free, _) = self
+            .freed
+            .wait_timeout_while(free, wait, |free| *free == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        *free = free.checked_sub(1)?;
+        Some(Slot(self))
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = free.saturating_add(1);
+        drop(free);
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_is_dead() {
+        let ticker = Ticker::new();
+        let at = |ms| ticker.start + Duration::from_millis(ms);
+        assert!(ticker.is_alive_at(at(TICK_AGE_MS_MAX)));
+        assert!(!ticker.is_alive_at(at(TICK_AGE_MS_MAX + 1)));
+    }
+
+    #[test]
+    fn a_place_too_many_is_not_given_and_a_freed_one_is() {
+        let slots = Slots::new(1);
+        let taken = slots.take_within(Duration::ZERO).unwrap();
+        assert!(slots.take_within(Duration::ZERO).is_none());
+        drop(taken);
+        assert!(slots.take_within(Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn the_largest_memories_still_fit_the_reservation() {
+        for memory in [0, 33_554_432, 67_108_864, MEMORY_BYTES_CEILING, usize::MAX] {
+            let reservation = reservation(memory);
+            let total = reservation * MEMORIES_MAX as usize * slots_for(reservation);
+            assert!(total <= RESERVATION_BYTES_MAX, "{memory}: {total}");
+        }
+    }
+
+    #[test]
+    fn the_pool_can_be_reserved_at_the_ceiling() {
+        let reservation = reservation(MEMORY_BYTES_CEILING);
+        assert!(Engine::new(&config(Some(slots_for(reservation)), reservation)).is_ok());
+    }
+}

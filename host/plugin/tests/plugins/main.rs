@@ -1,0 +1,16 @@
+//! The fences, with guests that try them: real components from `plugins/`, and components written out
+//! by hand where a compiler would not make them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod attacks;
+mod guests;
+mod loading;
+mod streams;
+mod verdicts;

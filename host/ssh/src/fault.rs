@@ -1,0 +1,82 @@
+//! The texts of what can go wrong on the way to a host. All of them stand here; none holds an address, a
+//! path, a secret or a byte that a host sent.
+
+use portcullis_core::answer::RunFault;
+
+const fn fault(code: &'static str, message: &'static str) -> RunFault {
+    RunFault { code, message }
+}
+
+/// The host took no key of ours.
+pub(crate) const AUTHENTICATION_FAILED: RunFault = fault(
+    "authentication_failed",
+    "SSH authentication failed: Invalid credentials",
+);
+/// The host's entry names no credential.
+pub(crate) const CREDENTIAL_MISSING: RunFault = fault(
+    "credential_missing",
+    "SSH permission denied: Check username and credentials",
+);
+/// The host showed another key than the recorded ones, or has none of the recorded types.
+pub(crate) const HOST_KEY_MISMATCH: RunFault = fault(
+    "host_key_mismatch",
+    "SSH host key verification failed: Host key mismatch",
+);
+/// No usable key is recorded for the host.
+pub(crate) const HOST_KEY_UNKNOWN: RunFault = fault(
+    "host_key_unknown",
+    "SSH host key not found: Add host to known_hosts",
+);
+/// The host showed a revoked key.
+pub(crate) const HOST_KEY_REVOKED: RunFault =
+    fault("host_key_revoked", "SSH host key verification failed");
+/// No answer in time, from the socket to the login.
+pub(crate) const CONNECTION_TIMEOUT: RunFault = fault(
+    "connection_timeout",
+    "SSH connection timeout: Host did not respond",
+);
+/// The port refused the connection.
+pub(crate) const CONNECTION_REFUSED: RunFault = fault(
+    "connection_refused",
+    "SSH connection refused: Port may be closed or firewall blocking",
+);
+/// No way leads to the host.
+pub(crate) const NETWORK_UNREACHABLE: RunFault = fault(
+    "network_unreachable",
+    "SSH network unreachable: Cannot reach host",
+);
+/// Anything else before the login was done.
+pub(crate) const CONNECTION_FAILED: RunFault = fault(
+    "connection_failed",
+    "SSH connection failed: Check host, port, and network connectivity",
+);
+/// Host and gate have no algorithm in common.
+pub(crate) const NO_COMMON_ALGORITHM: RunFault = fault(
+    "no_common_algorithm",
+    "SSH unable to connect: Host offers no accepted algorithm",
+);
+/// The socket's peer is not an admitted address.
+pub(crate) const PEER_NOT_ADMITTED: RunFault = fault(
+    "peer_not_admitted",
+    "SSH connection failed: Connected address is not an admitted one",
+);
+/// The host opened no session, or took no command.
+pub(crate) const SESSION_REFUSED: RunFault = fault(
+    "session_refused",
+    "SSH unable to run: Host refused the session",
+);
+/// The text to send is longer than a host takes.
+pub(crate) const COMMAND_TOO_LONG: RunFault = fault(
+    "command_too_long",
+    "SSH unable to run: Command is too long for the host",
+);
+/// The connection ended before the command did.
+pub(crate) const CONNECTION_LOST: RunFault = fault(
+    "connection_lost",
+    "SSH connection lost: The end of the command is not known",
+);
+/// The channel was closed without an exit status.
+pub(crate) const EXIT_STATUS_MISSING: RunFault = fault(
+    "exit_status_missing",
+    "SSH session closed without an exit status: The end of the command is not known",
+);

@@ -1,0 +1,102 @@
+//! The key that the gate logs in with.
+//!
+//! LIMIT: the library that reads the formats keeps short-lived copies of the key's text which it does
+//! not wipe; the decoded key itself is wiped when the last holder drops it.
+
+use portcullis_core::limits::KEY_FILE_BYTES_MAX;
+use portcullis_core::secret::Secret;
+use russh::keys::{self, Algorithm, PrivateKey};
+use std::sync::Arc;
+
+/// A private key that can sign. Cheap to clone, has no `Debug` and no way out.
+#[derive(Clone)]
+pub struct Identity {
+    key: Arc<PrivateKey>,
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFault {
+    /// The key is encrypted and no passphrase was given.
+    #[error("SSH key requires passphrase: Provide key_passphrase_secret")]
+    PassphraseMissing,
+    /// The passphrase does not open the key.
+    #[error("SSH key passphrase is wrong: Check key_passphrase_secret")]
+    PassphraseWrong,
+    /// The bytes are no private key in a format that is read here.
+    #[error("SSH key format invalid: Check key file format (RSA/Ed25519/ECDSA)")]
+    Format,
+    /// A key of a type that is not used here, e.g. DSA or one that lives in a token.
+    #[error("SSH key type not supported: Use an RSA, Ed25519 or ECDSA key")]
+    Type,
+}
+
+impl KeyFault {
+    /// The stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PassphraseMissing => "key_passphrase_missing",
+            Self::PassphraseWrong => "key_passphrase_wrong",
+            Self::Format => "key_format",
+            Self::Type => "key_type",
+        }
+    }
+
+    /// The text for the caller.
+    #[must_use]
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::PassphraseMissing => "SSH key requires passphrase: Provide key_passphrase_secret",
+            Self::PassphraseWrong => "SSH key passphrase is wrong: Check key_passphrase_secret",
+            Self::Format => "SSH key format invalid: Check key file format (RSA/Ed25519/ECDSA)",
+            Self::Type => "SSH key type not supported: Use an RSA, Ed25519 or ECDSA key",
+        }
+    }
+}
+
+impl Identity {
+    /// Reads a private key: OpenSSH, PKCS#8 and PEM forms of RSA, Ed25519 and ECDSA. A passphrase that
+    /// is not needed is not looked at.
+    ///
+    /// # Errors
+    /// [`KeyFault`]; no text of it holds a byte of the key.
+    pub fn from_key(pem: &Secret, passphrase: Option<&Secret>) -> Result<Self, KeyFault> {
+        let bytes = pem.expose();
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > KEY_FILE_BYTES_MAX {
+            return Err(KeyFault::Format);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| KeyFault::Format)?;
+        let key = match keys::decode_secret_key(text, None) {
+            Ok(key) => key,
+            Err(fault) if is_encrypted(text, &fault) => {
+                let secret = passphrase.ok_or(KeyFault::PassphraseMissing)?;
+                let word = std::str::from_utf8(secret.expose())
+                    .map_err(|_| KeyFault::PassphraseWrong)?;
+                keys::decode_secret_key(text, Some(word)).map_err(|_| KeyFault::PassphraseWrong)?
+            }
+            Err(_) => return Err(KeyFault::Format),
+        };
+        match key.algorithm() {
+            Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { .. } => {
+                Ok(Self { key: Arc::new(key) })
+            }
+            _ => Err(KeyFault::Type),
+        }
+    }
+
+    pub(crate) fn key(&self) -> Arc<PrivateKey> {
+        Arc::clone(&self.key)
+    }
+
+    pub(crate) fn is_rsa(&self) -> bool {
+        matches!(self.key.algorithm(), Algorithm::Rsa { .. })
+    }
+}
+
+/// Whether a key that could not be read wants a passphrase. The PEM forms say so in their text.
+fn is_encrypted(text: &str, fault: &keys::Error) -> bool {
+    matches!(fault, keys::Error::KeyIsEncrypted)
+        || text.contains("BEGIN ENCRYPTED PRIVATE KEY")
+        || text.contains("Proc-Type: 4,ENCRYPTED")
+}

@@ -1,0 +1,287 @@
+//! Key exchange, host key and login: from a socket to a session that can open a channel.
+//!
+//! Must not: open channels or send commands. A host may open none towards the gate: every kind is
+//! turned down here, where the library would take them.
+
+use crate::dial::{self, QuickSocket};
+use crate::engine::Access;
+use crate::fault;
+use crate::identity::Identity;
+use crate::known_hosts::{HostKeyVerdict, KnownHosts};
+use portcullis_core::answer::RunFault;
+use portcullis_core::limits::{AUTHENTICATE_SECONDS_MAX, HANDSHAKE_SECONDS_MAX};
+use russh::client::{AuthResult, ChannelOpenHandle, Config, Handle, Handler, Msg};
+use russh::keys::{
+    Algorithm, EcdsaCurve, HashAlg, PrivateKeyWithHashAlg, PublicKeyBase64 as _,
+    PublicKeyOrCertificate,
+};
+use russh::{AlgorithmKind, Channel, Preferred, SshId, cipher, client, compression};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Silence after which the host is asked for a sign of life.
+const KEEPALIVE_SECONDS: u64 = 15;
+/// Questions without an answer after which the connection counts as lost.
+const KEEPALIVE_TRIES_MAX: usize = 3;
+
+/// Ciphers in order: AES-GCM is the fastest where the processor helps, counter mode needs a MAC beside.
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_256_GCM,
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+];
+/// Host key algorithms with the type of the key that they belong to, in order. RSA signs with SHA-2
+/// only: the SHA-1 form `ssh-rsa` is not among them.
+const HOST_KEYS: &[(&str, Algorithm)] = &[
+    ("ssh-ed25519", Algorithm::Ed25519),
+    ("ecdsa-sha2-nistp256", ecdsa(EcdsaCurve::NistP256)),
+    ("ecdsa-sha2-nistp384", ecdsa(EcdsaCurve::NistP384)),
+    ("ecdsa-sha2-nistp521", ecdsa(EcdsaCurve::NistP521)),
+    ("ssh-rsa", rsa(HashAlg::Sha512)),
+    ("ssh-rsa", rsa(HashAlg::Sha256)),
+];
+
+const fn ecdsa(curve: EcdsaCurve) -> Algorithm {
+    Algorithm::Ecdsa { curve }
+}
+
+const fn rsa(hash: HashAlg) -> Algorithm {
+    Algorithm::Rsa { hash: Some(hash) }
+}
+
+/// Whom a session is for: the name that the host key is looked up under, and the user.
+#[derive(Debug, Clone)]
+pub(crate) struct Whom<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) user: &'a str,
+}
+
+/// A session that is logged in.
+pub(crate) type Session = Handle<Gatekeeper>;
+
+/// The algorithms that are offered to a host, restricted to the key types that are recorded for it: a
+/// host with an RSA record must show that key, not a new one of a type that nobody has seen.
+fn offered(recorded: &[String]) -> Vec<Algorithm> {
+    HOST_KEYS
+        .iter()
+        .filter(|(kind, _)| recorded.iter().any(|recorded| recorded == kind))
+        .map(|(_, algorithm)| algorithm.clone())
+        .collect()
+}
+
+/// Whether a key that the gate can verify is recorded for a host. Without one no connection could end in
+/// a login, so none is made.
+pub(crate) fn is_recorded(known_hosts: &KnownHosts, host: &str, port: u16) -> bool {
+    !offered(&known_hosts.recorded_types(host, port)).is_empty()
+}
+
+fn config(recorded: &[String]) -> Config {
+    Config {
+        client_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Portcullis")),
+        preferred: Preferred {
+            key: Cow::Owned(offered(recorded)),
+            cipher: Cow::Borrowed(CIPHERS),
+            // A hostile host must not get at a decompressor.
+            compression: Cow::Borrowed(&[compression::NONE]),
+            ..Preferred::DEFAULT
+        },
+        keepalive_interval: Some(Duration::from_secs(KEEPALIVE_SECONDS)),
+        keepalive_max: KEEPALIVE_TRIES_MAX,
+        nodelay: true,
+        ..Config::default()
+    }
+}
+
+/// Exchanges keys, verifies the host and logs in.
+pub(crate) async fn log_in(
+    socket: QuickSocket,
+    whom: Whom<'_>,
+    access: &Access,
+) -> Result<Session, RunFault> {
+    let recorded = access.known_hosts.recorded_types(whom.host, whom.port);
+    let gatekeeper = Gatekeeper {
+        known_hosts: Arc::clone(&access.known_hosts),
+        host: whom.host.to_owned(),
+        port: whom.port,
+    };
+    let handshake = client::connect_stream(Arc::new(config(&recorded)), socket, gatekeeper);
+    let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
+    let mut session = match tokio::time::timeout(limit, handshake).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(stop)) => return Err(stop.fault()),
+        Err(_) => return Err(fault::CONNECTION_TIMEOUT),
+    };
+    let limit = Duration::from_secs(AUTHENTICATE_SECONDS_MAX);
+    let login = authenticate(&mut session, whom.user, &access.identity);
+    match tokio::time::timeout(limit, login).await {
+        Ok(Ok(())) => Ok(session),
+        Ok(Err(fault)) => Err(fault),
+        Err(_) => Err(fault::CONNECTION_TIMEOUT),
+    }
+}
+
+async fn authenticate(
+    session: &mut Session,
+    user: &str,
+    identity: &Identity,
+) -> Result<(), RunFault> {
+    let hash = if identity.is_rsa() {
+        // A host that does not say what it takes gets the one that every SHA-2 host knows; one that
+        // says it takes SHA-1 only gets nothing.
+        match session.best_supported_rsa_hash().await {
+            Ok(Some(None)) => return Err(fault::NO_COMMON_ALGORITHM),
+            Ok(Some(Some(hash))) => Some(hash),
+            Ok(None) => Some(HashAlg::Sha256),
+            Err(_) => return Err(fault::CONNECTION_FAILED),
+        }
+    } else {
+        None
+    };
+    let key = PrivateKeyWithHashAlg::new(identity.key(), hash);
+    match session.authenticate_publickey(user, key).await {
+        Ok(AuthResult::Success) => Ok(()),
+        // The library reports a connection that ended as a refusal without any method left.
+        Ok(AuthResult::Failure { .. }) if session.is_closed() => Err(fault::CONNECTION_FAILED),
+        Ok(AuthResult::Failure { .. }) => Err(fault::AUTHENTICATION_FAILED),
+        Err(_) => Err(fault::CONNECTION_FAILED),
+    }
+}
+
+/// Why the library's side of a session stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    /// The host key is not the recorded one.
+    #[error("the host key is {0:?}")]
+    HostKey(HostKeyVerdict),
+    /// Anything that the library met.
+    #[error(transparent)]
+    Library(#[from] russh::Error),
+}
+
+impl Stop {
+    fn fault(&self) -> RunFault {
+        match self {
+            Self::HostKey(HostKeyVerdict::Unknown) => fault::HOST_KEY_UNKNOWN,
+            Self::HostKey(HostKeyVerdict::Revoked) => fault::HOST_KEY_REVOKED,
+            Self::HostKey(HostKeyVerdict::Mismatch | HostKeyVerdict::Known) => {
+                fault::HOST_KEY_MISMATCH
+            }
+            Self::Library(russh::Error::NoCommonAlgo { kind, .. }) => match kind {
+                // The host has no key of a recorded type.
+                AlgorithmKind::Key => fault::HOST_KEY_MISMATCH,
+                _ => fault::NO_COMMON_ALGORITHM,
+            },
+            Self::Library(russh::Error::IO(error)) => dial::of_io(error),
+            Self::Library(_) => fault::CONNECTION_FAILED,
+        }
+    }
+}
+
+/// Answers what the library asks while a session lives.
+pub(crate) struct Gatekeeper {
+    known_hosts: Arc<KnownHosts>,
+    host: String,
+    port: u16,
+}
+
+impl Handler for Gatekeeper {
+    type Error = Stop;
+
+    // SECURITY: called after the signature of the exchange was verified and before the user's name or
+    // key is sent, and again at each later exchange of keys.
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Stop> {
+        let verdict = match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => {
+                self.known_hosts
+                    .verify(&self.host, self.port, &key.public_key_bytes())
+            }
+            PublicKeyOrCertificate::Certificate(_) => HostKeyVerdict::Unknown,
+        };
+        match verdict {
+            HostKeyVerdict::Known => Ok(true),
+            HostKeyVerdict::Unknown | HostKeyVerdict::Mismatch | HostKeyVerdict::Revoked => {
+                Err(Stop::HostKey(verdict))
+            }
+        }
+    }
+
+    // A dropped handle turns the channel down.
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<Msg>,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+}

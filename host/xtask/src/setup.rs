@@ -1,0 +1,101 @@
+//! What a fresh machine lacks: packages, a Python environment, guests.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Programs that the suite starts, and the Debian packages that bring them.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("sshd", "openssh-server"),
+    ("ssh", "openssh-client"),
+    ("dropbear", "dropbear-bin"),
+    ("busybox", "busybox"),
+    ("dash", "dash"),
+];
+
+/// What the Python environment holds: the real MCP client, a schema validator, and an SSH peer to measure
+/// beside.
+const PYTHON_PACKAGES: [&str; 3] = ["mcp==2.3.0", "jsonschema==4.25.1", "paramiko==5.1.0"];
+
+/// Where cargo puts its work.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// The built binary of a profile.
+pub(crate) fn binary(root: &Path, profile: &str) -> PathBuf {
+    target(root).join(profile).join("portcullis")
+}
+
+/// Builds the guests and returns their folder.
+pub(crate) fn guests(root: &Path) -> Result<PathBuf, String> {
+    let out = target(root).join("guests");
+    crate::guests::build(root, &out)?;
+    Ok(out)
+}
+
+/// Installs what is missing, as root; otherwise says what to install.
+pub(crate) fn packages() -> Result<(), String> {
+    let missing: Vec<&str> =
+        PROGRAMS.iter().filter(|(program, _)| !installed(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !is_root() || !installed("apt-get") {
+        return Err(format!("these packages are missing: {list}\nhint: apt-get install {list}"));
+    }
+    eprintln!("installing {list}");
+    let apt = |args: &[&str]| {
+        super::run(
+            Command::new("apt-get")
+                .args(args)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null()),
+        )
+    };
+    apt(&["update", "-qq"])?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(missing);
+    apt(&install)
+}
+
+/// Makes the Python environment once and returns its interpreter.
+pub(crate) fn python(root: &Path) -> Result<PathBuf, String> {
+    let home = target(root).join("python");
+    let (python, stamp) = (home.join("bin/python"), home.join("packages"));
+    let wanted = PYTHON_PACKAGES.join("\n");
+    if python.exists() && std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(python);
+    }
+    eprintln!("preparing the Python environment");
+    let _ = std::fs::remove_dir_all(&home);
+    if super::run(Command::new("python3").args(["-m", "venv"]).arg(&home)).is_err() {
+        if !is_root() {
+            return Err("python3 with venv is missing\nhint: apt-get install python3-venv".to_owned());
+        }
+        super::run(
+            Command::new("apt-get").args(["install", "-y", "-qq", "python3-venv"]).stdin(Stdio::null()),
+        )?;
+        super::run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+    }
+    super::run(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(PYTHON_PACKAGES),
+    )?;
+    std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+/// Whether a program is found on the path or where Debian keeps servers.
+fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .any(|dir| dir.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}

@@ -1,0 +1,4 @@
+//! A journaled run is handed on.
+pub fn hand_on(run: portcullis_core::audit::Journaled) -> portcullis_core::audit::Journaled {
+    run
+}

@@ -1,0 +1,11 @@
+//! A journaled run comes out of the journal.
+use portcullis_core::audit::{self, Journaled, Sink, Under};
+pub async fn open(
+    sink: &dyn Sink,
+    redactor: &portcullis_core::redact::Redactor,
+    admitted: portcullis_core::policy::Admitted,
+    task: portcullis_core::request::TaskId,
+) -> Option<Journaled> {
+    let now = portcullis_core::clock::Micros(0);
+    audit::open(sink, redactor, &Under::default(), admitted, task, now).await.ok()
+}

@@ -1,0 +1,17 @@
+//! The suite: the gate as a whole, through its doors.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests: a failed expectation is the report"
+)]
+
+mod doors;
+mod end_to_end;
+mod journal;
+mod layers;
+mod promises;
+mod proofs;
