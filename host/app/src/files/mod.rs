@@ -64,6 +64,7 @@ impl Dirs {
             let looked = places::config_candidates(env);
             FileFault::new(Kind::Config, "", Path::new(""), Why::NoConfig { looked })
         })?;
+        let path = absolute(path);
         let dir = Some(named(Kind::Config, &path)?);
         let beneath = |kind| beneath(kind, &path, env);
         Ok(Self {
@@ -208,6 +209,11 @@ impl Place {
     }
 }
 
+/// A path that can be compared with the absolute ones which a configuration names.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 /// Opens a directory that somebody has named.
 fn named(kind: Kind, path: &Path) -> Result<Dir, FileFault> {
     Dir::open_ambient_dir(path, ambient_authority())
@@ -219,6 +225,7 @@ fn named(kind: Kind, path: &Path) -> Result<Dir, FileFault> {
 fn beneath(kind: Kind, config: &Path, env: &Env<'_>) -> Result<Place, FileFault> {
     let (variables, name) = kind.directory();
     if let Some(path) = places::variable(variables, env) {
+        let path = absolute(path);
         let dir = Some(named(kind, &path)?);
         return Ok(Place { path, dir });
     }

@@ -153,6 +153,15 @@ fn open_directory(state: &Dir, name: &str) -> Result<Dir, JournalFault> {
         .map_err(rustix_io("opening a directory of the state"))
 }
 
+/// Makes the names in a directory durable. A handle may be good for looking names up only, so the directory
+/// is opened for it.
+fn sync_directory(dir: &Dir) -> Result<(), JournalFault> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(dir, ".", flags, Mode::empty())
+        .and_then(rustix::fs::fsync)
+        .map_err(rustix_io("syncing a directory of the state"))
+}
+
 /// Takes the lock and holds it as long as the file lives.
 fn lock(dir: &Dir, flags: OFlags) -> Result<File, JournalFault> {
     for _ in 0..LOCK_TRIES_MAX {
@@ -247,10 +256,10 @@ fn initialise(journal: &Dir, keys: &Dir) -> Result<Key, JournalFault> {
     head.write_all_at(&head_block(&key, &Place::START), 0)
         .map_err(io("writing the head"))?;
     head.sync_all().map_err(io("syncing the head"))?;
-    rustix::fs::fsync(journal).map_err(rustix_io("syncing the journal's directory"))?;
+    sync_directory(journal)?;
     rustix::fs::renameat(keys, KEY_UNFINISHED, keys, KEY)
         .map_err(rustix_io("putting the key in its place"))?;
-    rustix::fs::fsync(keys).map_err(rustix_io("syncing the keys' directory"))?;
+    sync_directory(keys)?;
     Ok(key)
 }
 
@@ -280,7 +289,7 @@ impl Store {
             Some(key) => key,
             None => {
                 let key = initialise(&dir, &keys)?;
-                rustix::fs::fsync(state).map_err(rustix_io("syncing the state's directory"))?;
+                sync_directory(state)?;
                 key
             }
         };
