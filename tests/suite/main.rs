@@ -15,3 +15,4 @@ mod journal;
 mod layers;
 mod promises;
 mod proofs;
+mod records;

@@ -19,7 +19,7 @@ use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 const HANDLES_MAX: usize = 1_024;
 
 /// A limit that the host itself enforces, as the error that ends the guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Breach {
     /// All linear memories together would pass the limit.
     #[error("memory: at most {bytes_max} bytes over all memories, asked for {bytes}")]
@@ -38,8 +38,11 @@ pub(crate) enum Breach {
         elements: usize,
     },
     /// A stub that stands for something a plugin does not have was called.
-    #[error("called a function of the outside world that plugins do not have")]
-    Inert,
+    #[error("called {function}, which plugins do not have")]
+    Inert {
+        /// Its interface and name.
+        function: String,
+    },
 }
 
 /// The host's side of one instance.
@@ -258,7 +261,7 @@ impl<'a> Run<'a> {
         if let Some(breach) = fault.downcast_ref::<Breach>() {
             let code = match breach {
                 Breach::Memory { .. } | Breach::Table { .. } => "plugin_memory",
-                Breach::Inert => "plugin_trap",
+                Breach::Inert { .. } => "plugin_trap",
             };
             return step.failure(code, &breach.to_string());
         }
@@ -342,7 +345,7 @@ mod tests {
         let mut fence = fence(100);
         assert!(fence.memory_growing(0, 100, None).unwrap());
         fence
-            .memory_grow_failed(wasmtime::Error::new(Breach::Inert))
+            .memory_grow_failed(wasmtime::Error::msg("no memory"))
             .unwrap();
         assert!(fence.memory_growing(0, 100, None).unwrap());
     }

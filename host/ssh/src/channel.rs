@@ -22,14 +22,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// When the ladder gives up on the wrapper and asks the host to signal TERM, in milliseconds.
-const SIGNAL_TERM_MS: u64 = 2_000;
+/// When the ladder gives up on the wrapper and asks the host to signal TERM, in milliseconds. Late, because
+/// a signal reaches the wrapper too where it stays above the command.
+const SIGNAL_TERM_MS: u64 = 2_500;
 /// When it asks for KILL.
-const SIGNAL_KILL_MS: u64 = 2_400;
+const SIGNAL_KILL_MS: u64 = 2_650;
 /// When it stops waiting; what is left until the bound is for closing.
 const GIVE_UP_MS: u64 = END_LADDER_MS_MAX - 200;
 /// Time for the closing messages, in milliseconds.
 const CLOSE_MS_MAX: u64 = 100;
+/// Silence after an exit status after which the run is over although something holds the streams, in
+/// milliseconds: a background process that the command left behind, as a rule.
+const QUIET_AFTER_EXIT_MS: u64 = 3_000;
 /// Longest name of a signal that a host may report, in bytes.
 const SIGNAL_NAME_BYTES_MAX: usize = 16;
 /// The stream number of standard error.
@@ -83,7 +87,13 @@ struct Seen {
     closed: bool,
     refused: bool,
     gone: bool,
+    /// The run is over although the streams are not.
+    lingering: bool,
     bytes: u64,
+    /// When the host last said anything of the command.
+    heard: Option<Instant>,
+    /// The exit was reported before the gate began to end the command.
+    exit_before: bool,
     /// The exit was reported before the gate asked the host for any signal.
     exit_unprompted: bool,
 }
@@ -129,6 +139,10 @@ impl Running {
                     cause = Some(Cause::TimeLimit);
                 }
                 () = until(ladder.as_mut()) => break,
+                () = quiet(&seen), if cause.is_none() => {
+                    seen.lingering = true;
+                    break;
+                }
                 message = self.read.wait() => match message {
                     Some(message) => {
                         seen.take(message, &mut raw, cause.map(|_| &mut words), &prompted);
@@ -145,6 +159,16 @@ impl Running {
         raw.stderr.push(&words.held);
         let _ = tokio::time::timeout(Duration::from_millis(CLOSE_MS_MAX), self.write.close()).await;
         seen.conclude(raw, cause)
+    }
+}
+
+/// Waits until a command that has exited has been silent for long enough; for ever before its exit.
+async fn quiet(seen: &Seen) {
+    match (&seen.exit, seen.heard) {
+        (Some(_), Some(heard)) => {
+            tokio::time::sleep_until(heard + Duration::from_millis(QUIET_AFTER_EXIT_MS)).await;
+        }
+        _ => std::future::pending().await,
     }
 }
 
@@ -189,6 +213,8 @@ impl Seen {
         words: Option<&mut LastWords>,
         prompted: &AtomicBool,
     ) {
+        self.heard = Some(Instant::now());
+        self.exit_before |= words.is_none() && is_exit(&message);
         match message {
             ChannelMsg::Data { data } => {
                 self.count(data.len());
@@ -241,7 +267,7 @@ impl Seen {
             None if self.refused => (End::Unreachable, Some(fault::SESSION_REFUSED)),
             None => match self.exit {
                 // Without the end of the output it is not known what is missing of it.
-                Some(exit) if self.closed || self.eof => (exit, None),
+                Some(exit) if self.closed || self.eof || self.lingering => (exit, None),
                 None if self.closed => (End::Unknown, Some(fault::EXIT_STATUS_MISSING)),
                 Some(_) | None => (End::Unknown, Some(fault::CONNECTION_LOST)),
             },
@@ -259,7 +285,7 @@ impl Seen {
             && matches!(&self.exit, Some(End::Signalled(name)) if name == "KILL");
         if self.refused || self.closed && (self.gone || killed) {
             Termination::Confirmed
-        } else if self.closed || self.exit.is_some() {
+        } else if self.closed || self.exit.is_some() && !self.exit_before {
             Termination::SignalledUnconfirmed
         } else {
             Termination::LeftRunning
@@ -292,6 +318,10 @@ impl LastWords {
         self.held = rest;
         found.is_some()
     }
+}
+
+fn is_exit(message: &ChannelMsg) -> bool {
+    matches!(message, ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. })
 }
 
 /// How much is kept at either end of a stream to show `output_bytes_max` bytes of both.

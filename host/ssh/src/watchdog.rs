@@ -2,17 +2,23 @@
 //! so or goes away. Nothing in SSH does that: closing a channel leaves the command running, and a
 //! `signal` request does nothing for root on OpenSSH and orphans children on dropbear.
 //!
-//! How it works, in the order of the script:
-//! 1. The wrapper makes sure that it leads a process group. Under OpenSSH it does; under dropbear or a
-//!    forced command it starts itself again by `setsid`, which keeps its process id.
-//! 2. A watcher, no child of the command, reads the channel's standard input. The gate sends nothing
-//!    there but the line `end`. That line, or the end of input while the command lives, makes it
-//!    act: it leaves the group, sends TERM to the group, after a second KILL, and looks until nothing of
-//!    the group is left. It then writes [`GONE`] to the command's standard error, which it reopened before
-//!    it began; that is the proof. End of input after the command's end makes it go without a word, so
-//!    that a daemon which a command started on purpose stays.
-//! 3. The wrapper becomes the command by `exec`, so exit status and signal are the command's own, with
-//!    `/dev/null` as standard input and pagers switched off.
+//! There are two ways, because what a server reports and when it closes a channel differ.
+//!
+//! *Under OpenSSH* the wrapper leads a process group. It starts a watcher, no child of the command, and
+//! becomes the command by `exec`, so exit status and signal are the command's own. The watcher reads the
+//! channel's standard input. The gate sends nothing there but the line `end`. That line, or the end of
+//! input while the command lives, makes it act: it leaves the group, sends TERM to the group, KILL
+//! half a second later, and looks until nothing of the group is left. It then writes [`GONE`] to the command's
+//! standard error, which it reopened before it began and which keeps the channel open until then: that
+//! is the proof. End of input after the command's end makes it go without a word, so that a daemon which
+//! a command started on purpose stays.
+//!
+//! *Under dropbear or a forced command* the wrapper leads no group, and dropbear closes a channel as soon
+//! as its own child has ended. So the wrapper stays, gives the command a session of its own by `setsid`,
+//! and does the ending itself. A command that a signal ended is reported with 128 and the signal's
+//! number there, as shells do.
+//!
+//! The command's standard input is `/dev/null`, and pagers are switched off.
 //!
 //! Only POSIX `sh` is needed; the login shell may be any that knows single quotes, because the text has
 //! no line end, no backslash, no `!` and no quote inside its quotes except as `\0ooo` for `printf %b`.
@@ -22,6 +28,10 @@
 //! LIMIT: a process that calls `setsid` itself, or that runs as another user (`sudo`), is out of reach;
 //! the first is not seen, the second keeps the proof from being given.
 //! LIMIT: without `setsid` or `/proc` on the host the tree is ended but the proof is missing.
+//! LIMIT: a dead process counts until its parent has taken note of it; where the host's init is slow at
+//! that the proof comes late, and may come too late for the gate's patience.
+//! LIMIT: what a finished command left in the background is left, as SSH does: OpenSSH closes standard
+//! input when the command ends, and with it goes the way to say anything.
 
 /// What the watcher writes to standard error when nothing of the process group is left.
 pub(crate) const GONE: &[u8] = b"portcullis: the process group has ended\n";
@@ -31,28 +41,35 @@ pub(crate) const END: &[u8] = b"end\n";
 /// login shell gets the text as one.
 pub(crate) const EXEC_BYTES_MAX: usize = 131_071;
 
-/// The script. `$1` is the script itself, `$2` the encoded command, `$3` how it was started again.
+/// The script. `$1` is the script itself, `$2` the encoded command. Started again as
+/// the ending of a group, `$2` is the group and `$3` the word `kill`.
 /// Every line ends in something after which a blank may follow, because the lines are joined.
 const SCRIPT: &str = concat!(
     // Signals a process or a group. Shells differ in whether they want `--` before a group.
     r#"q() { kill -s "$1" -- "$2" 2>/dev/null || kill -s "$1" "$2" 2>/dev/null; }; "#,
     // Whether a group is empty. A refusal to signal is no proof, hence the look at the words.
     r#"e() { case $(LC_ALL=C; export LC_ALL; { kill -s 0 -- "$1" || kill -s 0 "$1"; } 2>&1) in *"o such process"*) return 0;; esac; return 1; }; "#,
-    // The ending, outside of the group `$2`. Where `sleep` knows no fractions the steps are seconds.
-    r#"if [ "$3" = kill ]; then trap "" HUP INT PIPE TERM; q TERM "$2"; n=0; s=0.1; k=10; "#,
-    r#"while [ "$n" -lt 90 ]; do if e "$2"; then echo "portcullis: the process group has ended" >&2; exit 0; fi; "#,
-    r#"[ "$n" -lt "$k" ] || q KILL "$2"; sleep "$s" 2>/dev/null || { s=1; k=1; sleep 1; }; n=$((n+1)); done; exit 1; fi; "#,
-    // Leads a group, or is started again so that it does, or signals the group that it is in.
-    r#"g=-$$; q 0 "$g" || { [ "$3" ] || { command -v setsid >/dev/null 2>&1 && exec setsid sh -c "$1" portcullis "$1" "$2" again; }; g=0; }; "#,
-    r#"c=$(printf %b "$2"); p=; [ -p /dev/fd/0 ] && p=1; exec 3<&0 </dev/null; "#,
-    // The watcher. It redirects itself by `exec`: a redirected function would keep copies of the streams
-    // and hold the channel open.
-    r#"w() { exec >/dev/null 2>&1; trap "" HUP INT PIPE TERM; m=; while read -r m <&3; do [ "$m" = end ] && break; done; "#,
-    r#"[ "$m" = end ] || q 0 "$$" || exit 0; exec 3<&-; "#,
-    r#"[ "$g" = 0 ] || { command -v setsid && { h=/proc/$$/fd/2; { [ -p "$h" ] && true 2>"$h"; } || h=/dev/null; exec setsid sh -c "$1" portcullis "$1" "$g" kill 2>"$h"; }; }; "#,
-    r#"q TERM 0; sleep 1; q KILL 0; }; "#,
+    // The ending of the group `$1`, from outside of it. Its leader counts as well, because a group that is
+    // not made yet looks like one that is gone. Where `sleep` knows no fractions the steps are seconds.
+    r#"x() { trap "" HUP INT PIPE TERM USR1; q TERM "$1"; n=0; s=0.2; k=3; while [ "$n" -lt 90 ]; do "#,
+    r#"if e "$1" && e "${1#-}"; then echo "portcullis: the process group has ended" >&2; return 0; fi; "#,
+    r#"[ "$n" -lt "$k" ] || q KILL "$1"; sleep "$s" 2>/dev/null || { s=1; k=1; sleep 1; }; n=$((n+1)); done; return 1; }; "#,
+    r#"if [ "$3" = kill ]; then x "$2"; exit; fi; "#,
+    // What waits for the gate's word; returns for the word, and fails for the end of input.
+    r#"l() { exec >/dev/null 2>&1; trap "" HUP INT PIPE TERM; m=; while read -r m <&3; do [ "$m" = end ] && break; done; exec 3<&-; [ "$m" = end ]; }; "#,
     r#"PAGER=cat; GIT_PAGER=cat; MANPAGER=cat; SYSTEMD_PAGER=; SYSTEMD_PAGERSECURE=1; LESSSECURE=1; "#,
     r#"export PAGER GIT_PAGER MANPAGER SYSTEMD_PAGER SYSTEMD_PAGERSECURE LESSSECURE; "#,
+    r#"c=$(printf %b "$2"); p=; [ -p /dev/fd/0 ] && p=1; exec 3<&0 </dev/null; g=-$$; "#,
+    // No leader, and `setsid` is there: the command leads a session of its own, and this shell stays. The
+    // word is repeated, because one that comes before `wait` would be missed.
+    r#"q 0 "$g" || { g=0; command -v setsid >/dev/null 2>&1 && { k=; trap k=1 USR1; setsid sh -c "$c" 3<&- & j=$! ; "#,
+    r#"{ l; while q USR1 "$$"; do sleep 1; done; } & w=$! ; exec 3<&-; wait "$j"; r=$?; "#,
+    r#"[ "$k" ] || { q KILL "$w"; exit "$r"; }; x "-$j"; exit 143; }; }; "#,
+    // The watcher. It redirects itself by `exec`: a redirected function would keep copies of the streams
+    // and hold the channel open.
+    r#"w() { l || q 0 "$$" || exit 0; "#,
+    r#"[ "$g" = 0 ] || { command -v setsid && { h=/proc/$$/fd/2; { [ -p "$h" ] && true 2>"$h"; } || h=/dev/null; exec setsid sh -c "$1" portcullis "$1" "$g" kill 2>"$h"; }; }; "#,
+    r#"q TERM 0; sleep 1; q KILL 0; }; "#,
     // Started through a subshell that ends at once, the watcher is nobody's child here: a program that
     // waits for all its children would wait for it.
     r#"if [ "$p" ]; then ( w "$1" & ); exec sh -c "$c" 3<&-; fi; "#,
@@ -186,8 +203,11 @@ mod tests {
                     assert_eq!(output.stdout, b"out\n", "{shell:?}");
                     assert_eq!(output.stderr, b"err\n", "{shell:?}");
                 }
-                let output = run(shell, "kill -9 $$", leads);
-                assert_eq!(output.status.signal(), Some(9), "{shell:?}");
+                let status = run(shell, "kill -9 $$", leads).status;
+                match leads {
+                    Leads::OwnGroup => assert_eq!(status.signal(), Some(9), "{shell:?}"),
+                    Leads::Nothing => assert_eq!(status.code(), Some(137), "{shell:?}"),
+                }
             }
         }
     }

@@ -170,7 +170,7 @@ fn both_streams_share_the_cap() {
 #[test]
 fn a_secret_at_any_cut_is_not_shown() {
     for total in [3_000_usize, 60_000] {
-        for shift in 0..200 {
+        for shift in (0..200).step_by(if total > 10_000 { 7 } else { 1 }) {
             // Tokens all over, so that each border falls into one for some shift.
             let mut text = " ".repeat(shift);
             while text.len() < total {
@@ -348,9 +348,10 @@ proptest! {
         prop_assume!(shown.redactions.is_empty());
         if shown.truncated && shown.stdout.contains("bytes omitted") {
             let (omitted, head, tail) = marker(&shown.stdout);
-            let head = if text.starts_with(head) { head } else { head.strip_suffix('\n').unwrap() };
-            prop_assert!(text.starts_with(head) && text.ends_with(tail));
-            prop_assert_eq!(omitted as usize + head.len() + tail.len(), text.len());
+            // The line end before the marker is the text's own or was put there.
+            let fits = |head: &str| text.starts_with(head) && omitted as usize + head.len() + tail.len() == text.len();
+            prop_assert!(text.ends_with(tail));
+            prop_assert!(fits(head) || head.strip_suffix('\n').is_some_and(fits));
         } else if shown.truncated {
             prop_assert!(text.starts_with(&shown.stdout));
         } else {

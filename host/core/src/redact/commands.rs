@@ -179,6 +179,12 @@ pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found>) -> 
         return start + 1;
     }
     let end = source.line_end(start, LINE_BYTES_MAX);
+    // A here-string stands after the command that reads it.
+    let start = if source.has(start, "<<<") {
+        source.line_start(start, LINE_BYTES_MAX)
+    } else {
+        start
+    };
     let words = split(source, start, end);
     let mut program = 0;
     let mut echoed: Option<usize> = None;

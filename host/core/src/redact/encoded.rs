@@ -9,7 +9,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 /// How much base64 is decoded to look for a token, in bytes.
-const DECODED_BYTES_MAX: usize = 512;
+const DECODED_BYTES_MAX: usize = 256;
 /// Longest encoded run that is masked at once, in bytes.
 const RUN_BYTES_MAX: usize = 65_536;
 

@@ -14,7 +14,7 @@ pub(super) const STARTS: &[&str] = &[
 /// Shortest rest of a hash after its start, in bytes.
 const REST_BYTES_MIN: usize = 13;
 /// Longest hash that is followed, in bytes.
-const HASH_BYTES_MAX: usize = 4_096;
+const HASH_BYTES_MAX: usize = 512;
 
 /// The hash that begins with a known start at `start`.
 pub(super) fn started(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {

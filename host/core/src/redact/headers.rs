@@ -44,7 +44,7 @@ fn header_value(source: Source<'_>, at: usize) -> Option<(usize, usize)> {
     if !matches!(source.at(colon), b':' | b'=') {
         return None;
     }
-    let mut from = source.run(colon + 1, 64, |byte| is_blank(byte) || byte == b'\\');
+    let mut from = source.run(colon + 1, 64, is_blank);
     if matches!(source.at(from), b'[' | b'{') {
         from += 1;
     }

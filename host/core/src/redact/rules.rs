@@ -95,7 +95,10 @@ impl Table {
 /// may reach further.
 #[derive(Debug, Default)]
 struct Covered {
-    tokens: usize,
+    /// By alphabet: a token inside a run of its own letters ends where that run ends.
+    tokens: [usize; tokens::BODIES],
+    inner: usize,
+    hashes: usize,
     web_tokens: usize,
     encoded: usize,
     blocks: usize,
@@ -136,25 +139,24 @@ fn call(
     found: &mut Vec<Found>,
 ) {
     match rule {
-        Rule::Token(index) if at >= covered.tokens => {
-            let token = tokens::TOKENS
-                .get(*index)
-                .and_then(|token| token.at(source, at));
-            take(token, &mut covered.tokens, found);
+        Rule::Token(index) => {
+            if let Some(token) = tokens::TOKENS.get(*index)
+                && let Some(covered) = covered.tokens.get_mut(token.alphabet())
+                && at + token.prefix.len() > *covered
+            {
+                take(token.at(source, at), covered, found);
+            }
         }
-        Rule::Inner(index) if at >= covered.tokens => {
+        Rule::Inner(index) if at >= covered.inner => {
             let token = tokens::INNER
                 .get(*index)
                 .and_then(|inner| inner.around(source, at));
-            take(token, &mut covered.tokens, found);
+            take(token, &mut covered.inner, found);
         }
-        Rule::WebToken if at >= covered.web_tokens => {
-            take(
-                tokens::web_token(source, at),
-                &mut covered.web_tokens,
-                found,
-            );
-        }
+        Rule::WebToken if at >= covered.web_tokens => match tokens::web_token(source, at) {
+            Ok(token) => take(Some(token), &mut covered.web_tokens, found),
+            Err(end) => covered.web_tokens = end,
+        },
         Rule::Encoded(form) if at >= covered.encoded => {
             take(
                 encoded::at(source, at, form, covered.encoded),
@@ -169,10 +171,10 @@ fn call(
                 found,
             );
         }
-        Rule::Hash(literal) if at >= covered.tokens => {
+        Rule::Hash(literal) if at >= covered.hashes => {
             take(
                 hashes::started(source, at, literal),
-                &mut covered.tokens,
+                &mut covered.hashes,
                 found,
             );
         }
@@ -200,8 +202,7 @@ fn call(
             );
         }
         // Covered by its own family, or not looked for at this depth.
-        Rule::Token(_)
-        | Rule::Inner(_)
+        Rule::Inner(_)
         | Rule::WebToken
         | Rule::Encoded(_)
         | Rule::Block(_)

@@ -2,6 +2,7 @@
 //! JSON, JSON in JSON, INI, XML, SQL, code, command-line flags, query strings), and pairs of a name
 //! and a value in two fields. The name and the signs stay, the value goes.
 
+use super::MASK_START;
 use super::names::{self, Names};
 use super::source::{Found, Source, is_blank, is_word};
 use super::values::{self, Around, Form, Value, Written};
@@ -27,6 +28,8 @@ enum Tie {
     Element,
     /// A second field that holds the value.
     Pair,
+    /// The next column of a table.
+    Column,
 }
 
 /// A name with its place.
@@ -62,6 +65,12 @@ fn name_around(source: Source<'_>, hit: usize) -> Name<'_> {
 }
 
 fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
+    if source.slice(name.start.saturating_sub(MASK_START.len()), name.start)
+        == MASK_START.as_bytes()
+    {
+        // The kind in a mask is no name, whatever follows the mask.
+        return None;
+    }
     let (mut at, tie) = tie(source, name)?;
     let judged = names::judge(name.text, word_before(source, name.start))?;
     at = skip_prefix(source, at);
@@ -69,6 +78,8 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
         (b'\n', Tie::Colon | Tie::Pair) => next_line(source, name, at)?,
         (b'\n', _) => return None,
         (b'|' | b'>', Tie::Colon | Tie::Pair) if ends_line(source, at) => block(source, name, at)?,
+        (byte, Tie::Equals) if !matches!(byte, b'"' | b'\'' | b'\\') => shared(source, name, at)
+            .unwrap_or_else(|| values::read(source, at, around(source, name, tie))),
         _ => values::read(source, at, around(source, name, tie)),
     };
     let value = retyped(source, value);
@@ -107,7 +118,7 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
             let prose = value.form == Form::Bare
                 && match tie {
                     Tie::Colon => kind != "passphrase" && values::begins_prose(source, value),
-                    Tie::Flag => text.starts_with(b"-") || text.len() < 4 || !is_flag(name),
+                    Tie::Flag => text.starts_with(b"-") || text.len() < 4,
                     _ => false,
                 };
             let link = text.starts_with(b"http")
@@ -182,17 +193,71 @@ fn tie(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
     if let Some(found) = pair(source, name, closed) {
         return Some(found);
     }
-    let quote = matches!(source.at(gap), b'"' | b'\'');
-    if gap > closed && closed == at {
-        if is_flag(name) {
-            return Some((gap, Tie::Flag));
+    argument(source, name, closed, gap).or_else(|| {
+        if gap > closed && closed == at {
+            word_apart(source, name, gap)
+        } else {
+            None
         }
-        if quote {
-            return Some((gap, Tie::Quote));
-        }
-        return element_with_attributes(source, name, gap);
+    })
+}
+
+/// A name and a value as neighbouring arguments: `define('DB_PASSWORD', 'x')`.
+fn argument(source: Source<'_>, name: Name<'_>, closed: usize, gap: usize) -> Option<(usize, Tie)> {
+    let open = source.back(name.start, 8, |byte| {
+        is_blank(byte) || matches!(byte, b'"' | b'\'')
+    });
+    let value = skip_blanks(source, gap + 1);
+    let quoted = closed > name.end && matches!(source.at(value), b'"' | b'\'');
+    (quoted && source.at(gap) == b',' && source.before(open) == b'(').then_some((value, Tie::Quote))
+}
+
+/// The words that set the next word to the one after it.
+const SETTERS: &[&str] = &[
+    "env",
+    "setenv",
+    "setx",
+    "fastcgi_param",
+    "proxy_set_header",
+    "add_header",
+    "gx",
+    "x",
+    "ux",
+    "putenv",
+    "passenv",
+];
+
+/// A value that only a blank parts from its name: after a flag or a setter, in quotes, in a column.
+fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
+    let setter = word_before(source, name.start).to_ascii_lowercase();
+    if is_flag(name) || SETTERS.contains(&setter.as_str()) {
+        return Some((gap, Tie::Flag));
     }
-    None
+    if matches!(source.at(gap), b'"' | b'\'') {
+        return Some((gap, Tie::Quote));
+    }
+    if source.has(gap, "for ") {
+        let end = source.run(gap, 96, |byte| !matches!(byte, b'=' | b'\n' | b';'));
+        return sign(source, end).filter(|(_, tie)| *tie == Tie::Equals);
+    }
+    column(source, name, gap).or_else(|| element_with_attributes(source, name, gap))
+}
+
+/// The only other column of a table's row: after two blanks, a tab or a bar, alone on its line.
+fn column(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
+    let frame = |byte: u8| is_blank(byte) || byte == b'|';
+    let first = matches!(source.before(source.back(name.start, 64, frame)), b'\n' | 0);
+    let barred = source.at(gap) == b'|' && source.at(gap + 1) != b'|';
+    let wide = gap - name.end >= 2 || source.at(name.end) == b'\t';
+    let start = source.run(gap, GAP_BYTES_MAX, frame);
+    let end = source.run(start, values::VALUE_BYTES_MAX, |byte| byte > b' ');
+    let last = source.run(end, GAP_BYTES_MAX, frame);
+    let alone = matches!(source.at(last), b'\n' | 0);
+    let text = source.slice(start, end);
+    let mixed = text.len() >= 8
+        && text.iter().any(u8::is_ascii_digit)
+        && text.iter().any(u8::is_ascii_alphabetic);
+    (first && alone && mixed && (barred || wide)).then_some((start, Tie::Column))
 }
 
 /// An assigning sign, with where the value begins. Comparisons and scopes assign nothing.
@@ -251,6 +316,15 @@ fn skip_prefix(source: Source<'_>, at: usize) -> usize {
         return skip_blanks(source, word);
     }
     at
+}
+
+/// A value in the quotes that begin right before its name.
+fn shared(source: Source<'_>, name: Name<'_>, at: usize) -> Option<Value> {
+    let quote = source.before(name.start);
+    if !matches!(quote, b'"' | b'\'') || source.at(name.end) != b'=' {
+        return None;
+    }
+    values::enclosed(source, at, quote)
 }
 
 /// Past a declared type: in `password: string = "x"` the value is what is assigned.

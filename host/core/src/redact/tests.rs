@@ -14,29 +14,42 @@ use proptest::prelude::*;
 const VALUE: &str = "q9sUujZcL9PBQu";
 const TOKEN: &str = "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";
 
-/// Each `@` in a line stands for a secret, which must go; everything else must stay.
-fn check(line: &str) {
+/// Each `@` in a line stands for a secret, which must go; everything else must stay. Says what went
+/// wrong.
+fn fault(line: &str) -> Option<String> {
     let text = line.replace('@', VALUE);
     let masked = Redactor::default().mask(&text).0;
-    assert!(!masked.contains(VALUE), "leaks: {text} -> {masked}");
+    if masked.contains(VALUE) {
+        return Some(format!("leaks: {text} -> {masked}"));
+    }
     let mut rest = masked.as_str();
     for piece in line.split('@') {
-        let at = rest.find(piece);
-        assert!(
-            at.is_some(),
-            "changed around the secret: {text} -> {masked}"
-        );
-        rest = &rest[at.unwrap() + piece.len()..];
+        let Some(at) = rest.find(piece) else {
+            return Some(format!("changed beside the secret: {text} -> {masked}"));
+        };
+        rest = &rest[at + piece.len()..];
     }
+    None
 }
 
-fn keep(text: &str) {
-    assert_eq!(Redactor::default().mask(text).0, text);
+fn check(lines: &[&str]) {
+    let faults: Vec<String> = lines.iter().filter_map(|line| fault(line)).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn keep(lines: &[&str]) {
+    let faults: Vec<String> = lines
+        .iter()
+        .map(|line| (line, Redactor::default().mask(line).0))
+        .filter(|(line, masked)| *line != masked)
+        .map(|(line, masked)| format!("{line} -> {masked}"))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
 fn settings_in_every_dialect() {
-    for line in [
+    check(&[
         "password=@",
         "password = @",
         "PASSWORD: @",
@@ -87,7 +100,7 @@ fn settings_in_every_dialect() {
         "password=b\"@\"",
         "line\\nDB_PASSWORD=@\\nOTHER=1",
         "PGPASSWORD=@ psql",
-        "AccountKey=@;Endpoint",
+        "AccountKey=@;EndpointSuffix=x",
         "passwd: @",
         "the_secret: @",
         "spring.datasource.password=@",
@@ -98,9 +111,7 @@ fn settings_in_every_dialect() {
         "Initial Root Token: @",
         "API key: @",
         "password\u{a0}= @",
-        "GRANT ALL ON x.* TO 'u'@'h' IDENTIFIED BY '@'"
-            .replace("'u'@'h'", "u")
-            .as_str(),
+        "GRANT ALL ON x.* TO u IDENTIFIED BY '@'",
         "CREATE USER x WITH ENCRYPTED PASSWORD '@';",
         "SET PASSWORD FOR x = '@'",
         "IDENTIFIED WITH mysql_native_password BY '@'",
@@ -117,17 +128,21 @@ fn settings_in_every_dialect() {
         "CSRF-Token: @",
         "Password : @",
         "password is set\npassword=@",
-    ] {
-        if line.contains("ENV PASSWORD") {
-            continue;
-        }
-        check(line);
-    }
+        "define( 'DB_PASSWORD', '@' );",
+        "setenv DB_PASSWORD @",
+        "set -gx API_TOKEN @",
+        "fastcgi_param DB_PASSWORD @;",
+        "Environment=\"DB_PASSWORD=@\" x",
+        "Key         Value\n---         -----\npassword    @\nuser        bob",
+        "| user | bob |\n| db_password | @ |\n",
+        "headers.set(\"X-Api-Key\", \"@\")",
+        "db:5432:app:bob:@",
+    ]);
 }
 
 #[test]
 fn commands_in_their_forms() {
-    for line in [
+    check(&[
         "mysql -u root -p@ db",
         "mysqldump -p'@' db",
         "/usr/bin/mysql -uroot -p@",
@@ -168,16 +183,13 @@ fn commands_in_their_forms() {
         "ps: 7 ? S 0:00 mysqld --password=@",
         "plink -pw @ h",
         "wget --http-password=@ h",
-    ] {
-        check(line);
-    }
+    ]);
 }
 
 #[test]
 fn addresses_headers_and_hashes() {
-    for line in [
-        "postgres://u:@@h/d".replacen('@', VALUE, 1).as_str(),
-        "Authorization: Basic @@".replacen("@@", "@", 1).as_str(),
+    check(&[
+        "Authorization: Basic @",
         "Authorization: @",
         "Proxy-Authorization: Bearer @",
         "curl -H \"Authorization: token @\" h",
@@ -186,10 +198,33 @@ fn addresses_headers_and_hashes() {
         "\"Authorization\": \"Bearer @\"",
         "\\\"Cookie\\\": \\\"sid=@\\\"",
         "authorization=Bearer @",
-        "bob:@@tcp(db:3306)/x".replacen('@', VALUE, 1).as_str(),
         "-H 'Cookie: a=b; token=@'",
+    ]);
+    let redactor = Redactor::default();
+    for (text, masked) in [
+        (
+            "postgres://u:q9sUuj@h/d",
+            "postgres://u:[REDACTED:url-password]@h/d",
+        ),
+        (
+            "postgres://u:q9s/Uuj#x@h/d",
+            "postgres://u:[REDACTED:url-password]@h/d",
+        ),
+        (
+            "amqp://u:p@ss@h:5672",
+            "amqp://u:[REDACTED:url-password]@h:5672",
+        ),
+        ("redis://:q9sUuj@h", "redis://:[REDACTED:url-password]@h"),
+        (
+            "bob:q9sUuj@tcp(db:3306)/x",
+            "bob:[REDACTED:url-password]@tcp(db:3306)/x",
+        ),
+        (
+            "https://2f94ce3013e4cd2f3f0894b7bb6c8807@o1.ingest.sentry.io/4",
+            "https://[REDACTED:url-token]@o1.ingest.sentry.io/4",
+        ),
     ] {
-        check(line);
+        assert_eq!(redactor.mask(text).0, masked);
     }
     for hash in [
         "$6$salt$abcdefghij0123456789abcdefghij",
@@ -253,8 +288,8 @@ fn blocks_are_masked_to_their_end() {
     ] {
         assert_eq!(Redactor::default().mask(&text).0, rest, "{text}");
     }
-    keep("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQ\n-----END PUBLIC KEY-----");
-    keep("-----BEGIN CERTIFICATE-----\nMIIBIjANBgkqhkiG9w0BAQ\n-----END CERTIFICATE-----");
+    keep(&["-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQ\n-----END PUBLIC KEY-----"]);
+    keep(&["-----BEGIN CERTIFICATE-----\nMIIBIjANBgkqhkiG9w0BAQ\n-----END CERTIFICATE-----"]);
 }
 
 #[test]
@@ -299,7 +334,7 @@ fn what_the_host_knows_goes_in_every_form() {
 
 #[test]
 fn ordinary_text_stays() {
-    for text in [
+    keep(&[
         "PWD=/home/bob",
         "OLDPWD=/var/log",
         "SSH_AUTH_SOCK=/tmp/ssh-x/agent.1",
@@ -356,15 +391,18 @@ fn ordinary_text_stays() {
         "api_key: <your key>",
         "PasswordAuthentication: yes",
         "credentials: include",
+        "password:  16 bytes",
+        "token:      1024 bytes",
+        "[\"password\", \"username\"]",
+        "default-token-abc12   kubernetes.io/service-account-token   3      12d",
+        "secrets   web1",
         "Set-Cookie: a=b; Path=/",
         "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=10.0.0.9",
         "password for bob expires in 12 days",
         "drwxr-xr-x 2 root root 4096 May  1 10:11 secrets",
         "echo hello | grep h",
         "printf '%s' x | sort",
-    ] {
-        keep(text);
-    }
+    ]);
 }
 
 #[test]
@@ -416,7 +454,9 @@ fn the_worst_inputs_finish() {
         "=",
         "; ",
     ] {
-        let text = unit.repeat(262_144 / unit.len());
+        let long = matches!(unit, "password" | "QUJD" | "\x1b");
+        let size = if long { 1_048_576 } else { 65_536 };
+        let text = unit.repeat(size / unit.len());
         let masked = Redactor::default().mask(&text).0;
         assert!(masked.len() <= text.len() * 8, "{unit}");
     }

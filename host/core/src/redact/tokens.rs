@@ -27,6 +27,9 @@ enum Body {
     Upper,
 }
 
+/// How many alphabets there are.
+pub(super) const BODIES: usize = 6;
+
 impl Body {
     fn has(self, byte: u8) -> bool {
         match self {
@@ -114,7 +117,7 @@ pub(super) const TOKENS: &[Token] = &[
     any("IQoJb3JpZ2lu", "aws-session-token", Body::Wide, 40), any("FwoGZXIvYXdz", "aws-session-token", Body::Wide, 40),
     any("ABSKQmVkcm9ja", "aws-bedrock-key", Body::Wide, 40), any("bedrock-api-key-", "aws-bedrock-key", Body::Wide, 20),
     any("AIza", "gcp-api-key", Body::Word, 30), any("ya29.", "gcp-oauth-token", Body::Dotted, 20),
-    any("GOCSPX-", "gcp-client-secret", Body::Word, 20), word("1//0", "gcp-refresh-token", Body::Word, 40),
+    any("eyJwYXlsb2Fk", "aws-ecr-password", Body::Wide, 100), any("GOCSPX-", "gcp-client-secret", Body::Word, 20), word("1//0", "gcp-refresh-token", Body::Word, 40),
     any("dop_v1_", "digitalocean-token", Body::Hex, 40), any("doo_v1_", "digitalocean-token", Body::Hex, 40),
     any("dor_v1_", "digitalocean-token", Body::Hex, 40), any("HRKU-", "heroku-key", Body::Word, 30),
     any("fo1_", "fly-token", Body::Word, 30), any("fm1_", "fly-token", Body::Wide, 40),
@@ -211,6 +214,11 @@ impl Token {
         Found::new(start, end, self.kind)
     }
 
+    /// Which alphabet its body has, as an index below [`BODIES`].
+    pub(super) fn alphabet(&self) -> usize {
+        self.body as usize
+    }
+
     /// Whether its base64 form is worth looking for: only a long prefix gives a rare one.
     pub(super) fn is_worth_decoding(&self) -> bool {
         self.left == Left::Any && self.prefix.len() >= 4
@@ -226,9 +234,12 @@ impl Inner {
         }
         let (letters, least) = self.before;
         let start = source.back(at, 128, |byte| letters.has(byte));
+        if at - start < least {
+            return None;
+        }
         let (letters, least_after) = self.after;
         let end = source.run(after, TOKEN_BYTES_MAX, |byte| letters.has(byte));
-        if at - start < least || end - after < least_after {
+        if end - after < least_after {
             return None;
         }
         Found::new(start, end, self.kind)
@@ -243,19 +254,24 @@ fn is_specimen(body: &[u8]) -> bool {
         .all(|pair| matches!(pair, [a, b] if a.eq_ignore_ascii_case(b)))
 }
 
-/// A JSON web token, signed or encrypted, also a cut one: `eyJ` and at least one further part.
-pub(super) fn web_token(source: Source<'_>, start: usize) -> Option<Found> {
+/// A JSON web token, signed or encrypted, also a cut one: `eyJ` and at least one further part. Where
+/// there is none, says up to where there cannot be one either.
+pub(super) fn web_token(source: Source<'_>, start: usize) -> Result<Found, usize> {
+    if source.slice(start, start + 3) != b"eyJ" {
+        return Err(start);
+    }
     let part = |byte: u8| Body::Word.has(byte);
     let head = source.run(start, TOKEN_BYTES_MAX, part);
-    if source.slice(start, start + 3) != b"eyJ" || head - start < 12 || source.at(head) != b'.' {
-        return None;
-    }
     let body = source.run(head + 1, TOKEN_BYTES_MAX, part);
-    if body - head < 9 {
-        return None;
+    if head - start < 12 || source.at(head) != b'.' || body - head < 9 {
+        return Err(head);
     }
     let end = source.run(body, TOKEN_BYTES_MAX, |byte| {
         Body::Dotted.has(byte) || byte == b'='
     });
-    Found::new(start, end, "jwt")
+    Ok(Found {
+        start,
+        end,
+        kind: "jwt",
+    })
 }

@@ -5,16 +5,18 @@ use super::values::{self, Form, Value, Written};
 
 /// Longest userinfo, in bytes.
 const USERINFO_BYTES_MAX: usize = 1_024;
+/// How far an @ is looked for past the first sign that should have ended the userinfo, in bytes.
+const UNESCAPED_BYTES_MAX: usize = 256;
 
 /// The literals by which addresses with secrets are found.
 pub(super) const STARTS: &[&str] = &[
     "://",
     "@tcp(",
     "@unix(",
+    ":5432:",
     "hooks.slack.com/",
     "/api/webhooks/",
     "webhook.office.com/",
-    "X-Amz-Credential=",
     "X-Amz-Signature=",
     "X-Goog-Signature=",
 ];
@@ -25,7 +27,7 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
     match literal {
         "://" => userinfo(source, after),
         "@tcp(" | "@unix(" => data_source(source, start),
-        "X-Amz-Credential=" => None,
+        ":5432:" => password_file(source, after),
         "X-Amz-Signature=" | "X-Goog-Signature=" => {
             let end = source.run(after, 1_024, |byte| {
                 byte.is_ascii_alphanumeric() || byte == b'%'
@@ -49,12 +51,12 @@ fn userinfo(source: Source<'_>, start: usize) -> Option<Found> {
     let authority = source.run(start, USERINFO_BYTES_MAX, |byte| {
         in_address(byte) && !matches!(byte, b'/' | b'?' | b'#')
     });
-    let whole = source.run(start, USERINFO_BYTES_MAX, in_address);
     let at = last_at(source, start, authority).or_else(|| {
         // An unescaped `/`, `?` or `#` in a password cuts the authority short: what follows the colon
         // is then no port, and the @ comes later.
         let colon = find_colon(source, start, authority)?;
         let port = source.slice(colon + 1, authority);
+        let whole = source.run(start, UNESCAPED_BYTES_MAX, in_address);
         let is_port = !port.is_empty() && port.iter().all(u8::is_ascii_digit);
         if is_port {
             None
@@ -98,11 +100,24 @@ fn find_colon(source: Source<'_>, start: usize, end: usize) -> Option<usize> {
 
 /// `user:password@tcp(host:port)/name`.
 fn data_source(source: Source<'_>, at: usize) -> Option<Found> {
-    let start = source.back(at, USERINFO_BYTES_MAX, |byte| {
+    let start = source.back(at, UNESCAPED_BYTES_MAX, |byte| {
         in_address(byte) && byte != b'='
     });
     let colon = find_colon(source, start, at)?;
     Found::new(colon + 1, at, "url-password")
+}
+
+/// The last field of a line of `.pgpass`: `host:port:database:user:password`.
+fn password_file(source: Source<'_>, start: usize) -> Option<Found> {
+    let field = |from: usize| {
+        let end = source.run(from, 128, |byte| {
+            byte > b' ' && byte != b':' && byte != b'/'
+        });
+        (source.at(end) == b':' && end > from).then_some(end + 1)
+    };
+    let password = field(start).and_then(field)?;
+    let end = source.run(password, UNESCAPED_BYTES_MAX, |byte| byte > b' ');
+    Found::new(password, end, "password")
 }
 
 /// The path of a chat webhook, which is all that is needed to post.

@@ -8,6 +8,9 @@ pub(super) const VALUE_BYTES_MAX: usize = 65_536;
 /// How much of a value the placeholder filter reads, in bytes. A longer value stands for nothing.
 const PLACEHOLDER_BYTES_MAX: usize = 256;
 
+/// Longest value that shares its quotes with its name, in bytes.
+const ENCLOSED_BYTES_MAX: usize = 1_024;
+
 /// A value in the text, without its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Value {
@@ -111,19 +114,40 @@ fn is_bare(byte: u8) -> bool {
 /// Where a bare value ends: at a blank or quote, or before what begins the next setting. A password
 /// may hold any sign, so a sign alone ends nothing except at the value's very end.
 fn bare_end(source: Source<'_>, start: usize) -> usize {
-    let mut end = source.run(start, VALUE_BYTES_MAX, is_bare);
+    let end = before_next(source, start, source.run(start, VALUE_BYTES_MAX, is_bare));
+    let trailing = |byte: u8| matches!(byte, b',' | b';' | b')' | b']' | b'}' | b'|' | b'\\');
+    source.back(end, end - start, trailing).max(start)
+}
+
+/// Where, up to `end`, the next setting begins.
+fn before_next(source: Source<'_>, start: usize, end: usize) -> usize {
     let mut at = start;
     while at < end {
         at = source.run(at, end - at, |byte| {
             !matches!(byte, b'&' | b';' | b',' | b'\\' | b'<' | b'|')
         });
-        if at < end && begins_next(source, at) {
-            end = at;
+        if at > start && at < end && begins_next(source, at) {
+            return at;
         }
         at += 1;
     }
-    let trailing = |byte: u8| matches!(byte, b',' | b';' | b')' | b']' | b'}' | b'|' | b'\\');
-    source.back(end, end - start, trailing).max(start)
+    end
+}
+
+/// A value inside the quotes that also hold its name, as in `"NAME=two words"`.
+pub(super) fn enclosed(source: Source<'_>, start: usize, quote: u8) -> Option<Value> {
+    let close = source.run(start, ENCLOSED_BYTES_MAX, |byte| {
+        byte != quote && byte != b'\n'
+    });
+    if source.at(close) != quote {
+        return None;
+    }
+    let close = source.back(close, 8, |byte| byte == b'\\').max(start);
+    Some(Value {
+        start,
+        end: before_next(source, start, close),
+        form: Form::Bare,
+    })
 }
 
 /// Whether a sign inside a bare value is the border to the next setting, tag or line.
@@ -164,7 +188,7 @@ const NOTHING: &[&str] = &[
     "null", "nil", "none", "undefined", "true", "false", "yes", "no", "on", "off", "required", "optional", "enabled", "disabled", "unset", "empty", "set", "not", "n/a", "na",
     "redacted", "removed", "hidden", "masked", "omitted", "filtered", "password", "passwd", "token", "secret", "string", "str", "int", "bool", "bytes", "value", "example", "placeholder",
     "todo", "tbd", "changeme", "invalid", "incorrect", "expired", "missing", "is", "was", "has", "for", "must", "and", "or", "the", "a", "an", "to", "of", "option", "flag", "argument", "parameter",
-    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found",
+    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found", "include", "same-origin", "omit",
 ];
 
 fn is_empty_like(lower: &str) -> bool {
@@ -432,7 +456,8 @@ pub(super) fn begins_prose(source: Source<'_>, value: Value) -> bool {
     let next = source.run(value.end, 8, |byte| {
         is_blank(byte) || matches!(byte, b',' | b'.' | b';')
     });
-    word.iter().all(u8::is_ascii_alphabetic)
+    let measured = word.iter().all(u8::is_ascii_digit) && source.has(next, "bytes");
+    (measured || word.iter().all(u8::is_ascii_alphabetic))
         && next > value.end
         && source.at(next).is_ascii_alphabetic()
 }
