@@ -17,7 +17,9 @@ pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Micros {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
     }
 }
@@ -49,24 +51,33 @@ impl Events {
         let mut body = security(principal, event);
         body.insert("field".to_owned(), json!(fault.field().name()));
         match fault {
-            InputFault::TooLong { chars_max, chars, .. } => {
+            InputFault::TooLong {
+                chars_max, chars, ..
+            } => {
                 body.insert("length".to_owned(), json!(chars));
                 body.insert("max_length".to_owned(), json!(chars_max));
             }
             InputFault::ControlCharacter { code } | InputFault::HiddenCharacter { code } => {
                 body.insert("char_code".to_owned(), json!(code));
             }
-            InputFault::Required { .. }
-            | InputFault::Characters { .. }
-            | InputFault::NulByte => {}
+            InputFault::Required { .. } | InputFault::Characters { .. } | InputFault::NulByte => {}
         }
         self.emit(&Value::Object(body));
     }
 
     /// A denied text that only the normalised command shows.
-    pub(crate) fn bypass_attempt(self, heard: &Heard, original: &str, normalised: &str, pattern: &str) {
+    pub(crate) fn bypass_attempt(
+        self,
+        heard: &Heard,
+        original: &str,
+        normalised: &str,
+        pattern: &str,
+    ) {
         let mut body = security(heard.case.principal(), "command_bypass_attempt");
-        body.insert("alias".to_owned(), json!(heard.case.target().host.alias.as_str()));
+        body.insert(
+            "alias".to_owned(),
+            json!(heard.case.target().host.alias.as_str()),
+        );
         body.insert("original_command".to_owned(), json!(original));
         body.insert("normalized_command".to_owned(), json!(normalised));
         body.insert("blocked_pattern".to_owned(), json!(pattern));
@@ -74,7 +85,13 @@ impl Events {
     }
 
     /// What was decided, whatever it was.
-    pub(crate) fn policy_decision(self, heard: &Heard, code: Option<&str>, allowed: Allowed, at: Micros) {
+    pub(crate) fn policy_decision(
+        self,
+        heard: &Heard,
+        code: Option<&str>,
+        allowed: Allowed,
+        at: Micros,
+    ) {
         let case = &heard.case;
         self.emit(&json!({
             "type": "policy_decision",
@@ -89,7 +106,13 @@ impl Events {
 
     /// How a run ended, with the journal's newest number and MAC: a line that survives elsewhere proves a
     /// cut tail.
-    pub(crate) fn audit(self, spent: &Spent, closing: &Closing, receipt: Option<&Receipt>, at: Micros) {
+    pub(crate) fn audit(
+        self,
+        spent: &Spent,
+        closing: &Closing,
+        receipt: Option<&Receipt>,
+        at: Micros,
+    ) {
         let case = &spent.heard().case;
         let mut body = Map::new();
         body.insert("type".to_owned(), json!("audit"));

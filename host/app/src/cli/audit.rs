@@ -35,7 +35,10 @@ pub(super) fn main(places: &Places, verb: &Audit) -> Exit {
             console::fault(&fault.to_string(), fault.hint());
             Exit::Config
         })?;
-        let expect = verb.expect_seq.zip(verb.expect_mac.clone()).map(|(seq, mac)| journal::Expect { seq, mac });
+        let expect = verb
+            .expect_seq
+            .zip(verb.expect_mac.clone())
+            .map(|(seq, mac)| journal::Expect { seq, mac });
         journal::verify(&state, expect.as_ref()).map_err(|fault| {
             console::fault(&fault.to_string(), "");
             Exit::Config
@@ -45,7 +48,11 @@ pub(super) fn main(places: &Places, verb: &Audit) -> Exit {
         Ok(report) => report,
         Err(exit) => return exit,
     };
-    let exit = if report.bad.is_none() { Exit::Ok } else { Exit::Refused };
+    let exit = if report.bad.is_none() {
+        Exit::Ok
+    } else {
+        Exit::Refused
+    };
     let text = match verb.format {
         Format::Json => json!({
             "ok": report.bad.is_none(),

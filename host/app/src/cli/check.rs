@@ -17,10 +17,11 @@ pub(super) struct Check {
 }
 
 pub(super) fn main(places: &Places, verb: &Check) -> Exit {
-    let (dirs, runtime) = match session::dirs(places).and_then(|dirs| Ok((dirs, session::runtime()?))) {
-        Ok(opened) => opened,
-        Err(exit) => return exit,
-    };
+    let (dirs, runtime) =
+        match session::dirs(places).and_then(|dirs| Ok((dirs, session::runtime()?))) {
+            Ok(opened) => opened,
+            Err(exit) => return exit,
+        };
     match runtime.block_on(load(&dirs, Events::Silent, Scope::Start, None)) {
         Ok(live) => {
             let warnings = live.warnings();
@@ -35,8 +36,10 @@ pub(super) fn main(places: &Places, verb: &Check) -> Exit {
                 })
                 .to_string(),
                 Format::Human => {
-                    let mut text: String =
-                        warnings.iter().map(|warning| human("warning", Colour::Yellow, warning)).collect();
+                    let mut text: String = warnings
+                        .iter()
+                        .map(|warning| human("warning", Colour::Yellow, warning))
+                        .collect();
                     text.push_str(&format!(
                         "{}: {} hosts, {} rules, {} plugins, digest {}",
                         console::paint("ok", Colour::Green),
@@ -51,7 +54,11 @@ pub(super) fn main(places: &Places, verb: &Check) -> Exit {
             console::written(console::line(&text), Exit::Ok)
         }
         Err(fault) => {
-            let exit = if fault.is_plugin() { Exit::Plugin } else { Exit::Config };
+            let exit = if fault.is_plugin() {
+                Exit::Plugin
+            } else {
+                Exit::Config
+            };
             let faults = fault.config_faults();
             let text = match verb.format {
                 Format::Json => json!({
@@ -60,8 +67,10 @@ pub(super) fn main(places: &Places, verb: &Check) -> Exit {
                 })
                 .to_string(),
                 Format::Human => {
-                    let mut text: String =
-                        faults.iter().map(|fault| human("error", Colour::Red, fault)).collect();
+                    let mut text: String = faults
+                        .iter()
+                        .map(|fault| human("error", Colour::Red, fault))
+                        .collect();
                     text.push_str(&format!("{} faults; nothing was loaded", faults.len()));
                     text
                 }

@@ -46,14 +46,22 @@ pub(super) fn written(result: std::io::Result<()>, exit: Exit) -> Exit {
 /// Help and version go to standard output and are no error; the rest is usage.
 pub(super) fn usage(error: &clap::Error) -> Exit {
     let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Ok }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Ok
+    }
 }
 
 /// A word in a colour, where standard output is a terminal and `NO_COLOR` is not set.
 pub(super) fn paint(text: &str, colour: Colour) -> String {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || !std::io::stdout().is_terminal();
-    if plain { text.to_owned() } else { format!("\u{1b}[{}m{text}\u{1b}[0m", colour.code()) }
+    if plain {
+        text.to_owned()
+    } else {
+        format!("\u{1b}[{}m{text}\u{1b}[0m", colour.code())
+    }
 }
 
 /// The colours in use.

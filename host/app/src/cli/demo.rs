@@ -28,8 +28,18 @@ pub(super) struct Demo {
 
 /// The example plugins, each with its settings.
 const PLUGINS: [(&str, &str, &str, &str); 2] = [
-    ("path-guard", "validator", "path_guard.wasm", r#"{"deny": ["/srv/private"]}"#),
-    ("tickets", "redactor", "ticket_redactor.wasm", r#"{"prefixes": ["OPS"]}"#),
+    (
+        "path-guard",
+        "validator",
+        "path_guard.wasm",
+        r#"{"deny": ["/srv/private"]}"#,
+    ),
+    (
+        "tickets",
+        "redactor",
+        "ticket_redactor.wasm",
+        r#"{"prefixes": ["OPS"]}"#,
+    ),
 ];
 
 const POLICY: &str = r#"# What the demo's agent may do. Everything else is denied.
@@ -52,7 +62,10 @@ pub(super) fn main(verb: &Demo) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let folder = match tempfile::Builder::new().prefix("portcullis-demo-").tempdir() {
+    let folder = match tempfile::Builder::new()
+        .prefix("portcullis-demo-")
+        .tempdir()
+    {
         Ok(folder) => folder,
         Err(error) => {
             console::fault(&format!("no temporary folder: {error}"), "");
@@ -66,7 +79,10 @@ pub(super) fn main(verb: &Demo) -> Exit {
     match result {
         Ok(()) => Exit::Ok,
         Err(fault) => {
-            console::fault(&fault, "cargo xtask demo builds everything that the demo needs");
+            console::fault(
+                &fault,
+                "cargo xtask demo builds everything that the demo needs",
+            );
             Exit::Bug
         }
     }
@@ -79,8 +95,15 @@ async fn show(folder: &Path, plugins: &Path) -> Result<(), String> {
     write_configuration(&config, &host, plugins).map_err(|error| error.to_string())?;
 
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let arguments = ["serve", "--stdio", "--config", &text(&config), "--state", &text(&state)]
-        .map(ToOwned::to_owned);
+    let arguments = [
+        "serve",
+        "--stdio",
+        "--config",
+        &text(&config),
+        "--state",
+        &text(&state),
+    ]
+    .map(ToOwned::to_owned);
     let client = connect_child(&program, &arguments, &[], ChildStderr::Discard)
         .await
         .map_err(|fault| fault.to_string())?;
@@ -94,7 +117,12 @@ async fn show(folder: &Path, plugins: &Path) -> Result<(), String> {
     client.close().await.map_err(|fault| fault.to_string())?;
 
     let intact = verified(&state)?;
-    scene("recorded", Colour::Green, "portcullis audit verify", &intact)?;
+    scene(
+        "recorded",
+        Colour::Green,
+        "portcullis audit verify",
+        &intact,
+    )?;
     say(&format!(
         "\n{}\n  cp -r config ~/.config/portcullis   then edit servers.yml, credentials.yml, policy.yml\n  \
          portcullis check                    every fault with file, line and hint\n  \
@@ -117,11 +145,21 @@ async fn scenes(client: &Client) -> Result<(), String> {
 
     let answer = run(client, "uptime && systemctl stop nginx").await?;
     expect(&answer, "reason", &json!("policy"))?;
-    scene("refused by a rule", Colour::Red, "uptime && systemctl stop nginx", field(&answer, "detail"))?;
+    scene(
+        "refused by a rule",
+        Colour::Red,
+        "uptime && systemctl stop nginx",
+        field(&answer, "detail"),
+    )?;
 
     let answer = run(client, "cat /srv/private/plan.txt").await?;
     expect(&answer, "reason", &json!("validator"))?;
-    scene("refused by a plugin", Colour::Red, "cat /srv/private/plan.txt", field(&answer, "detail"))?;
+    scene(
+        "refused by a plugin",
+        Colour::Red,
+        "cat /srv/private/plan.txt",
+        field(&answer, "detail"),
+    )?;
 
     let answer = run(client, "cat /srv/app/app.env").await?;
     expect(&answer, "exit_code", &json!(0))?;
@@ -129,7 +167,12 @@ async fn scenes(client: &Client) -> Result<(), String> {
     if output.contains(target::SECRET) || !output.contains("[REDACTED:") {
         return Err("the output was not redacted".to_owned());
     }
-    scene("allowed, redacted", Colour::Yellow, "cat /srv/app/app.env", output.trim())
+    scene(
+        "allowed, redacted",
+        Colour::Yellow,
+        "cat /srv/app/app.env",
+        output.trim(),
+    )
 }
 
 async fn run(client: &Client, command: &str) -> Result<ToolAnswer, String> {
@@ -143,17 +186,27 @@ fn expect(answer: &ToolAnswer, key: &str, value: &Value) -> Result<(), String> {
     if answer.structured.get(key) == Some(value) {
         Ok(())
     } else {
-        Err(format!("expected {key} to be {value}, got {}", answer.structured))
+        Err(format!(
+            "expected {key} to be {value}, got {}",
+            answer.structured
+        ))
     }
 }
 
 fn field<'a>(answer: &'a ToolAnswer, key: &str) -> &'a str {
-    answer.structured.get(key).and_then(Value::as_str).unwrap_or_default()
+    answer
+        .structured
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// One scene: what it shows, what was asked, what came of it.
 fn scene(title: &str, colour: Colour, command: &str, result: &str) -> Result<(), String> {
-    say(&format!("{} $ {command}", console::paint(&format!("{title:<24}"), colour)))?;
+    say(&format!(
+        "{} $ {command}",
+        console::paint(&format!("{title:<24}"), colour)
+    ))?;
     for line in result.lines() {
         say(&format!("{:<24} {line}", ""))?;
     }
@@ -192,14 +245,24 @@ fn write_configuration(config: &Path, host: &target::Host, plugins: &Path) -> st
         config.join("credentials.yml"),
         "entries:\n  - name: demo\n    username: demo\n    key_path: id_ed25519\n",
     )?;
-    let policy = POLICY.replace("known_hosts_path: known_hosts", &format!("known_hosts_path: {}", text(&config.join("keys/known_hosts"))));
+    let policy = POLICY.replace(
+        "known_hosts_path: known_hosts",
+        &format!(
+            "known_hosts_path: {}",
+            text(&config.join("keys/known_hosts"))
+        ),
+    );
     std::fs::write(config.join("policy.yml"), policy)?;
-    write_private(&config.join("keys/id_ed25519"), host.client_key().as_bytes())?;
+    write_private(
+        &config.join("keys/id_ed25519"),
+        host.client_key().as_bytes(),
+    )?;
     std::fs::write(config.join("keys/known_hosts"), host.known_hosts_line())?;
     let mut entries = String::from("plugins:\n");
     for (name, kind, file, settings) in PLUGINS {
-        let bytes = std::fs::read(plugins.join(file))
-            .map_err(|error| std::io::Error::other(format!("{}: {error}", plugins.join(file).display())))?;
+        let bytes = std::fs::read(plugins.join(file)).map_err(|error| {
+            std::io::Error::other(format!("{}: {error}", plugins.join(file).display()))
+        })?;
         std::fs::write(config.join("plugins").join(file), &bytes)?;
         entries.push_str(&format!(
             "  - name: {name}\n    kind: {kind}\n    path: {file}\n    sha256: {}\n    settings: {settings}\n",
@@ -212,7 +275,12 @@ fn write_configuration(config: &Path, host: &target::Host, plugins: &Path) -> st
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(bytes)
 }
 
 fn text(path: &Path) -> String {

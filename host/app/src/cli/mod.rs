@@ -24,7 +24,13 @@ use std::process::ExitCode;
 /// Portcullis decides under your policy, runs what was allowed over SSH, and hands back output that is
 /// safe to read. Start with `portcullis demo`, then `portcullis check` on your own files.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, about, long_about, propagate_version = true)]
+#[command(
+    name = "portcullis",
+    version,
+    about,
+    long_about,
+    propagate_version = true
+)]
 struct Cli {
     #[command(flatten)]
     places: Places,

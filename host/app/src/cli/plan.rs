@@ -39,7 +39,11 @@ pub(super) fn main(places: &Places, verb: &Plan) -> Exit {
     session::with_gate(places, async move |gate, caller| {
         match gate.plan(caller, alias, command).await {
             Ok(plan) => {
-                let exit = if plan.allowed { Exit::Ok } else { Exit::Refused };
+                let exit = if plan.allowed {
+                    Exit::Ok
+                } else {
+                    Exit::Refused
+                };
                 let text = match format {
                     Format::Json => json(&plan).to_string(),
                     Format::Human => human(&plan),
@@ -64,8 +68,11 @@ fn json(plan: &answer::Plan) -> Value {
             })
         })
         .collect();
-    let validators: Vec<Value> =
-        plan.opinions.iter().map(|opinion| session::opinion(opinion)).collect();
+    let validators: Vec<Value> = plan
+        .opinions
+        .iter()
+        .map(|opinion| session::opinion(opinion))
+        .collect();
     json!({
         "alias": plan.alias.as_str(),
         "command": plan.command,
@@ -110,7 +117,11 @@ fn human(plan: &answer::Plan) -> String {
         text.push_str(&format!("  validator {}\n", session::opinion(opinion)));
     }
     if let Some(refusal) = &plan.refusal {
-        text.push_str(&format!("why     {} ({})\n", refusal.detail, refusal.code.as_str()));
+        text.push_str(&format!(
+            "why     {} ({})\n",
+            refusal.detail,
+            refusal.code.as_str()
+        ));
         text.push_str(&format!("hint    {}\n", refusal.hint));
     }
     text.push_str(&format!("network {}\n", plan.network));

@@ -45,7 +45,11 @@ pub(super) fn main(verb: &Plugin) -> Exit {
             return Exit::Plugin;
         }
     };
-    let exit = if inspection.standing == Standing::Refused { Exit::Plugin } else { Exit::Ok };
+    let exit = if inspection.standing == Standing::Refused {
+        Exit::Plugin
+    } else {
+        Exit::Ok
+    };
     let kinds: Vec<&str> = inspection
         .kinds
         .iter()
@@ -79,13 +83,24 @@ pub(super) fn main(verb: &Plugin) -> Exit {
                 kinds.join(", ")
             );
             for import in &inspection.imports {
-                text.push_str(&format!("  import  {}  ({})\n", import.name, class(import.class)));
+                text.push_str(&format!(
+                    "  import  {}  ({})\n",
+                    import.name,
+                    class(import.class)
+                ));
             }
             for export in &inspection.exports {
                 text.push_str(&format!("  export  {export}\n"));
             }
-            let colour = if exit == Exit::Ok { Colour::Green } else { Colour::Red };
-            text.push_str(&format!("  stands  {}", console::paint(standing(inspection.standing), colour)));
+            let colour = if exit == Exit::Ok {
+                Colour::Green
+            } else {
+                Colour::Red
+            };
+            text.push_str(&format!(
+                "  stands  {}",
+                console::paint(standing(inspection.standing), colour)
+            ));
             for hint in &inspection.hints {
                 text.push_str(&format!("\n  hint    {hint}"));
             }

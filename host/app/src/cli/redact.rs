@@ -57,7 +57,10 @@ pub(super) fn main(places: &Places, verb: &Redact) -> Exit {
     };
     let shown = output::scrub_text(&text, redactor, plugins, &alias, &tags);
     if verb.report {
-        let withheld = shown.withheld.as_ref().map(|(plugin, failure)| json!({"plugin": plugin, "code": failure.code}));
+        let withheld = shown
+            .withheld
+            .as_ref()
+            .map(|(plugin, failure)| json!({"plugin": plugin, "code": failure.code}));
         let report = json!({
             "bytes": text.len(),
             "redactions": shown.redactions,
@@ -67,7 +70,10 @@ pub(super) fn main(places: &Places, verb: &Redact) -> Exit {
         console::say(&report.to_string());
     }
     if let Some((plugin, failure)) = &shown.withheld {
-        console::fault(&format!("withheld: redactor {plugin} failed ({})", failure.code), "");
+        console::fault(
+            &format!("withheld: redactor {plugin} failed ({})", failure.code),
+            "",
+        );
         return Exit::Plugin;
     }
     console::written(console::raw(shown.stdout.as_bytes()), Exit::Ok)
@@ -77,7 +83,8 @@ pub(super) fn main(places: &Places, verb: &Redact) -> Exit {
 /// come out less redacted than the operator wrote.
 fn configuration(places: &Places) -> Result<Option<crate::gate::Live>, Exit> {
     let named = places.config.is_some()
-        || crate::files::config_dir(None, &|name| std::env::var_os(name)).is_some_and(|dir| is_config(&dir));
+        || crate::files::config_dir(None, &|name| std::env::var_os(name))
+            .is_some_and(|dir| is_config(&dir));
     if !named {
         return Ok(None);
     }
@@ -91,8 +98,13 @@ fn is_config(dir: &Path) -> bool {
     dir.join("servers.yml").exists()
 }
 
-fn host(verb: &Redact, configured: Option<&crate::gate::Live>) -> Result<(String, Vec<String>), Exit> {
-    let Some(alias) = &verb.host else { return Ok(("-".to_owned(), Vec::new())) };
+fn host(
+    verb: &Redact,
+    configured: Option<&crate::gate::Live>,
+) -> Result<(String, Vec<String>), Exit> {
+    let Some(alias) = &verb.host else {
+        return Ok(("-".to_owned(), Vec::new()));
+    };
     let alias = Alias::parse(alias).map_err(|fault| {
         console::fault(&fault.to_string(), "");
         Exit::Usage
@@ -109,7 +121,9 @@ fn host(verb: &Redact, configured: Option<&crate::gate::Live>) -> Result<(String
 
 fn read(verb: &Redact) -> std::io::Result<Vec<u8>> {
     let chunk = verb.chunk.map_or(CHUNK_BYTES, |bytes| {
-        usize::try_from(bytes).unwrap_or(CHUNK_BYTES_MAX).min(CHUNK_BYTES_MAX)
+        usize::try_from(bytes)
+            .unwrap_or(CHUNK_BYTES_MAX)
+            .min(CHUNK_BYTES_MAX)
     });
     let mut input = std::io::stdin().lock().take(INPUT_BYTES_MAX + 1);
     let (mut text, mut buffer) = (Vec::new(), vec![0; chunk]);
@@ -121,7 +135,9 @@ fn read(verb: &Redact) -> std::io::Result<Vec<u8>> {
         text.extend_from_slice(buffer.get(..read).unwrap_or_default());
     }
     if text.len() as u64 > INPUT_BYTES_MAX {
-        return Err(std::io::Error::other(format!("more than {INPUT_BYTES_MAX} bytes")));
+        return Err(std::io::Error::other(format!(
+            "more than {INPUT_BYTES_MAX} bytes"
+        )));
     }
     Ok(text)
 }

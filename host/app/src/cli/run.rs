@@ -32,10 +32,17 @@ pub(super) fn main(places: &Places, verb: &Run) -> Exit {
             Ok(answer::Run::Denied(denied)) => {
                 match format {
                     Format::Json => {
-                        return console::written(console::line(&denied_json(&denied)), Exit::Refused);
+                        return console::written(
+                            console::line(&denied_json(&denied)),
+                            Exit::Refused,
+                        );
                     }
                     Format::Human => console::fault(
-                        &format!("{} ({})", denied.refusal.detail, denied.refusal.code.as_str()),
+                        &format!(
+                            "{} ({})",
+                            denied.refusal.detail,
+                            denied.refusal.code.as_str()
+                        ),
                         &denied.refusal.hint,
                     ),
                 }
@@ -47,7 +54,11 @@ pub(super) fn main(places: &Places, verb: &Run) -> Exit {
 }
 
 fn ran_exit(ran: &answer::Ran, format: Format) -> Exit {
-    let exit = if ran.closing.state == "completed" { Exit::Ok } else { Exit::Remote };
+    let exit = if ran.closing.state == "completed" {
+        Exit::Ok
+    } else {
+        Exit::Remote
+    };
     if format == Format::Json {
         return console::written(console::line(&ran_json(ran).to_string()), exit);
     }
@@ -63,11 +74,25 @@ fn ran_exit(ran: &answer::Ran, format: Format) -> Exit {
         console::fault(fault.message, "");
     }
     if let Some((plugin, failure)) = &ran.shown.withheld {
-        console::fault(&format!("the output is withheld: redactor {plugin} failed ({})", failure.code), "");
+        console::fault(
+            &format!(
+                "the output is withheld: redactor {plugin} failed ({})",
+                failure.code
+            ),
+            "",
+        );
     }
     let masked: u64 = ran.shown.redactions.values().sum();
-    let masked = if masked == 0 { String::new() } else { format!(", {masked} secrets masked") };
-    let left = ran.closing.termination.map(|word| format!(", {word}")).unwrap_or_default();
+    let masked = if masked == 0 {
+        String::new()
+    } else {
+        format!(", {masked} secrets masked")
+    };
+    let left = ran
+        .closing
+        .termination
+        .map(|word| format!(", {word}"))
+        .unwrap_or_default();
     console::say(&format!(
         "[{} on {}: exit {}, {} ms{masked}{left}]",
         ran.closing.state, ran.alias, ran.closing.exit_code, ran.closing.duration_ms
@@ -86,7 +111,10 @@ fn ran_json(ran: &answer::Ran) -> Value {
     body.insert("redactions".to_owned(), json!(ran.shown.redactions));
     body.insert("sanitised".to_owned(), json!(ran.shown.sanitised));
     body.insert("signal".to_owned(), json!(ran.signal));
-    body.insert("fault".to_owned(), json!(ran.fault.as_ref().map(|fault| fault.code)));
+    body.insert(
+        "fault".to_owned(),
+        json!(ran.fault.as_ref().map(|fault| fault.code)),
+    );
     body.insert("rendered_sha256".to_owned(), json!(ran.rendered_sha256));
     Value::Object(body)
 }

@@ -38,7 +38,10 @@ pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
         };
         let stop = session::stop_on_signal();
         reload_on_hangup(&gate);
-        let settings = ServeSettings { principal: session::principal(), stop };
+        let settings = ServeSettings {
+            principal: session::principal(),
+            stop,
+        };
         let served = serve_stdio(Arc::new(gate.clone()), settings).await;
         session::drain(&gate).await;
         match served {
@@ -57,11 +60,14 @@ pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
 /// Reads configuration and plugins again on SIGHUP, one reload at a time.
 fn reload_on_hangup(gate: &Gatehouse) {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+        return;
+    };
     let gate = gate.clone();
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            gate.reload_scope(&session::principal(), Scope::Everything).await;
+            gate.reload_scope(&session::principal(), Scope::Everything)
+                .await;
         }
     });
 }

@@ -25,32 +25,43 @@ pub(super) fn principal() -> Principal {
 
 /// A runtime with the system's threads.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        console::fault(&format!("the runtime does not start: {error}"), "");
-        Exit::Bug
-    })
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            console::fault(&format!("the runtime does not start: {error}"), "");
+            Exit::Bug
+        })
 }
 
 /// Opens the directories that hold everything else.
 pub(super) fn dirs(places: &Places) -> Result<Dirs, Exit> {
-    Dirs::open(places.config.as_deref(), places.state.as_deref(), &|name| std::env::var_os(name)).map_err(
-        |fault| {
-            console::fault(&fault.to_string(), fault.hint());
-            Exit::Config
-        },
-    )
+    Dirs::open(places.config.as_deref(), places.state.as_deref(), &|name| {
+        std::env::var_os(name)
+    })
+    .map_err(|fault| {
+        console::fault(&fault.to_string(), fault.hint());
+        Exit::Config
+    })
 }
 
 /// Opens the whole gate, and says what is wrong if it cannot be.
 pub(super) async fn open(places: &Places, events: Events) -> Result<Gatehouse, Exit> {
     let dirs = dirs(places)?;
-    let live = load(&dirs, events, Scope::Start, None).await.map_err(|fault| {
-        say_load_fault(&fault);
-        if fault.is_plugin() { Exit::Plugin } else { Exit::Config }
-    })?;
-    let journal = dirs.state().map_err(|fault| fault.to_string()).and_then(|state| {
-        Journal::open(&state).map_err(|fault| fault.to_string())
-    });
+    let live = load(&dirs, events, Scope::Start, None)
+        .await
+        .map_err(|fault| {
+            say_load_fault(&fault);
+            if fault.is_plugin() {
+                Exit::Plugin
+            } else {
+                Exit::Config
+            }
+        })?;
+    let journal = dirs
+        .state()
+        .map_err(|fault| fault.to_string())
+        .and_then(|state| Journal::open(&state).map_err(|fault| fault.to_string()));
     let journal = journal.map_err(|fault| {
         console::fault(
             &format!("the audit journal cannot be opened: {fault}"),
@@ -58,7 +69,13 @@ pub(super) async fn open(places: &Places, events: Events) -> Result<Gatehouse, E
         );
         Exit::Config
     })?;
-    Ok(Gatehouse::new(dirs, live, Engine::new(EngineSettings::default()), journal, events))
+    Ok(Gatehouse::new(
+        dirs,
+        live,
+        Engine::new(EngineSettings::default()),
+        journal,
+        events,
+    ))
 }
 
 fn say_load_fault(fault: &LoadFault) {
@@ -70,14 +87,22 @@ fn say_load_fault(fault: &LoadFault) {
 
 /// Loads configuration and plugins for a verb that runs nothing; the first fault as text.
 pub(super) fn load_quietly(places: &Places) -> Result<Live, String> {
-    let dirs = Dirs::open(places.config.as_deref(), places.state.as_deref(), &|name| std::env::var_os(name))
-        .map_err(|fault| fault.to_string())?;
+    let dirs = Dirs::open(places.config.as_deref(), places.state.as_deref(), &|name| {
+        std::env::var_os(name)
+    })
+    .map_err(|fault| fault.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(load(&dirs, Events::Silent, Scope::Start, None)).map_err(|fault| {
-        fault.lines().into_iter().next().unwrap_or_else(|| "the configuration does not load".to_owned())
-    })
+    runtime
+        .block_on(load(&dirs, Events::Silent, Scope::Start, None))
+        .map_err(|fault| {
+            fault
+                .lines()
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| "the configuration does not load".to_owned())
+        })
 }
 
 /// Opens the gate, does one thing through it, and ends every run before it returns. Ctrl-C and SIGTERM
@@ -96,7 +121,11 @@ where
             Err(exit) => return exit,
         };
         let stop = stop_on_signal();
-        let caller = Caller { principal: principal(), stop, progress: None };
+        let caller = Caller {
+            principal: principal(),
+            stop,
+            progress: None,
+        };
         let exit = act(&gate, caller).await;
         drain(&gate).await;
         exit
@@ -169,7 +198,9 @@ pub(super) fn opinion(opinion: &Opinion) -> Value {
         Verdict::Objection { code, reason } => {
             json!({"verdict": "objection", "code": code, "reason": reason})
         }
-        Verdict::RequireApproval { reason } => json!({"verdict": "require_approval", "reason": reason}),
+        Verdict::RequireApproval { reason } => {
+            json!({"verdict": "require_approval", "reason": reason})
+        }
         Verdict::Failed(failure) => {
             json!({"verdict": "failed", "code": failure.code, "detail": failure.detail})
         }

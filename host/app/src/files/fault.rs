@@ -116,8 +116,8 @@ pub(super) enum Why {
     /// There is nothing but blanks.
     #[error("expected a value, got an empty one")]
     Empty,
-    /// Others than its owner may use it.
-    #[error("expected a file for its owner alone, got mode {mode:o}")]
+    /// Everybody may write it.
+    #[error("expected a file that not everybody can write, got mode {mode:o}")]
     Permissions {
         /// Its mode.
         mode: u32,
@@ -199,7 +199,20 @@ impl Why {
             Self::Permissions { mode } => {
                 put("mode", json!(format!("{mode:o}")));
             }
-            _ => {}
+            Self::NoConfig { .. }
+            | Self::NoState
+            | Self::Exposed
+            | Self::NoDirectory
+            | Self::Name(SecretNameFault::Characters)
+            | Self::Path(PathFault::Empty | PathFault::Traversal | PathFault::Characters)
+            | Self::Outside
+            | Self::Directory
+            | Self::Link
+            | Self::NotRegular
+            | Self::Missing
+            | Self::Encoding
+            | Self::Empty
+            | Self::Io(_) => {}
         }
     }
 }
@@ -276,6 +289,7 @@ impl FileFault {
             }
             (Why::NoState, _) => "name a directory with --state or PORTCULLIS_STATE_DIR",
             (Why::Exposed, _) => "chmod 700 the directory",
+            (Why::Permissions { .. }, _) => "chmod 600 the file",
             (Why::Link, _) => "put the file itself there",
             (Why::Outside | Why::Missing | Why::NoDirectory, Kind::Key) => {
                 "keys lie in the directory `keys` of the configuration, or in PORTCULLIS_KEYS_DIR"

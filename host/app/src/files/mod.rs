@@ -26,7 +26,6 @@ use portcullis_core::config::path_text;
 use portcullis_core::limits::{KEY_FILE_BYTES_MAX, KNOWN_HOSTS_BYTES_MAX, YAML_BYTES_MAX};
 use portcullis_core::secret::Secret;
 use rustix::fs::Mode;
-use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -180,11 +179,6 @@ impl Dirs {
             .map_err(|error| fault(parent, Why::of(error)))?;
         reading::read(&dir, Path::new(name), KNOWN_HOSTS_BYTES_MAX)
             .map_err(|why| fault(parent, why))
-    }
-
-    /// Security events about what is read all the same, for the start: a `.env` that others may read.
-    pub(crate) fn notes(&self) -> Vec<Value> {
-        secrets::exposed(&self.secrets).into_iter().collect()
     }
 }
 

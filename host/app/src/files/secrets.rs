@@ -5,11 +5,11 @@
 
 use super::fault::{FileFault, Kind, Why};
 use super::{Place, reading};
+use cap_std::fs::Dir;
 use portcullis_core::config::{secret_name, secret_variable};
 use portcullis_core::limits::SECRET_FILE_BYTES_MAX;
 use portcullis_core::secret::Secret;
 use rustix::fs::Mode;
-use serde_json::Value;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) fn read(
         return taken(value.into_vec()).ok_or_else(|| fault(Why::Empty));
     }
     let dir = place.dir.as_ref().ok_or_else(|| fault(Why::Missing))?;
-    match reading::read(dir, Path::new(ENV_FILE), ENV_FILE_BYTES_MAX) {
+    match env_file(place, dir) {
         Ok(bytes) => {
             let text = Secret::new(bytes);
             if let Some(value) = from_env_file(text.expose(), name) {
@@ -95,16 +95,21 @@ fn unquote(value: &[u8]) -> &[u8] {
     }
 }
 
-/// The event about a `.env` that others than its owner may read or write.
-pub(super) fn exposed(place: &Place) -> Option<Value> {
-    let mode = reading::mode(place.dir.as_ref()?, Path::new(ENV_FILE))?;
-    let exposed = mode.intersects(Mode::RWXG | Mode::RWXO);
-    exposed.then(|| {
-        let why = Why::Permissions {
-            mode: mode.as_raw_mode(),
-        };
-        FileFault::new(Kind::EnvFile, ENV_FILE, &place.path, why).event()
-    })?
+/// The bytes of `.env`. One that everybody may write is refused: whoever can write it says which password
+/// is tried where. One that others may read is used, as the seed system does, and complained of.
+fn env_file(place: &Place, dir: &Dir) -> Result<Vec<u8>, Why> {
+    let path = Path::new(ENV_FILE);
+    if let Some(mode) = reading::mode(dir, path) {
+        if mode.contains(Mode::WOTH) {
+            let mode = mode.as_raw_mode();
+            return Err(Why::Permissions { mode });
+        }
+        if mode.intersects(Mode::RWXG | Mode::RWXO) {
+            let dir = place.path.display();
+            tracing::warn!(%dir, "insecure_file_permissions: others may read .env (chmod 600)");
+        }
+    }
+    reading::read(dir, path, ENV_FILE_BYTES_MAX)
 }
 
 #[cfg(test)]

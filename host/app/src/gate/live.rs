@@ -54,18 +54,26 @@ impl LoadFault {
 
     /// One line for each fault: where and what, never a value of a file.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.config_faults().iter().map(ToString::to_string).collect()
+        self.config_faults()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     /// The same as faults of configuration files.
     pub(crate) fn config_faults(&self) -> Vec<ConfigFault> {
         match self {
-            Self::File(fault) => vec![whole_file(fault.file(), fault.to_string(), fault.hint().to_owned())],
+            Self::File(fault) => vec![whole_file(
+                fault.file(),
+                fault.to_string(),
+                fault.hint().to_owned(),
+            )],
             Self::Config(faults) => faults.clone(),
             Self::Plugins(faults) => faults
                 .iter()
                 .map(|fault| {
-                    let message = format!("plugin {}: {} ({})", fault.plugin, fault.detail, fault.code);
+                    let message =
+                        format!("plugin {}: {} ({})", fault.plugin, fault.detail, fault.code);
                     whole_file("plugins.yml", message, fault.hint.clone())
                 })
                 .collect(),
@@ -74,7 +82,14 @@ impl LoadFault {
 }
 
 fn whole_file(file: &'static str, message: String, hint: String) -> ConfigFault {
-    ConfigFault { file, line: 0, column: 0, path: String::new(), message, hint }
+    ConfigFault {
+        file,
+        line: 0,
+        column: 0,
+        path: String::new(),
+        message,
+        hint,
+    }
 }
 
 impl Live {
@@ -97,20 +112,28 @@ impl Live {
     }
 
     /// Reads what is needed to log into a host. Keys and secrets are read for each run and wiped after it.
-    pub(super) fn access(&self, dirs: &Dirs, events: Events, target: &Target) -> Result<Access, Fault> {
+    pub(super) fn access(
+        &self,
+        dirs: &Dirs,
+        events: Events,
+        target: &Target,
+    ) -> Result<Access, Fault> {
         let setup = |code, message| Fault::Setup { code, message };
         let known_hosts = self.known_hosts.clone().map_err(|fault| {
             tracing::error!(%fault, "no known_hosts");
-            setup("known_hosts_unavailable", "SSH host key not found: Add host to known_hosts")
+            setup(
+                "known_hosts_unavailable",
+                "SSH host key not found: Add host to known_hosts",
+            )
         })?;
         let credential = target
             .credential
             .as_ref()
             .ok_or(setup("no_credentials", "The host has no credentials"))?;
-        let key_path = credential
-            .key_path
-            .as_deref()
-            .ok_or(setup("no_key", "The host's credentials have no key_path; only keys are supported"))?;
+        let key_path = credential.key_path.as_deref().ok_or(setup(
+            "no_key",
+            "The host's credentials have no key_path; only keys are supported",
+        ))?;
         let report = |fault: FileFault| {
             tracing::error!(%fault, "a key or secret cannot be read");
             if let Some(event) = fault.event() {
@@ -119,7 +142,10 @@ impl Live {
         };
         let key = dirs.key(key_path).map_err(|fault| {
             report(fault);
-            setup("key_unavailable", "SSH key file not found: Check key path configuration")
+            setup(
+                "key_unavailable",
+                "SSH key file not found: Check key path configuration",
+            )
         })?;
         let passphrase = credential
             .key_passphrase_secret
@@ -127,7 +153,10 @@ impl Live {
             .map(|name| {
                 dirs.secret(name).map_err(|fault| {
                     report(fault);
-                    setup("secret_unavailable", "SSH key requires passphrase: Provide key_passphrase_secret")
+                    setup(
+                        "secret_unavailable",
+                        "SSH key requires passphrase: Provide key_passphrase_secret",
+                    )
                 })
             })
             .transpose()?;
@@ -135,7 +164,10 @@ impl Live {
             tracing::error!(%fault, "a key cannot be used");
             setup("key_unusable", fault.message())
         })?;
-        Ok(Access { identity, known_hosts })
+        Ok(Access {
+            identity,
+            known_hosts,
+        })
     }
 }
 
@@ -161,7 +193,11 @@ pub(crate) async fn load(
         plugins: read("plugins.yml")?,
         portcullis: read("portcullis.yml")?,
     };
-    let occasion = if scope == Scope::Start { Occasion::Start } else { Occasion::Reload };
+    let occasion = if scope == Scope::Start {
+        Occasion::Start
+    } else {
+        Occasion::Reload
+    };
     let mut snapshot = config::load(&sources, occasion).map_err(LoadFault::Config)?;
     let plugins = match (scope, old) {
         (Scope::Yaml, Some(old)) => {
@@ -175,21 +211,35 @@ pub(crate) async fn load(
         .known_hosts(snapshot.policy.known_hosts_path.as_deref())
         .map(|bytes| Arc::new(KnownHosts::parse(&bytes)))
         .map_err(|fault| fault.to_string());
-    let under =
-        Under { config_digest: snapshot.digest.clone(), plugins: plugins.identities() };
-    Ok(Live { snapshot, plugins, redactor: Redactor::default(), under, known_hosts })
+    let under = Under {
+        config_digest: snapshot.digest.clone(),
+        plugins: plugins.identities(),
+    };
+    Ok(Live {
+        snapshot,
+        plugins,
+        redactor: Redactor::default(),
+        under,
+        known_hosts,
+    })
 }
 
 /// Reads and compiles the plugins; compiling takes long and must not hold up the server.
-async fn load_plugins(dirs: &Dirs, events: Events, snapshot: &Snapshot) -> Result<Plugins, LoadFault> {
+async fn load_plugins(
+    dirs: &Dirs,
+    events: Events,
+    snapshot: &Snapshot,
+) -> Result<Plugins, LoadFault> {
     let mut entries = Vec::new();
     for entry in &snapshot.plugins {
-        let bytes = dirs.plugin(&entry.path, entry.limits.component_bytes).map_err(|fault| {
-            if let Some(event) = fault.event() {
-                events.emit(&event);
-            }
-            LoadFault::File(fault)
-        })?;
+        let bytes = dirs
+            .plugin(&entry.path, entry.limits.component_bytes)
+            .map_err(|fault| {
+                if let Some(event) = fault.event() {
+                    events.emit(&event);
+                }
+                LoadFault::File(fault)
+            })?;
         entries.push((entry.clone(), bytes));
     }
     let loaded = tokio::task::spawn_blocking(move || Plugins::load(entries)).await;

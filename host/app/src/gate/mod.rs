@@ -81,7 +81,6 @@ impl Gatehouse {
 }
 
 impl House {
-
     /// The snapshot that holds now. A run keeps the one it began with.
     fn live(&self) -> Arc<Live> {
         // A poisoned lock only says that a writer panicked between two whole snapshots; the one that is
@@ -113,8 +112,12 @@ impl House {
     /// disk must stop runs, not the operator's view.
     async fn note(&self, kind: &'static str, principal: &Principal, mut body: Map<String, Value>) {
         body.insert("principal".to_owned(), json!(principal.as_str()));
-        let draft =
-            Draft { kind, at: self.clock.now(), body, durability: Durability::Written };
+        let draft = Draft {
+            kind,
+            at: self.clock.now(),
+            body,
+            durability: Durability::Written,
+        };
         if let Err(fault) = self.journal.append(draft).await {
             tracing::error!(%fault, kind, "a record was not written");
         }
@@ -140,12 +143,17 @@ impl House {
                 for line in fault.lines() {
                     tracing::error!(fault = %line, "the configuration was not reloaded");
                 }
-                Reload::Kept { digest: old.snapshot.digest.clone(), faults: fault.lines() }
+                Reload::Kept {
+                    digest: old.snapshot.digest.clone(),
+                    faults: fault.lines(),
+                }
             }
         };
         let mut body = Map::new();
         match &answer {
-            Reload::Reloaded { digest, changed, .. } => {
+            Reload::Reloaded {
+                digest, changed, ..
+            } => {
                 body.insert("config".to_owned(), json!(digest));
                 body.insert("changed".to_owned(), json!(changed));
             }
@@ -162,7 +170,12 @@ impl House {
 impl Gate for Gatehouse {
     fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>> {
         Box::pin(async move {
-            self.0.note("read", &caller.principal, Map::from_iter([("what".to_owned(), json!("hosts"))]))
+            self.0
+                .note(
+                    "read",
+                    &caller.principal,
+                    Map::from_iter([("what".to_owned(), json!("hosts"))]),
+                )
                 .await;
             self.0.live().snapshot.inventory.hosts().to_vec()
         })
@@ -181,7 +194,9 @@ impl Gate for Gatehouse {
             self.0.note("read", &caller.principal, body).await;
             let live = self.0.live();
             let target = live.snapshot.inventory.resolve(&alias);
-            target.map(|target| target.host).ok_or(Fault::UnknownAlias(alias))
+            target
+                .map(|target| target.host)
+                .ok_or(Fault::UnknownAlias(alias))
         })
     }
 

@@ -35,19 +35,30 @@ impl House {
         let addresses = self.engine.resolve(&host.host).await;
         let network = if addresses.is_empty() {
             "dns_failed"
-        } else if addresses.iter().any(|address| lists.judge(*address) == Verdict::Allowed) {
+        } else if addresses
+            .iter()
+            .any(|address| lists.judge(*address) == Verdict::Allowed)
+        {
             "allowed"
         } else {
             "not_allowed"
         };
 
         let code = refusal.as_ref().map(|refusal| refusal.code.as_str());
-        let allowed = if refusal.is_none() && network != "not_allowed" { Allowed::Yes } else { Allowed::No };
-        self.events.policy_decision(heard, code, allowed, self.clock.now());
+        let allowed = if refusal.is_none() && network != "not_allowed" {
+            Allowed::Yes
+        } else {
+            Allowed::No
+        };
+        self.events
+            .policy_decision(heard, code, allowed, self.clock.now());
         let body = Map::from_iter([
             ("alias".to_owned(), json!(host.alias.as_str())),
             ("hash".to_owned(), json!(request.line.hash16())),
-            ("command".to_owned(), json!(live.redactor.mask(request.line.as_str()).0)),
+            (
+                "command".to_owned(),
+                json!(live.redactor.mask(request.line.as_str()).0),
+            ),
             ("allowed".to_owned(), json!(allowed == Allowed::Yes)),
             ("code".to_owned(), json!(code)),
             ("network".to_owned(), json!(network)),

@@ -37,9 +37,14 @@ pub(super) async fn conclude(
     }
     let live = Arc::clone(live);
     // A panic on that thread is our bug; nothing was decided, so nothing runs.
-    tokio::task::spawn_blocking(move || decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan))
-        .await
-        .map_err(|_| Fault::Setup { code: "internal", message: "the decision was not completed" })
+    tokio::task::spawn_blocking(move || {
+        decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan)
+    })
+    .await
+    .map_err(|_| Fault::Setup {
+        code: "internal",
+        message: "the decision was not completed",
+    })
 }
 
 impl House {
@@ -54,8 +59,13 @@ impl House {
         caller.stop = caller.stop.child_token();
         let _ends_with_the_call = caller.stop.clone().drop_guard();
         let gate = Arc::clone(&self);
-        let run = self.runs.spawn(async move { gate.run_to_end(caller, &alias, &command).await });
-        run.await.unwrap_or(Err(Fault::Setup { code: "internal", message: "the run was not completed" }))
+        let run = self
+            .runs
+            .spawn(async move { gate.run_to_end(caller, &alias, &command).await });
+        run.await.unwrap_or(Err(Fault::Setup {
+            code: "internal",
+            message: "the run was not completed",
+        }))
     }
 
     async fn run_to_end(&self, caller: Caller, alias: &str, command: &str) -> Result<Run, Fault> {
@@ -88,34 +98,60 @@ impl House {
             Err(fault) => return self.cannot_log_in(&live, admitted, fault).await,
         };
         self.note_bypass(&live, admitted.heard());
-        self.events.policy_decision(admitted.heard(), None, Allowed::Yes, self.clock.now());
+        self.events
+            .policy_decision(admitted.heard(), None, Allowed::Yes, self.clock.now());
 
         let task = self.mint(&request)?;
         let journaling = Instant::now();
-        let opened =
-            audit::open(&self.journal, &live.redactor, &live.under, admitted, task, self.clock.now()).await;
+        let opened = audit::open(
+            &self.journal,
+            &live.redactor,
+            &live.under,
+            admitted,
+            task,
+            self.clock.now(),
+        )
+        .await;
         timing.journal_us = micros(journaling);
         let journaled = match opened {
             Ok(journaled) => journaled,
             Err(failed) => {
                 let (admitted, fault) = *failed;
                 tracing::error!(%fault, "no record, no run");
-                return Ok(self.deny(&live, &request, admitted.refuse(journal_refusal())).await);
+                return Ok(self
+                    .deny(&live, &request, admitted.refuse(journal_refusal()))
+                    .await);
             }
         };
 
-        let limit_ms = journaled.admitted().heard().limits.max_seconds.saturating_mul(1_000);
+        let limit_ms = journaled
+            .admitted()
+            .heard()
+            .limits
+            .max_seconds
+            .saturating_mul(1_000);
         let task_id = journaled.task().as_str().to_owned();
         let report = |phase: Phase, bytes_read: u64| {
             let elapsed_ms = micros(began) / 1_000;
-            self.events.progress(&task_id, phase.as_str(), bytes_read, elapsed_ms);
+            self.events
+                .progress(&task_id, phase.as_str(), bytes_read, elapsed_ms);
             if let Some(sender) = &caller.progress {
                 // A client that does not take its progress loses notes of it, nothing else.
-                let _ = sender.try_send(Progress { phase: phase.as_str(), bytes_read, elapsed_ms, limit_ms });
+                let _ = sender.try_send(Progress {
+                    phase: phase.as_str(),
+                    bytes_read,
+                    elapsed_ms,
+                    limit_ms,
+                });
             }
         };
-        let ended = self.engine.run(journaled, &access, caller.stop.clone(), Some(&report)).await;
-        Ok(Run::Ran(Box::new(self.finish(&live, &request, ended, timing, began).await?)))
+        let ended = self
+            .engine
+            .run(journaled, &access, caller.stop.clone(), Some(&report))
+            .await;
+        Ok(Run::Ran(Box::new(
+            self.finish(&live, &request, ended, timing, began).await?,
+        )))
     }
 
     /// Makes the output fit to be read, records the end, and builds the answer.
@@ -127,7 +163,14 @@ impl House {
         mut timing: Timing,
         began: Instant,
     ) -> Result<Ran, Fault> {
-        let Ended { spent, raw, end, peer, fault, times } = ended;
+        let Ended {
+            spent,
+            raw,
+            end,
+            peer,
+            fault,
+            times,
+        } = ended;
         timing.connect_us = times.connect_us;
         timing.channel_us = times.channel_us;
         timing.remote_us = times.remote_us;
@@ -138,11 +181,19 @@ impl House {
         let shown = tokio::task::spawn_blocking(move || {
             raw.cap(output_bytes_max)
                 .sanitise()
-                .redact(&snapshot.redactor, snapshot.plugins.as_ref(), host.alias.as_str(), &host.tags)
+                .redact(
+                    &snapshot.redactor,
+                    snapshot.plugins.as_ref(),
+                    host.alias.as_str(),
+                    &host.tags,
+                )
                 .into_shown()
         })
         .await
-        .map_err(|_| Fault::Setup { code: "internal", message: "the output was not processed" })?;
+        .map_err(|_| Fault::Setup {
+            code: "internal",
+            message: "the output was not processed",
+        })?;
         timing.output_us = micros(scrubbing);
 
         let closing = Closing {
@@ -161,7 +212,8 @@ impl House {
         if let Err(fault) = &closed {
             tracing::error!(%fault, "the closing record was not written");
         }
-        self.events.audit(&spent, &closing, closed.as_ref().ok(), self.clock.now());
+        self.events
+            .audit(&spent, &closing, closed.as_ref().ok(), self.clock.now());
         Ok(Ran {
             task_id: spent.task().as_str().to_owned(),
             alias: request.alias.clone(),
@@ -181,8 +233,15 @@ impl House {
         let now = self.clock.now();
         let refusal = refused.refusal().clone();
         self.note_bypass(live, refused.heard());
-        self.events.policy_decision(refused.heard(), Some(refusal.code.as_str()), Allowed::No, now);
-        if let Err(fault) = audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await {
+        self.events.policy_decision(
+            refused.heard(),
+            Some(refusal.code.as_str()),
+            Allowed::No,
+            now,
+        );
+        if let Err(fault) =
+            audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await
+        {
             tracing::error!(%fault, "a refusal was not recorded");
         }
         let hostname = (refusal.code.reason() == "network")
@@ -198,12 +257,20 @@ impl House {
 
     /// The host cannot be logged into with what the operator configured: recorded like a refusal, because
     /// nothing ran, and answered as a fault, because no rule said no.
-    async fn cannot_log_in(&self, live: &Live, admitted: Admitted, fault: Fault) -> Result<Run, Fault> {
+    async fn cannot_log_in(
+        &self,
+        live: &Live,
+        admitted: Admitted,
+        fault: Fault,
+    ) -> Result<Run, Fault> {
         let now = self.clock.now();
         let refused = admitted.refuse(portcullis_core::policy::Refusal::login_unavailable());
         let code = refused.refusal().code.as_str();
-        self.events.policy_decision(refused.heard(), Some(code), Allowed::No, now);
-        if let Err(fault) = audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await {
+        self.events
+            .policy_decision(refused.heard(), Some(code), Allowed::No, now);
+        if let Err(fault) =
+            audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await
+        {
             tracing::error!(%fault, "a refusal was not recorded");
         }
         Err(fault)
@@ -216,18 +283,28 @@ impl House {
 
     fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
         let mut random = [0_u8; 16];
-        getrandom::fill(&mut random)
-            .map_err(|_| Fault::Setup { code: "internal", message: "no randomness for a task id" })?;
-        Ok(TaskId::mint(&request.alias, &request.line, self.clock.now(), random))
+        getrandom::fill(&mut random).map_err(|_| Fault::Setup {
+            code: "internal",
+            message: "no randomness for a task id",
+        })?;
+        Ok(TaskId::mint(
+            &request.alias,
+            &request.line,
+            self.clock.now(),
+            random,
+        ))
     }
 
     /// Says so when a denied text was hidden by quoting or spacing.
     pub(super) fn note_bypass(&self, live: &Live, heard: &Heard) {
-        let Some(pattern) = &heard.judgement.bypass_attempt else { return };
+        let Some(pattern) = &heard.judgement.bypass_attempt else {
+            return;
+        };
         let original = live.redactor.mask(heard.case.line().as_str()).0;
         let normalised = portcullis_core::policy::normalise(heard.case.line().as_str());
         let normalised = live.redactor.mask(&normalised).0;
-        self.events.bypass_attempt(heard, &original, &normalised, pattern);
+        self.events
+            .bypass_attempt(heard, &original, &normalised, pattern);
     }
 }
 

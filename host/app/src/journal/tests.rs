@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+use super::verify::{Bad, VerifyReport};
 use super::*;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;

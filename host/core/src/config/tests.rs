@@ -550,3 +550,115 @@ fn duplicate_keys_aliases_and_tags_are_faults_in_every_file() {
         assert!(!faults(&sources(text, LOGINS)).is_empty(), "{text}");
     }
 }
+
+/// The samples that operators begin with.
+fn samples() -> Sources {
+    let read = |name: &str| {
+        let path = format!("{}/../../config/{name}", env!("CARGO_MANIFEST_DIR"));
+        Some(std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")))
+    };
+    Sources {
+        servers: read(SERVERS),
+        credentials: read(CREDENTIALS),
+        policy: read(POLICY),
+        plugins: read(PLUGINS),
+        portcullis: read(PORTCULLIS),
+    }
+}
+
+#[test]
+fn the_samples_load_without_a_warning() {
+    for occasion in [Occasion::Start, Occasion::Reload] {
+        let snapshot =
+            load(&samples(), occasion).unwrap_or_else(|found| panic!("{}", shown(&found)));
+        assert_eq!(shown(&snapshot.warnings), "");
+        assert_eq!(snapshot.inventory.hosts().len(), 3);
+        assert_eq!(snapshot.settings, Settings::default());
+    }
+}
+
+#[test]
+fn the_plugin_that_the_samples_describe_loads_with_the_defaults_they_name() {
+    let text = std::fs::read_to_string(format!(
+        "{}/../../config/plugins.yml",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap();
+    let (_, described) = text.split_once("\n# plugins:\n").unwrap();
+    let described: String = described
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .fold("plugins:\n".to_owned(), |text, line| {
+            format!("{text}{line}\n")
+        });
+    let described = loads(&plugins(&described)).plugins;
+    let short = plugin_with("settings: {deny: [/etc/shadow, /root]}");
+    let defaults = loads(&short).plugins;
+    assert_eq!(described[0].limits, defaults[0].limits);
+    assert_eq!(described[0].settings, defaults[0].settings);
+    assert_eq!(
+        (described[0].mode, described[0].wasi_inert),
+        (defaults[0].mode, defaults[0].wasi_inert)
+    );
+}
+
+#[test]
+fn the_samples_allow_looking_and_deny_the_rest() {
+    use crate::request::{Alias, CommandLine};
+    let snapshot = loads(&samples());
+    let allowed = |alias: &str, command: &str| {
+        let target = snapshot
+            .inventory
+            .resolve(&Alias::parse(alias).unwrap())
+            .unwrap();
+        let line = CommandLine::parse(command).unwrap();
+        let Ok(script) = crate::shell::parse(line.as_str()) else {
+            return false;
+        };
+        snapshot
+            .policy
+            .judge(&target.host, &line, &script)
+            .refusal
+            .is_none()
+    };
+    for (alias, command) in [
+        ("web1", "uptime"),
+        ("db1", "df -h && free -m"),
+        ("db1", "df -h /var"),
+        ("web1", "systemctl status nginx"),
+        ("web1", "tail -n 200 /var/log/syslog"),
+        ("web1", "wc -l /var/log/nginx/access.log"),
+        ("stage1", "systemctl restart nginx"),
+        ("stage1", "sudo systemctl restart nginx"),
+    ] {
+        assert!(allowed(alias, command), "{alias}: {command}");
+    }
+    for (alias, command) in [
+        ("web1", "rm -rf /tmp/x"),
+        ("web1", "uptimed"),
+        ("web1", "uptime; id -u; reboot"),
+        ("web1", "systemctl restart nginx"),
+        ("web1", "sudo systemctl restart nginx"),
+        ("stage1", "sudo reboot"),
+        ("stage1", "systemctl restart sshd"),
+        ("web1", "tail -n 200 /var/log/../../etc/shadow"),
+        ("web1", "cat /etc/shadow"),
+        ("db1", "wc -l /var/log/nginx/access.log"),
+        ("web1", "wc -l /etc/shadow"),
+        ("web1", "df -h > /etc/passwd"),
+    ] {
+        assert!(!allowed(alias, command), "{alias}: {command}");
+    }
+    let limits = |alias: &str| {
+        let target = snapshot
+            .inventory
+            .resolve(&Alias::parse(alias).unwrap())
+            .unwrap();
+        let limits = snapshot.policy.limits_for(&target.host);
+        (limits.max_seconds, limits.max_output_bytes)
+    };
+    assert_eq!(
+        (limits("db1"), limits("stage1")),
+        ((30, 65_536), (60, 262_144))
+    );
+}

@@ -45,7 +45,9 @@ pub(super) async fn start(folder: &Path) -> Result<Host, String> {
     let began = Instant::now();
     let key = ThrowawayKey::generate().map_err(|fault| fault.to_string())?;
     let answer = Arc::new(move |command: &str| answer(&dir, began, command));
-    let target = Target::start(key.public(), answer).await.map_err(|fault| fault.to_string())?;
+    let target = Target::start(key.public(), answer)
+        .await
+        .map_err(|fault| fault.to_string())?;
     Ok(Host { target, key })
 }
 
@@ -53,9 +55,10 @@ pub(super) async fn start(folder: &Path) -> Result<Host, String> {
 fn answer(dir: &Dir, began: Instant, command: &str) -> Reply {
     let words: Vec<&str> = command.split(' ').collect();
     match words.as_slice() {
-        ["uptime"] => {
-            Reply::text(&format!("up {} ms, a throwaway target\n", began.elapsed().as_millis()))
-        }
+        ["uptime"] => Reply::text(&format!(
+            "up {} ms, a throwaway target\n",
+            began.elapsed().as_millis()
+        )),
         ["cat", path] => match dir.read_to_string(path.trim_start_matches('/')) {
             Ok(text) => Reply::text(&text),
             Err(error) => failed(1, &format!("cat: {path}: {error}\n")),
@@ -65,5 +68,9 @@ fn answer(dir: &Dir, began: Instant, command: &str) -> Reply {
 }
 
 fn failed(exit: u32, stderr: &str) -> Reply {
-    Reply { stderr: stderr.as_bytes().to_vec(), exit, ..Reply::text("") }
+    Reply {
+        stderr: stderr.as_bytes().to_vec(),
+        exit,
+        ..Reply::text("")
+    }
 }

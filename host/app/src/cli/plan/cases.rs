@@ -65,7 +65,11 @@ pub(super) fn main(places: &Places, file: &Path, format: Format) -> Exit {
             }
         }
     };
-    let mut bench = Bench { places, policies: HashMap::new(), live: None };
+    let mut bench = Bench {
+        places,
+        policies: HashMap::new(),
+        live: None,
+    };
     match bench.run(BufReader::with_capacity(1 << 16, input), format) {
         Ok(exit) => exit,
         Err(error) => console::written(Err(error), Exit::Ok),
@@ -86,7 +90,12 @@ impl Bench<'_> {
         let mut line = Vec::new();
         loop {
             line.clear();
-            if input.by_ref().take(ROW_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+            if input
+                .by_ref()
+                .take(ROW_BYTES_MAX)
+                .read_until(b'\n', &mut line)?
+                == 0
+            {
                 break;
             }
             let Ok(text) = std::str::from_utf8(&line) else {
@@ -145,7 +154,11 @@ impl Bench<'_> {
             Ok(line) => line,
             Err(fault) => return invalid(fault.code(), &fault.to_string()),
         };
-        let named = row.host.as_ref().map(|host| host.alias.as_str()).or(row.alias.as_deref());
+        let named = row
+            .host
+            .as_ref()
+            .map(|host| host.alias.as_str())
+            .or(row.alias.as_deref());
         let Some(named) = named else {
             return invalid("input_required", "a row needs alias or host");
         };
@@ -180,25 +193,34 @@ impl Bench<'_> {
         if self.policies.len() >= POLICIES_MAX {
             self.policies.clear();
         }
-        let compiled = config::policy(text).map(|(policy, _)| Arc::new(policy)).map_err(|faults| {
-            faults.first().map_or_else(|| "the policy does not load".to_owned(), ToString::to_string)
-        });
+        let compiled = config::policy(text)
+            .map(|(policy, _)| Arc::new(policy))
+            .map_err(|faults| {
+                faults.first().map_or_else(
+                    || "the policy does not load".to_owned(),
+                    ToString::to_string,
+                )
+            });
         self.policies.insert(text.to_owned(), compiled.clone());
         compiled
     }
 
     fn live(&mut self) -> Result<Arc<Live>, String> {
         let places = self.places;
-        self.live.get_or_insert_with(|| session::load_quietly(places).map(Arc::new)).clone()
+        self.live
+            .get_or_insert_with(|| session::load_quietly(places).map(Arc::new))
+            .clone()
     }
 
     /// The configured host of that alias. A row that brings its policy may name any alias when there is no
     /// configuration at all.
     fn configured(&mut self, alias: &Alias, has_policy: bool) -> Result<Target, Answer> {
         match self.live() {
-            Ok(live) => live.snapshot.inventory.resolve(alias).ok_or_else(|| {
-                invalid("unknown_alias", &format!("Host alias not found: {alias}"))
-            }),
+            Ok(live) => {
+                live.snapshot.inventory.resolve(alias).ok_or_else(|| {
+                    invalid("unknown_alias", &format!("Host alias not found: {alias}"))
+                })
+            }
             Err(_) if has_policy => Ok(stand_in(alias.clone(), Vec::new())),
             Err(reason) => Err(invalid("config", &reason)),
         }
@@ -214,7 +236,10 @@ fn stand_in(alias: Alias, tags: Vec<String>) -> Target {
         tags,
         description: String::new(),
     };
-    Target { host, credential: None }
+    Target {
+        host,
+        credential: None,
+    }
 }
 
 fn judge(
@@ -226,7 +251,9 @@ fn judge(
 ) -> Answer {
     let case = Case::new(principal, target, line);
     let outcome = match live {
-        Some(live) => policy.decide(case, live.validators()).conclude(live.plugins.as_ref(), true),
+        Some(live) => policy
+            .decide(case, live.validators())
+            .conclude(live.plugins.as_ref(), true),
         None => policy.decide(case, Vec::new()).conclude(&NoJury, true),
     };
     let (heard, refusal) = match &outcome {
@@ -240,18 +267,27 @@ fn judge(
         Some(refusal) => {
             body.insert("code".to_owned(), json!(refusal.code.as_str()));
             body.insert("reason".to_owned(), json!(refusal.detail));
-            body.insert("rule".to_owned(), json!(refusal.rule.as_ref().map(|rule| rule.index)));
+            body.insert(
+                "rule".to_owned(),
+                json!(refusal.rule.as_ref().map(|rule| rule.index)),
+            );
             if let Some(offset) = refusal.offset {
                 body.insert("offset".to_owned(), json!(offset));
             }
         }
         None => {
             body.insert("code".to_owned(), json!("allowed"));
-            body.insert("reason".to_owned(), json!("Every part is allowed by a rule."));
+            body.insert(
+                "reason".to_owned(),
+                json!("Every part is allowed by a rule."),
+            );
             body.insert("rule".to_owned(), json!(first_rule.map(|rule| rule.index)));
         }
     }
-    body.insert("leaves".to_owned(), Value::Array(findings.iter().map(leaf).collect()));
+    body.insert(
+        "leaves".to_owned(),
+        Value::Array(findings.iter().map(leaf).collect()),
+    );
     body.insert("rendered".to_owned(), json!(heard.rendered));
     let decision = match refusal {
         None => "allow",
@@ -277,7 +313,10 @@ fn invalid(code: &str, reason: &str) -> Answer {
         ("code".to_owned(), json!(code)),
         ("reason".to_owned(), json!(reason)),
     ]);
-    Answer { decision: "invalid", body }
+    Answer {
+        decision: "invalid",
+        body,
+    }
 }
 
 fn unreadable(reason: &str) -> Value {
