@@ -81,6 +81,11 @@ impl Gatehouse {
 }
 
 impl House {
+    /// Where records go besides the journal, as the snapshot that holds says.
+    fn events(&self) -> Events {
+        if self.live().snapshot.settings.audit_stderr { self.events } else { Events::Silent }
+    }
+
     /// The snapshot that holds now. A run keeps the one it began with.
     fn live(&self) -> Arc<Live> {
         // A poisoned lock only says that a writer panicked between two whole snapshots; the one that is
@@ -97,7 +102,7 @@ impl House {
         command: &str,
     ) -> Result<(RunRequest, Target), Fault> {
         let request = RunRequest::parse(alias, command).map_err(|fault| {
-            self.events.input_refused(principal, &fault);
+            self.events().input_refused(principal, &fault);
             Fault::Input(fault)
         })?;
         let target = live
@@ -126,7 +131,7 @@ impl House {
     async fn reload(&self, principal: &Principal, scope: Scope) -> Reload {
         let _turn = self.reloading.lock().await;
         let old = self.live();
-        let loaded = load(&self.dirs, self.events, scope, Some(&old)).await;
+        let loaded = load(&self.dirs, self.events(), scope, Some(&old)).await;
         let answer = match loaded {
             Ok(new) => {
                 let changed = new.snapshot.digest != old.snapshot.digest;
@@ -184,7 +189,7 @@ impl Gate for Gatehouse {
     fn describe(&self, caller: Caller, alias: String) -> BoxFuture<'_, Result<Host, Fault>> {
         Box::pin(async move {
             let alias = Alias::parse(&alias).map_err(|fault| {
-                self.0.events.input_refused(&caller.principal, &fault);
+                self.0.events().input_refused(&caller.principal, &fault);
                 Fault::Input(fault)
             })?;
             let body = Map::from_iter([

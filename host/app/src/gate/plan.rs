@@ -50,7 +50,7 @@ impl House {
         } else {
             Allowed::No
         };
-        self.events
+        self.events()
             .policy_decision(heard, code, allowed, self.clock.now());
         let body = Map::from_iter([
             ("alias".to_owned(), json!(host.alias.as_str())),

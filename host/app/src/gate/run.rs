@@ -98,7 +98,7 @@ impl House {
             Err(fault) => return self.cannot_log_in(&live, admitted, fault).await,
         };
         self.note_bypass(&live, admitted.heard());
-        self.events
+        self.events()
             .policy_decision(admitted.heard(), None, Allowed::Yes, self.clock.now());
 
         let task = self.mint(&request)?;
@@ -131,9 +131,10 @@ impl House {
             .max_seconds
             .saturating_mul(1_000);
         let task_id = journaled.task().as_str().to_owned();
+        let events = self.events();
         let report = |phase: Phase, bytes_read: u64| {
             let elapsed_ms = micros(began) / 1_000;
-            self.events
+            events
                 .progress(&task_id, phase.as_str(), bytes_read, elapsed_ms);
             if let Some(sender) = &caller.progress {
                 // A client that does not take its progress loses notes of it, nothing else.
@@ -212,7 +213,7 @@ impl House {
         if let Err(fault) = &closed {
             tracing::error!(%fault, "the closing record was not written");
         }
-        self.events
+        self.events()
             .audit(&spent, &closing, closed.as_ref().ok(), self.clock.now());
         Ok(Ran {
             task_id: spent.task().as_str().to_owned(),
@@ -233,7 +234,7 @@ impl House {
         let now = self.clock.now();
         let refusal = refused.refusal().clone();
         self.note_bypass(live, refused.heard());
-        self.events.policy_decision(
+        self.events().policy_decision(
             refused.heard(),
             Some(refusal.code.as_str()),
             Allowed::No,
@@ -266,7 +267,7 @@ impl House {
         let now = self.clock.now();
         let refused = admitted.refuse(portcullis_core::policy::Refusal::login_unavailable());
         let code = refused.refusal().code.as_str();
-        self.events
+        self.events()
             .policy_decision(refused.heard(), Some(code), Allowed::No, now);
         if let Err(fault) =
             audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await
@@ -278,7 +279,7 @@ impl House {
 
     /// Reads the key and the host keys that a run needs.
     fn access(&self, live: &Live, target: &Target) -> Result<Access, Fault> {
-        live.access(&self.dirs, self.events, target)
+        live.access(&self.dirs, self.events(), target)
     }
 
     fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
@@ -303,7 +304,7 @@ impl House {
         let original = live.redactor.mask(heard.case.line().as_str()).0;
         let normalised = portcullis_core::policy::normalise(heard.case.line().as_str());
         let normalised = live.redactor.mask(&normalised).0;
-        self.events
+        self.events()
             .bypass_attempt(heard, &original, &normalised, pattern);
     }
 }
