@@ -1,7 +1,7 @@
 //! One stretch of a stream on its way to the client: its text, and how each place of the text lies in
 //! the raw bytes, so that a later cut can say exactly how many bytes it left out.
 
-use crate::redact::{Counts, Edge, Redactor, Span, add, mask, unite};
+use crate::redact::{Counts, Edge, ROUNDS_MAX, Redactor, Span, add, mask, unite};
 use crate::text::Sanitiser;
 use std::ops::Range;
 
@@ -12,8 +12,6 @@ const PIECES_MAX: usize = 65_536;
 const COARSE_RAW_BYTES: u64 = 4_096;
 /// Most raw bytes that are sanitised in one go where they are no plain text.
 const ODD_RUN_BYTES_MAX: usize = 4_096;
-/// Rounds of native masking; see [`Redactor::mask`].
-const ROUNDS_MAX: usize = 6;
 
 /// How a piece's text and raw bytes belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

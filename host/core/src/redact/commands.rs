@@ -1,6 +1,6 @@
-//! Secrets in command lines and in the directives of configuration files: programs whose short flags
-//! hold a password, passwords piped into a program, words after a fixed word. Long flags with a
-//! telling name are settings like any other.
+//! Secrets in command lines: programs whose short flags hold a password, passwords piped into a
+//! program, passwords that are a program's plain arguments. Long flags with a telling name are settings
+//! like any other.
 
 use super::source::{Found, Source, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
@@ -331,10 +331,12 @@ fn position(
     };
     let name = text(program).rsplit('/').next().unwrap_or_default();
     for (owner, before, after) in POSITIONS {
-        if name == *owner && text(index) == *before && index > 0 | usize::from(name == *before) {
-            if let Some(word) = words.get(index + after) {
-                found.extend(secret(source, *word, Holds::Secret));
-            }
+        let fits = name == *owner && text(index) == *before;
+        if fits
+            && (index > program || owner == before)
+            && let Some(word) = words.get(index + after)
+        {
+            found.extend(secret(source, *word, Holds::Secret));
         }
     }
     // `htpasswd -b file user password`: the last word of its command.
@@ -382,110 +384,4 @@ fn here_string(source: Source<'_>, words: &[Word], index: usize, found: &mut Vec
     if reads && let Some(word) = words.get(index + 1) {
         found.extend(secret(source, *word, Holds::Secret));
     }
-}
-
-/// Words after which a secret stands, in configuration files and consoles: the word, what must stand
-/// before it on its line (if anything).
-#[rustfmt::skip]
-const DIRECTIVES: &[(&str, &str)] = &[
-    ("requirepass ", ""), ("masterauth ", ""), ("rocommunity ", ""), ("rwcommunity ", ""), ("rocommunity6 ", ""), ("rwcommunity6 ", ""), ("snmp-server community ", ""), ("com2sec ", ""),
-    ("key-string ", ""), ("pre-shared-key ", ""), ("password ", "login "), ("password ", "enable"), ("password ", "username "), ("password ", "chap "), ("password ", "neighbor "), ("password ", "machine "),
-    ("password ", "user "), ("password 0 ", ""), ("password 7 ", ""), ("password 5 ", ""), ("secret 0 ", ""), ("secret 5 ", ""), ("secret 7 ", ""), ("secret 8 ", ""), ("secret 9 ", ""), ("secret ", "enable"), ("key 7 ", ""), ("key 0 ", ""),
-    ("md5 7 ", ""), ("md5 0 ", ""), ("encrypted-password ", ""), ("plaintext-password ", ""), ("auth-key ", ""), ("session-key ", ""), ("community ", "snmp"), ("bindpw ", ""), ("rootpw ", ""), ("passwd ", "mail"),
-    ("ppp-password ", ""), ("shared-secret ", ""), ("radius-server key ", ""), ("tacacs-server key ", ""), ("--token ", "join"), ("psk ", ""), ("wpa-psk ", ""), ("wireless-key ", ""), ("auth_pass ", ""), ("quit_pass ", ""),
-    ("credentials ", "ldap"), ("set password ", ""), ("set passwd ", ""), ("set psksecret ", ""),
-];
-
-/// The literals by which directives are found, and SQL with them.
-pub(super) fn directive_starts() -> Vec<&'static str> {
-    let mut starts: Vec<&str> = DIRECTIVES
-        .iter()
-        .map(|rule| rule.0)
-        .chain(["identified "])
-        .collect();
-    starts.sort_unstable();
-    starts.dedup();
-    starts
-}
-
-/// The secret after the directive whose literal stands at `start`.
-pub(super) fn directive(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {
-    let after = start + literal.len();
-    if is_word(source.before(start)) {
-        return None;
-    }
-    if literal == "identified " {
-        return identified(source, after);
-    }
-    let head = source
-        .str(source.line_start(start, 256), start)
-        .to_ascii_lowercase();
-    let fits = DIRECTIVES
-        .iter()
-        .any(|(word, before)| *word == literal && (before.is_empty() || head.contains(before)));
-    if !fits {
-        return None;
-    }
-    let mut from = source.run(after, 64, is_blank);
-    // An encryption type, `ENC` or a sub-word before the secret.
-    let typed = source.run(from, 2, |byte| byte.is_ascii_digit());
-    if typed > from && is_blank(source.at(typed)) {
-        from = source.run(typed, 64, is_blank);
-    }
-    if source.has(from, "ENC ") {
-        from += 4;
-    }
-    let value = match values::quoted(source, from) {
-        Some(value) => value,
-        None => Value {
-            start: from,
-            end: source.run(from, 1_024, |byte| byte > b' ' && byte != b';'),
-            form: Form::Bare,
-        },
-    };
-    let length = value.end - value.start;
-    let prose = literal.ends_with("password ")
-        && values::begins_prose(source, value)
-        && !head.contains("login ")
-        && !head.contains("machine ");
-    if length < 3
-        || prose
-        || source.at(value.start) == b'-'
-        || values::is_placeholder(source, value, Written::Environment)
-    {
-        return None;
-    }
-    // Prose says "password for …"; a directive's word is followed by few others.
-    Found::new(value.start, value.end, "password")
-}
-
-/// `IDENTIFIED BY 'x'`, `IDENTIFIED WITH plugin AS 'x'`.
-fn identified(source: Source<'_>, after: usize) -> Option<Found> {
-    let end = source.run(after, 96, |byte| {
-        !matches!(byte, b'\'' | b'"' | b';' | b'\n')
-    });
-    let between = source.str(after, end).to_ascii_lowercase();
-    let says = between
-        .split_ascii_whitespace()
-        .any(|word| word == "by" || word == "as");
-    if !says {
-        return None;
-    }
-    let value = match values::quoted(source, end) {
-        Some(value) => value,
-        None => {
-            // Oracle writes the password bare.
-            let start = source.run(after, 8, |byte| !is_blank(byte));
-            let start = source.run(start, 8, is_blank);
-            Value {
-                start,
-                end: source.run(start, 256, |byte| byte > b' ' && byte != b';'),
-                form: Form::Bare,
-            }
-        }
-    };
-    if values::is_placeholder(source, value, Written::Environment) || value.end - value.start < 3 {
-        return None;
-    }
-    Found::new(value.start, value.end, "password")
 }

@@ -55,7 +55,7 @@ impl Exact {
 
     fn insert(&mut self, needle: String) {
         let needle = Zeroizing::new(needle);
-        if needle.len() >= EXACT_BYTES_MIN && !self.needles.iter().any(|known| *known == needle) {
+        if needle.len() >= EXACT_BYTES_MIN && !self.needles.contains(&needle) {
             self.needles.push(needle);
         }
     }

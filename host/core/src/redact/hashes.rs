@@ -43,7 +43,7 @@ pub(super) fn started(source: Source<'_>, start: usize, literal: &str) -> Option
     };
     let rest = source.slice(after, end);
     let is_hash = rest.len() >= REST_BYTES_MIN
-        && rest.iter().any(u8::is_ascii_digit)
+        && (rest.iter().any(u8::is_ascii_digit) || rest.contains(&b'$'))
         && rest.iter().any(u8::is_ascii_alphabetic)
         && (literal.starts_with('$')
             || rest

@@ -19,7 +19,7 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str, found: &mut Ve
         found.extend(bearer(source, start, after));
         return after;
     }
-    let Some(value) = header_value(source, after) else {
+    let Some(value) = header_value(source, start, after) else {
         return after;
     };
     if literal == "cookie" {
@@ -33,7 +33,7 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str, found: &mut Ve
 }
 
 /// The value of a header, up to the end of its line or the quote around it.
-fn header_value(source: Source<'_>, at: usize) -> Option<(usize, usize)> {
+fn header_value(source: Source<'_>, start: usize, at: usize) -> Option<(usize, usize)> {
     let slashes = source.run(at, 8, |byte| byte == b'\\');
     let at = if matches!(source.at(slashes), b'"' | b'\'' | b'`') {
         slashes + 1
@@ -41,7 +41,8 @@ fn header_value(source: Source<'_>, at: usize) -> Option<(usize, usize)> {
         at
     };
     let colon = source.run(at, 8, is_blank);
-    if !matches!(source.at(colon), b':' | b'=') {
+    let compares = source.at(colon + 1) == b'=';
+    if !matches!(source.at(colon), b':' | b'=') || compares {
         return None;
     }
     let mut from = source.run(colon + 1, 64, is_blank);
@@ -51,9 +52,15 @@ fn header_value(source: Source<'_>, at: usize) -> Option<(usize, usize)> {
     if let Some(value) = values::quoted(source, from) {
         return Some((value.start, value.end));
     }
-    let end = source.run(from, HEADER_BYTES_MAX, |byte| {
-        !matches!(byte, b'\n' | b'"' | b'\'' | b'`')
-    });
+    // Quotes around the whole header end it; others are part of it.
+    let name = source.back(start, 16, |byte| byte.is_ascii_alphabetic() || byte == b'-');
+    let around = source.before(name);
+    let end = match around {
+        b'"' | b'\'' | b'`' => source.run(from, HEADER_BYTES_MAX, |byte| {
+            byte != b'\n' && byte != around
+        }),
+        _ => source.line_end(from, HEADER_BYTES_MAX),
+    };
     Some((from, end))
 }
 
@@ -94,7 +101,7 @@ fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found
         (
             next,
             source.run(next, end - next, |byte| {
-                !is_blank(byte) && !matches!(byte, b',' | b';')
+                !is_blank(byte) && !matches!(byte, b',' | b';' | b'"' | b'\'')
             }),
         )
     } else if SCHEMES.contains(&scheme.as_str()) {
@@ -107,7 +114,7 @@ fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found
         end: to,
         form: Form::Bare,
     };
-    if to - from < 4 || values::is_placeholder(source, value, Written::Environment) {
+    if to - from < 4 || values::is_placeholder(source, value, Written::Constant) {
         return None;
     }
     if values::begins_prose(source, value) {

@@ -9,11 +9,12 @@
 //! | `tokens` | fixed prefixes and inner marks, JSON web tokens | `github-token`, `aws-access-key-id`, `slack-token`, …, `jwt` |
 //! | `encoded` | the same and private keys inside base64 | as there |
 //! | `blocks` | private keys in PEM, SSH2 and PuTTY form, Ansible vaults | `private-key`, `ansible-vault` |
-//! | `settings` | name, sign, value, in all dialects; names in `names`, values in `values` | `password`, `passphrase`, `secret`, `token`, `api-key`, `secret-key`, `private-key`, `credential`, `unseal-key` |
+//! | `settings` | name, sign, value, in all dialects; how they are tied in `ties`, names in `names`, values in `values` | `password`, `passphrase`, `secret`, `token`, `api-key`, `secret-key`, `private-key`, `credential`, `unseal-key` |
 //! | `urls` | userinfo, signed queries, webhooks | `url-password`, `url-token`, `url-signature`, `webhook` |
 //! | `headers` | `Authorization`, `Cookie`, bearer tokens | `authorization`, `cookie` |
 //! | `hashes` | crypt, LDAP, SCRAM, MySQL, NTLM | `password-hash` |
-//! | `commands` | short flags, pipes, directives, SQL | `password` |
+//! | `commands` | short flags, pipes, plain arguments | `password` |
+//! | `directives` | words of configuration files and consoles, SQL | `password` |
 //! | `exact` | values that the host knows | `known-secret` |
 //!
 //! Known limits: a secret without prefix, name or place is not seen; a bare pass phrase of several
@@ -22,6 +23,7 @@
 
 mod blocks;
 mod commands;
+mod directives;
 mod encoded;
 mod exact;
 mod hashes;
@@ -31,6 +33,7 @@ mod prefilter;
 mod rules;
 mod settings;
 mod source;
+mod ties;
 mod tokens;
 mod urls;
 mod values;
@@ -48,7 +51,7 @@ pub(crate) const MASK_START: &str = "[REDACTED:";
 
 /// Most rounds of masking. Masking may bring two texts together that are a secret only then; each
 /// round leaves less to find, and in practice the second finds nothing.
-const ROUNDS_MAX: usize = 6;
+pub(crate) const ROUNDS_MAX: usize = 6;
 
 /// A stretch of text to mask, in bytes of UTF-8, with the kind that stands in the mask.
 #[derive(Debug, Clone, PartialEq, Eq)]

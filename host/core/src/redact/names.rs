@@ -41,7 +41,7 @@ const ABOUT: &[&str] = &[
     "label", "placeholder", "error", "errors", "strength", "update", "updated", "created", "rotation", "date", "time", "in", "issuer", "audience", "scope", "scopes",
     "command", "cmd", "from", "env", "fd", "quality", "history", "attempts", "failures", "last", "validity", "warn", "warning", "verification", "verify", "by", "py", "js", "go",
     "rs", "c", "h", "java", "rb", "ts", "md", "txt", "yml", "yaml", "log", "conf", "socket", "sock", "plugin", "module", "helper", "backend", "driver", "fingerprint",
-    "tokens", "tokenizer", "tokenized", "index", "position", "budget", "window", "bits", "usages", "rules", "complexity", "login", "logins", "only", "requires", "request", "response",
+    "encryption", "hashes", "tohashes", "limits", "iterations", "rounds", "mechanism", "info", "result", "results", "range", "tokens", "tokenizer", "tokenized", "index", "position", "budget", "window", "bits", "usages", "rules", "complexity", "login", "logins", "only", "requires", "request", "response",
 ];
 
 /// Words in which `pass` is no password.
@@ -77,6 +77,9 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
     if joined.contains("public") && joined.contains("key") {
         return None;
     }
+    if joined.ends_with("manager") {
+        return None;
+    }
     if let Some(kind) = secret_noun(&words, &joined, before) {
         // An id beside a secret is public as often as not; only a random-looking one is masked.
         if last == "id" || last == "ids" {
@@ -84,6 +87,10 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
         }
         let about = ABOUT.contains(&last.as_str());
         return (!about).then_some(Names::Secret(kind));
+    }
+    // A bare `key` after another word is one of a map, a cache or a table.
+    if joined == "key" && !before.is_empty() {
+        return None;
     }
     PERHAPS
         .contains(&last.as_str())

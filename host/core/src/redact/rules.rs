@@ -3,7 +3,9 @@
 use super::encoded::{self, Form};
 use super::prefilter::Prefilter;
 use super::source::{Found, Source};
-use super::{Edge, Span, blocks, commands, hashes, headers, names, settings, tokens, urls};
+use super::{
+    Edge, Span, blocks, commands, directives, hashes, headers, names, settings, tokens, urls,
+};
 use std::sync::LazyLock;
 
 /// How much is looked for.
@@ -21,6 +23,7 @@ enum Rule {
     Token(usize),
     Inner(usize),
     WebToken,
+    Discord,
     Encoded(Form),
     Block(&'static str),
     Setting,
@@ -51,6 +54,9 @@ impl Table {
             add(inner.mark, Rule::Inner(index));
         }
         add("eyJ", Rule::WebToken);
+        for literal in tokens::DISCORD {
+            add(literal, Rule::Discord);
+        }
         for form in encoded::forms() {
             add(&form.literal.clone(), Rule::Encoded(form));
         }
@@ -76,7 +82,7 @@ impl Table {
         for literal in commands::starts() {
             add(&literal, Rule::Command);
         }
-        for literal in commands::directive_starts() {
+        for literal in directives::starts() {
             add(literal, Rule::Directive(literal));
         }
         let (literals, rules): (Vec<Vec<u8>>, Vec<Rule>) = entries
@@ -178,6 +184,7 @@ fn call(
                 found,
             );
         }
+        Rule::Discord => found.extend(tokens::discord(source, at)),
         Rule::MysqlHash => found.extend(hashes::mysql(source, at)),
         Rule::WindowsDump => found.extend(hashes::windows_dump(source, at)),
         Rule::Url(literal) if at >= covered.urls => {
@@ -196,7 +203,7 @@ fn call(
         }
         Rule::Directive(literal) if depth == Depth::All && at >= covered.directives => {
             take(
-                commands::directive(source, at, literal),
+                directives::at(source, at, literal),
                 &mut covered.directives,
                 found,
             );

@@ -5,40 +5,15 @@
 use super::MASK_START;
 use super::names::{self, Names};
 use super::source::{Found, Source, is_blank, is_word};
+use super::ties::{Name, Tie, close, is_mixed, skip_blanks, tie, word_before};
 use super::values::{self, Around, Form, Value, Written};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// Longest name, in bytes, to either side of its fragment.
 const NAME_BYTES_MAX: usize = 64;
-/// Most blanks between name, sign and value.
-const GAP_BYTES_MAX: usize = 64;
 /// Longest indented block that one name may hold, in bytes.
 const BLOCK_BYTES_MAX: usize = 65_536;
-
-/// How name and value are tied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tie {
-    Equals,
-    Colon,
-    /// A blank after a command-line flag.
-    Flag,
-    /// A blank before a quote, as in SQL, or a call with a literal.
-    Quote,
-    Element,
-    /// A second field that holds the value.
-    Pair,
-    /// The next column of a table.
-    Column,
-}
-
-/// A name with its place.
-#[derive(Clone, Copy)]
-struct Name<'a> {
-    text: &'a str,
-    start: usize,
-    end: usize,
-}
 
 /// Judges the name around `hit`. Also says where the name ends, so that its other fragments need not
 /// be judged again.
@@ -72,6 +47,10 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
         return None;
     }
     let (mut at, tie) = tie(source, name)?;
+    if name.text == "PASS" && tie == Tie::Colon {
+        // How test programs report; a setting of that name has an equals sign.
+        return None;
+    }
     let judged = names::judge(name.text, word_before(source, name.start))?;
     at = skip_prefix(source, at);
     let value = match (source.at(at), tie) {
@@ -83,6 +62,13 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
         _ => values::read(source, at, around(source, name, tie)),
     };
     let value = retyped(source, value);
+    if tie == Tie::Element && source.slice(value.end, value.end + 2) != b"</" {
+        // A type parameter or a comparison, and no element.
+        return None;
+    }
+    if closes_string(source, name, value) {
+        return None;
+    }
     let kind = match judged {
         Names::Secret(kind) => kind,
         Names::Perhaps(kind) => kind,
@@ -101,8 +87,10 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
 fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judged: Names) -> bool {
     let written = if name.text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         Written::Code
-    } else {
+    } else if source.before(value.start) == b'=' {
         Written::Environment
+    } else {
+        Written::Constant
     };
     if values::is_placeholder(source, value, written) {
         return false;
@@ -110,7 +98,9 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
     let text = source.slice(value.start, value.end);
     match judged {
         Names::Perhaps(_) => {
-            tie != Tie::Quote && (values::looks_random(source, value) || is_login(text))
+            tie != Tie::Quote
+                && (values::looks_random(source, value) || is_login(text))
+                && !(name.text.eq_ignore_ascii_case("key") && is_key_of_map(text))
         }
         Names::Secret(kind) => {
             let digits = text.iter().all(u8::is_ascii_digit);
@@ -126,9 +116,8 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
                 && !text.contains(&b'@')
                 && source.find(value.start, 8, "://").is_some();
             let reference = kind != "password"
-                && tie == Tie::Colon
-                && value.form == Form::Bare
-                && is_object_name(text);
+                && matches!(tie, Tie::Colon | Tie::Quote)
+                && (is_object_name(text) || source.before(name.start) == b':');
             let spaced_quote =
                 tie == Tie::Quote && text.iter().any(|byte| is_blank(*byte)) && text.len() < 8;
             text.len() >= least
@@ -141,6 +130,25 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
     }
 }
 
+/// Whether the quote before a value ends a string that holds the name, as in `input("Password: ", x)`.
+fn closes_string(source: Source<'_>, name: Name<'_>, value: Value) -> bool {
+    let quote = source.before(value.start);
+    let follows = matches!(
+        source.at(value.start),
+        b',' | b')' | b' ' | b';' | b']' | b'}' | b'\n' | 0
+    );
+    if value.form != Form::Quoted || !follows {
+        return false;
+    }
+    let line = source.line_start(name.start, 512);
+    let quotes = source
+        .slice(line, name.start)
+        .iter()
+        .filter(|byte| **byte == quote)
+        .count();
+    quotes % 2 == 1 && source.before(name.start) != b'\\' && close(source, name.end) == name.end
+}
+
 /// `user:password` in base64, as the `auth` of a registry holds it.
 fn is_login(text: &[u8]) -> bool {
     let window = text.get(..text.len().min(512)).unwrap_or_default();
@@ -148,6 +156,11 @@ fn is_login(text: &[u8]) -> bool {
         && STANDARD.decode(window).is_ok_and(|login| {
             login.contains(&b':') && login.iter().all(|byte| matches!(byte, b' '..=b'~'))
         })
+}
+
+/// Whether a value beside a plain `key` is a path or a file: a secret would end in padding.
+fn is_key_of_map(text: &[u8]) -> bool {
+    text.contains(&b'.') || (text.contains(&b'/') && !text.ends_with(b"="))
 }
 
 /// The name of another object, such as `db-credentials`: words joined by dashes, one of them a noun
@@ -162,145 +175,6 @@ fn is_object_name(text: &[u8]) -> bool {
         ]
         .iter()
         .any(|noun| String::from_utf8_lossy(text).contains(noun))
-}
-
-fn is_flag(name: Name<'_>) -> bool {
-    name.text.starts_with('-')
-}
-
-/// Where the value begins and what ties it to the name.
-fn tie(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
-    let mut at = name.end;
-    if is_blank(source.at(at)) && source.at(at + 1).is_ascii_digit() {
-        let number = source.run(at + 1, 4, |byte| byte.is_ascii_digit());
-        at = if source.at(number) == b':' {
-            number
-        } else {
-            at
-        };
-    }
-    if source.at(at) == b'(' && matches!(source.at(at + 1), b'"' | b'\'') {
-        return Some((at + 1, Tie::Quote));
-    }
-    let closed = close(source, at);
-    let gap = skip_blanks(source, closed);
-    if let Some(found) = sign(source, gap) {
-        return Some(found);
-    }
-    if source.at(closed) == b'>' && matches!(source.before(name.start), b'<' | b':') {
-        return Some((closed + 1, Tie::Element));
-    }
-    if let Some(found) = pair(source, name, closed) {
-        return Some(found);
-    }
-    argument(source, name, closed, gap).or_else(|| {
-        if gap > closed && closed == at {
-            word_apart(source, name, gap)
-        } else {
-            None
-        }
-    })
-}
-
-/// A name and a value as neighbouring arguments: `define('DB_PASSWORD', 'x')`.
-fn argument(source: Source<'_>, name: Name<'_>, closed: usize, gap: usize) -> Option<(usize, Tie)> {
-    let open = source.back(name.start, 8, |byte| {
-        is_blank(byte) || matches!(byte, b'"' | b'\'')
-    });
-    let value = skip_blanks(source, gap + 1);
-    let quoted = closed > name.end && matches!(source.at(value), b'"' | b'\'');
-    (quoted && source.at(gap) == b',' && source.before(open) == b'(').then_some((value, Tie::Quote))
-}
-
-/// The words that set the next word to the one after it.
-const SETTERS: &[&str] = &[
-    "env",
-    "setenv",
-    "setx",
-    "fastcgi_param",
-    "proxy_set_header",
-    "add_header",
-    "gx",
-    "x",
-    "ux",
-    "putenv",
-    "passenv",
-];
-
-/// A value that only a blank parts from its name: after a flag or a setter, in quotes, in a column.
-fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
-    let setter = word_before(source, name.start).to_ascii_lowercase();
-    if is_flag(name) || SETTERS.contains(&setter.as_str()) {
-        return Some((gap, Tie::Flag));
-    }
-    if matches!(source.at(gap), b'"' | b'\'') {
-        return Some((gap, Tie::Quote));
-    }
-    if source.has(gap, "for ") {
-        let end = source.run(gap, 96, |byte| !matches!(byte, b'=' | b'\n' | b';'));
-        return sign(source, end).filter(|(_, tie)| *tie == Tie::Equals);
-    }
-    column(source, name, gap).or_else(|| element_with_attributes(source, name, gap))
-}
-
-/// The only other column of a table's row: after two blanks, a tab or a bar, alone on its line.
-fn column(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
-    let frame = |byte: u8| is_blank(byte) || byte == b'|';
-    let first = matches!(source.before(source.back(name.start, 64, frame)), b'\n' | 0);
-    let barred = source.at(gap) == b'|' && source.at(gap + 1) != b'|';
-    let wide = gap - name.end >= 2 || source.at(name.end) == b'\t';
-    let start = source.run(gap, GAP_BYTES_MAX, frame);
-    let end = source.run(start, values::VALUE_BYTES_MAX, |byte| byte > b' ');
-    let last = source.run(end, GAP_BYTES_MAX, frame);
-    let alone = matches!(source.at(last), b'\n' | 0);
-    let text = source.slice(start, end);
-    let mixed = text.len() >= 8
-        && text.iter().any(u8::is_ascii_digit)
-        && text.iter().any(u8::is_ascii_alphabetic);
-    (first && alone && mixed && (barred || wide)).then_some((start, Tie::Column))
-}
-
-/// An assigning sign, with where the value begins. Comparisons and scopes assign nothing.
-fn sign(source: Source<'_>, at: usize) -> Option<(usize, Tie)> {
-    let (length, tie) = match (source.at(at), source.at(at + 1), source.at(at + 2)) {
-        (b'=', b'=' | b'~', _) | (b':', b':', _) | (b':', b'/', b'/') => return None,
-        (b'=', b'>', _) | (b'?' | b'+', b'=', _) | (b':', b'=', _) => (2, Tie::Equals),
-        (b'=', _, _) => (1, Tie::Equals),
-        (b':', _, _) => (1, Tie::Colon),
-        _ => return None,
-    };
-    Some((skip_blanks(source, at + length), tie))
-}
-
-/// Past the quote and bracket that close a name: `"name"`, `\"name\"`, `['name']`.
-fn close(source: Source<'_>, at: usize) -> usize {
-    let slashes = source.run(at, 8, |byte| byte == b'\\');
-    let quoted = if matches!(source.at(slashes), b'"' | b'\'' | b'`') {
-        slashes + 1
-    } else {
-        at
-    };
-    if matches!(source.at(quoted), b']') {
-        quoted + 1
-    } else {
-        quoted
-    }
-}
-
-fn skip_blanks(source: Source<'_>, at: usize) -> usize {
-    let mut end = at;
-    loop {
-        let blanks = source.run(end, GAP_BYTES_MAX, is_blank);
-        // A no-break space is two bytes; no other wide space stands between name and value.
-        end = if source.slice(blanks, blanks + 2) == "\u{a0}".as_bytes() {
-            blanks + 2
-        } else {
-            blanks
-        };
-        if end == blanks || end - at > GAP_BYTES_MAX {
-            return end;
-        }
-    }
 }
 
 /// Past what some languages write before a literal: `b"…"`, `[]byte("…")`, `!!str …`.
@@ -352,102 +226,6 @@ fn around(source: Source<'_>, name: Name<'_>, tie: Tie) -> Around {
         (Tie::Equals, b'?' | b'&') => Around::Query,
         _ => Around::Line,
     }
-}
-
-fn word_before(source: Source<'_>, start: usize) -> &str {
-    let gap = source.back(start, 4, is_blank);
-    let word = source.back(gap, 16, is_word);
-    if gap < start {
-        source.str(word, gap)
-    } else {
-        ""
-    }
-}
-
-/// The words for the first field of a pair of name and value.
-const NAME_FIELDS: &[&str] = &[
-    "name",
-    "key",
-    "parameterkey",
-    "id",
-    "parametername",
-    "variable",
-    "field",
-    "property",
-    "option_name",
-    "env",
-];
-/// The words for the second.
-const VALUE_FIELDS: &[&str] = &[
-    "value",
-    "parametervalue",
-    "val",
-    "content",
-    "defaultvalue",
-    "default",
-    "stringvalue",
-    "option_value",
-    "data",
-];
-
-/// A secret's name that is itself the value of a `name` field, before a `value` field:
-/// `- name: DB_PASSWORD` / `value: x`, `{"Name": "Token", "Value": "x"}`, `<add key="x" value="y"/>`.
-fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie)> {
-    let joint = |byte: u8| {
-        matches!(
-            byte,
-            b'"' | b'\'' | b'\\' | b':' | b'=' | b' ' | b'\t' | b'>'
-        )
-    };
-    let gap = source.back(name.start, 16, joint);
-    let field = source
-        .str(source.back(gap, 16, is_word), gap)
-        .to_ascii_lowercase();
-    if gap == name.start || !NAME_FIELDS.contains(&field.as_str()) {
-        return None;
-    }
-    let filler = |byte: u8| {
-        matches!(
-            byte,
-            b' ' | b'\t'
-                | b'\n'
-                | b'\r'
-                | b'"'
-                | b'\''
-                | b','
-                | b'\\'
-                | b'<'
-                | b'/'
-                | b'}'
-                | b'{'
-                | b'-'
-        )
-    };
-    let mut at = source.run(closed, GAP_BYTES_MAX, filler);
-    if source.before(at) == b'/' && source.has(at, &field) {
-        // The closing tag of the first field.
-        at = source.run(at + field.len() + 1, GAP_BYTES_MAX, filler);
-    }
-    let end = source.run(at, 24, is_word);
-    let second = source.str(at, end).to_ascii_lowercase();
-    if !VALUE_FIELDS.contains(&second.as_str()) {
-        return None;
-    }
-    let after = close(source, end);
-    if source.at(after) == b'>' {
-        return Some((after + 1, Tie::Element));
-    }
-    let (value, _) = sign(source, skip_blanks(source, after))?;
-    Some((value, Tie::Pair))
-}
-
-/// `<password type="plain">value<`: the value after the attributes.
-fn element_with_attributes(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
-    if !matches!(source.before(name.start), b'<' | b':') {
-        return None;
-    }
-    let end = source.run(gap, 256, |byte| !matches!(byte, b'<' | b'>' | b'\n'));
-    (source.at(end) == b'>' && source.before(end) != b'/').then_some((end + 1, Tie::Element))
 }
 
 /// Whether only the signs of a YAML block header stand between `at` and the end of the line.
@@ -513,9 +291,7 @@ fn next_line(source: Source<'_>, name: Name<'_>, line_end: usize) -> Option<Valu
         && !text.starts_with(b"-")
         && !text.starts_with(b"<")
         && !text.starts_with(b"{");
-    let mixed = text.len() >= 8
-        && text.iter().any(u8::is_ascii_digit)
-        && text.iter().any(u8::is_ascii_alphabetic);
+    let mixed = is_mixed(text);
     let deeper = start - line > indent(source, name);
     (alone && plain && (deeper || mixed)).then_some(value)
 }

@@ -129,6 +129,7 @@ fn settings_in_every_dialect() {
         "Password : @",
         "password is set\npassword=@",
         "define( 'DB_PASSWORD', '@' );",
+        "it's password='@'",
         "setenv DB_PASSWORD @",
         "set -gx API_TOKEN @",
         "fastcgi_param DB_PASSWORD @;",
@@ -137,6 +138,13 @@ fn settings_in_every_dialect() {
         "| user | bob |\n| db_password | @ |\n",
         "headers.set(\"X-Api-Key\", \"@\")",
         "db:5432:app:bob:@",
+        "*:*:*:postgres:@",
+        "machine x\nlogin bob\npassword @",
+        "password = '''@'''",
+        "Your new password is @",
+        "A temporary password is generated for root: @",
+        "ConvertTo-SecureString \"@\" -AsPlainText",
+        "pre-shared-key ascii-text @",
     ]);
 }
 
@@ -202,6 +210,26 @@ fn addresses_headers_and_hashes() {
     ]);
     let redactor = Redactor::default();
     for (text, masked) in [
+        (
+            "password: 'it''s q9sUuj' x",
+            "password: '[REDACTED:password]' x",
+        ),
+        (
+            "password='it'\\''s q9sUuj' x",
+            "password='[REDACTED:password]' x",
+        ),
+        (
+            "sqlplus scott/q9sUuj@db",
+            "sqlplus scott/[REDACTED:url-password]@db",
+        ),
+        (
+            "id MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs",
+            "id [REDACTED:discord-token]",
+        ),
+        (
+            "sk-ant-api03-abcdefghijklmnop1234567890",
+            "[REDACTED:anthropic-key]",
+        ),
         (
             "postgres://u:q9sUuj@h/d",
             "postgres://u:[REDACTED:url-password]@h/d",
@@ -394,6 +422,23 @@ fn ordinary_text_stays() {
         "password:  16 bytes",
         "token:      1024 bytes",
         "[\"password\", \"username\"]",
+        "daemon:*:19000:0:99999:7:::",
+        "PASS: test_login (0.02s)",
+        "# Standard Un*x password updating.",
+        "allow loading username and password from ~/.netrc file",
+        "def ask(prompt='Password: ', stream=None):",
+        "private_key = $dir/private/cakey.pem",
+        "fn set(&mut self, token: ProgressToken) {",
+        "pub client_secret: Option<String>,",
+        "async fn load(&self) -> Result<Option<StoredCredentials>, Error>;",
+        "password_encryption = scram-sha-256",
+        "self.open(member, pwd=pwd)",
+        "secret \"db-credentials\" created",
+        "cache key: npm-linux-598017d1a61559def9217f3104ecc767ce9e2150",
+        "s3 key: backups/2024/05/01/db-598017d1.tar.gz",
+        "secretsmanager:GetSecretValue",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf",
+        "password is required for bob",
         "default-token-abc12   kubernetes.io/service-account-token   3      12d",
         "secrets   web1",
         "Set-Cookie: a=b; Path=/",

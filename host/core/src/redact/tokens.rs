@@ -131,9 +131,9 @@ pub(super) const TOKENS: &[Token] = &[
     any("tskey-", "tailscale-key", Body::Word, 20), any("cfut_", "cloudflare-token", Body::Word, 30),
     any("cfat_", "cloudflare-token", Body::Word, 30), any("cfk_", "cloudflare-token", Body::Word, 30), any("v1.0-", "cloudflare-ca-key", Body::Hex, 140),
     // Vaults and monitoring.
-    any("hvs.", "vault-token", Body::Word, 20), any("hvb.", "vault-token", Body::Word, 20), any("hvr.", "vault-token", Body::Word, 20),
+    word("s.", "vault-token", Body::Alnum, 24), any("hvs.", "vault-token", Body::Word, 20), any("hvb.", "vault-token", Body::Word, 20), any("hvr.", "vault-token", Body::Word, 20),
     any("ops_eyJ", "1password-token", Body::Wide, 40), any("AGE-SECRET-KEY-1", "age-key", Body::Upper, 40),
-    any("NRAK-", "newrelic-key", Body::Alnum, 24), any("NRII-", "newrelic-key", Body::Word, 24),
+    word("SK", "twilio-key", Body::Hex, 32), any("NRAK-", "newrelic-key", Body::Alnum, 24), any("NRII-", "newrelic-key", Body::Word, 24),
     any("NRJS-", "newrelic-key", Body::Alnum, 19), any("NRRA-", "newrelic-key", Body::Alnum, 24),
     any("glsa_", "grafana-token", Body::Word, 30), any("glc_", "grafana-token", Body::Wide, 30), any("eyJrIjoi", "grafana-token", Body::Wide, 40),
     any("sntrys_", "sentry-token", Body::Wide, 40), any("sntryu_", "sentry-token", Body::Hex, 40),
@@ -211,7 +211,15 @@ impl Token {
         if end - body < self.least || is_specimen(source.slice(body, end)) {
             return None;
         }
-        Found::new(start, end, self.kind)
+        // Formats share beginnings; the longest prefix names the kind.
+        let kind = TOKENS
+            .iter()
+            .filter(|other| {
+                source.slice(start, start + other.prefix.len()) == other.prefix.as_bytes()
+            })
+            .max_by_key(|other| other.prefix.len())
+            .map_or(self.kind, |other| other.kind);
+        Found::new(start, end, kind)
     }
 
     /// Which alphabet its body has, as an index below [`BODIES`].
@@ -274,4 +282,27 @@ pub(super) fn web_token(source: Source<'_>, start: usize) -> Result<Found, usize
         end,
         kind: "jwt",
     })
+}
+
+/// How a Discord bot token may begin: the base64 of an account number.
+pub(super) const DISCORD: &[&str] = &["MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"];
+
+/// A Discord bot token: account, time and signature between full stops.
+pub(super) fn discord(source: Source<'_>, start: usize) -> Option<Found> {
+    if !matches!(source.at(start), b'M' | b'N' | b'O') || is_word(source.before(start)) {
+        return None;
+    }
+    let part = |from: usize| source.run(from, 128, |byte| Body::Word.has(byte));
+    let account = part(start);
+    let time = part(account + 1);
+    let end = part(time + 1);
+    let dots = source.at(account) == b'.' && source.at(time) == b'.';
+    let sized = (22..=30).contains(&(account - start))
+        && (6..=8).contains(&(time - account))
+        && end - time > 26;
+    if dots && sized {
+        Found::new(start, end, "discord-token")
+    } else {
+        None
+    }
 }

@@ -14,6 +14,11 @@ pub(super) const STARTS: &[&str] = &[
     "@tcp(",
     "@unix(",
     ":5432:",
+    ":5433:",
+    ":6432:",
+    ":*:",
+    "oracle:thin:",
+    "sqlplus ",
     "hooks.slack.com/",
     "/api/webhooks/",
     "webhook.office.com/",
@@ -27,7 +32,8 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
     match literal {
         "://" => userinfo(source, after),
         "@tcp(" | "@unix(" => data_source(source, start),
-        ":5432:" => password_file(source, after),
+        ":5432:" | ":5433:" | ":6432:" | ":*:" => password_file(source, start),
+        "oracle:thin:" | "sqlplus " => oracle(source, after),
         "X-Amz-Signature=" | "X-Goog-Signature=" => {
             let end = source.run(after, 1_024, |byte| {
                 byte.is_ascii_alphanumeric() || byte == b'%'
@@ -108,16 +114,49 @@ fn data_source(source: Source<'_>, at: usize) -> Option<Found> {
 }
 
 /// The last field of a line of `.pgpass`: `host:port:database:user:password`.
-fn password_file(source: Source<'_>, start: usize) -> Option<Found> {
-    let field = |from: usize| {
-        let end = source.run(from, 128, |byte| {
-            byte > b' ' && byte != b':' && byte != b'/'
-        });
-        (source.at(end) == b':' && end > from).then_some(end + 1)
+fn password_file(source: Source<'_>, at: usize) -> Option<Found> {
+    let start = source.line_start(at, UNESCAPED_BYTES_MAX);
+    let end = source.run(at, UNESCAPED_BYTES_MAX, |byte| byte > b' ');
+    let line = source.str(start, end);
+    let mut fields = line.splitn(5, ':');
+    let (_, port, _, user) = (
+        fields.next()?,
+        fields.next()?,
+        fields.next()?,
+        fields.next()?,
+    );
+    let password = fields.next()?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // Lines of a shadow file have numbers where this one has a user.
+    let fits = (port == "*" || is_number(port))
+        && !user.is_empty()
+        && !is_number(user)
+        && !line.contains([' ', '/', '[']);
+    if fits {
+        Found::new(end - password.len(), end, "password")
+    } else {
+        None
+    }
+}
+
+/// `user/password@service`, as Oracle writes it.
+fn oracle(source: Source<'_>, start: usize) -> Option<Found> {
+    let end = source.run(start, UNESCAPED_BYTES_MAX, in_address);
+    let slash = source
+        .slice(start, end)
+        .iter()
+        .position(|byte| *byte == b'/')?
+        + start;
+    let at = last_at(source, slash, end)?;
+    let value = Value {
+        start: slash + 1,
+        end: at,
+        form: Form::Quoted,
     };
-    let password = field(start).and_then(field)?;
-    let end = source.run(password, UNESCAPED_BYTES_MAX, |byte| byte > b' ');
-    Found::new(password, end, "password")
+    if values::is_placeholder(source, value, Written::Environment) {
+        return None;
+    }
+    Found::new(slash + 1, at, "url-password")
 }
 
 /// The path of a chat webhook, which is all that is needed to post.

@@ -44,6 +44,8 @@ pub(super) enum Around {
 pub(super) enum Written {
     /// Its name is in capitals, as in an environment: an identifier as value is a poor password.
     Environment,
+    /// Its name is in capitals in another text: a call or a chain of names as value is code.
+    Constant,
     /// It may be program text, where an identifier as value is a variable.
     Code,
 }
@@ -68,7 +70,8 @@ pub(super) fn read(source: Source<'_>, start: usize, around: Around) -> Value {
 }
 
 /// A quoted value. The closing quote has as many backslashes as the opening one, so that JSON in
-/// JSON is read as well. Without a closing quote the value ends with its line.
+/// JSON is read as well; a doubled quote, and the shell's `'\\''`, belong to the value. Without a
+/// closing quote the value ends with its line.
 pub(super) fn quoted(source: Source<'_>, start: usize) -> Option<Value> {
     let open = source.run(start, 8, |byte| byte == b'\\');
     let slashes = open - start;
@@ -76,35 +79,46 @@ pub(super) fn quoted(source: Source<'_>, start: usize) -> Option<Value> {
     if !matches!(quote, b'"' | b'\'' | b'`') {
         return None;
     }
-    let from = open + 1;
-    let window = source.slice(from, from + VALUE_BYTES_MAX);
-    let mut run = 0;
-    for (offset, byte) in window.iter().enumerate() {
-        match *byte {
-            b'\\' => run += 1,
-            b'\n' => {
-                return Some(Value {
-                    start: from,
-                    end: from + offset,
-                    form: Form::Quoted,
-                });
-            }
-            byte if byte == quote && (run == slashes || (run % 2 == 0 && slashes == 0)) => {
-                let end = from + offset - if slashes == 0 { 0 } else { run };
-                return Some(Value {
-                    start: from,
-                    end,
-                    form: Form::Quoted,
-                });
-            }
-            _ => run = 0,
+    let width = source.run(open, 3, |byte| byte == quote) - open;
+    let from = open + if width == 3 { 3 } else { 1 };
+    let limit = source.len().min(from.saturating_add(VALUE_BYTES_MAX));
+    let value = |end: usize| {
+        Some(Value {
+            start: from,
+            end,
+            form: Form::Quoted,
+        })
+    };
+    let mut at = from;
+    while at < limit {
+        at = source.run(at, limit - at, |byte| {
+            byte != quote && !matches!(byte, b'\\' | b'\n')
+        });
+        let run = source.run(at, limit.saturating_sub(at), |byte| byte == b'\\') - at;
+        let sign = source.at(at + run);
+        if at >= limit || (run == 0 && sign == b'\n') {
+            return value(at.min(limit));
+        }
+        let closes = sign == quote
+            && if slashes == 0 {
+                run.is_multiple_of(2)
+            } else {
+                run == slashes
+            };
+        let next = at + run + 1;
+        if closes && width != 3 && slashes == 0 && at + run > from && source.at(next) == quote {
+            at = next + 1;
+        } else if closes && slashes == 0 && source.slice(next, next + 3) == [b'\\', quote, quote] {
+            at = next + 3;
+        } else if closes {
+            return value(if slashes == 0 { at + run } else { at });
+        } else if sign == b'\n' {
+            return value(at + run);
+        } else {
+            at = next;
         }
     }
-    Some(Value {
-        start: from,
-        end: from + window.len(),
-        form: Form::Quoted,
-    })
+    value(limit)
 }
 
 fn is_bare(byte: u8) -> bool {
@@ -188,7 +202,7 @@ const NOTHING: &[&str] = &[
     "null", "nil", "none", "undefined", "true", "false", "yes", "no", "on", "off", "required", "optional", "enabled", "disabled", "unset", "empty", "set", "not", "n/a", "na",
     "redacted", "removed", "hidden", "masked", "omitted", "filtered", "password", "passwd", "token", "secret", "string", "str", "int", "bool", "bytes", "value", "example", "placeholder",
     "todo", "tbd", "changeme", "invalid", "incorrect", "expired", "missing", "is", "was", "has", "for", "must", "and", "or", "the", "a", "an", "to", "of", "option", "flag", "argument", "parameter",
-    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found", "include", "same-origin", "omit",
+    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found", "include", "pwd", "pw", "pass", "same-origin", "omit",
 ];
 
 fn is_empty_like(lower: &str) -> bool {
@@ -238,6 +252,10 @@ fn is_reference(text: &str, lower: &str) -> bool {
             && (name.bytes().all(|byte| !byte.is_ascii_lowercase())
                 || !name.bytes().any(|byte| byte.is_ascii_digit()))
     });
+    let pathed = text
+        .strip_prefix('$')
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(name, _)| name.bytes().all(is_word));
     let tagged = [
         "!vault",
         "!ref",
@@ -304,6 +322,7 @@ fn is_reference(text: &str, lower: &str) -> bool {
         || text.starts_with("#{")
         || text.starts_with("@{");
     variable
+        || pathed
         || tagged
         || pointed
         || specimen
@@ -363,8 +382,11 @@ fn is_path(text: &str) -> bool {
 /// Code that yields the secret: a call, an index, a chain of identifiers, an identifier that names
 /// the thing itself.
 fn is_code(text: &str, next: u8, written: Written) -> bool {
+    if written == Written::Environment {
+        return false;
+    }
     let head = text.bytes().position(|byte| {
-        !(is_word(byte) || matches!(byte, b'.' | b'$' | b':' | b'>' | b'-' | b'?'))
+        !(is_word(byte) || matches!(byte, b'.' | b'$' | b':' | b'>' | b'-' | b'?' | b'!'))
     });
     let starts = text
         .starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '$' | '@' | '*' | '&'));
@@ -390,13 +412,21 @@ fn is_code(text: &str, next: u8, written: Written) -> bool {
         && plain
             .split("->")
             .all(|part| letters(part.trim_start_matches('$')));
-    let names_it = written == Written::Code && letters(plain) && plain.contains('_') && {
-        let lower = plain.to_ascii_lowercase();
+    let bare = plain.trim_start_matches(['&', '*']);
+    let camel = bare.starts_with(|c: char| c.is_ascii_uppercase())
+        && bare.bytes().any(|byte| byte.is_ascii_lowercase());
+    // `Option<String>`, `Vec<u8>`, `token::Kind`: a type or a path.
+    let typed = bare
+        .split_once(['<', ':'])
+        .is_some_and(|(name, rest)| letters(name) && (bare.contains('<') || rest.starts_with(':')));
+    let named = letters(bare) && (bare.contains('_') || camel);
+    let names_it = written == Written::Code && named && {
+        let lower = bare.to_ascii_lowercase();
         ["pass", "secret", "token", "key", "cred", "pwd"]
             .iter()
             .any(|noun| lower.contains(noun))
     };
-    call || chain || pointed || names_it
+    call || chain || pointed || typed || names_it
 }
 
 /// Whether a text before a parenthesis is a name that people write, rather than part of a password.

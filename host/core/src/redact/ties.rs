@@ -1,0 +1,293 @@
+//! How a value is tied to its name: signs, flags, quotes, columns, pairs of fields. Says where the
+//! value begins and judges neither name nor value.
+
+use super::source::{Source, is_blank, is_word};
+use super::values;
+
+/// Most blanks between name, sign and value.
+const GAP_BYTES_MAX: usize = 64;
+
+/// How name and value are tied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tie {
+    Equals,
+    Colon,
+    /// A blank after a command-line flag.
+    Flag,
+    /// A blank before a quote, as in SQL, or a call with a literal.
+    Quote,
+    Element,
+    /// A second field that holds the value.
+    Pair,
+    /// The next column of a table.
+    Column,
+}
+
+/// A name with its place.
+#[derive(Clone, Copy)]
+pub(super) struct Name<'a> {
+    pub(super) text: &'a str,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+fn is_flag(name: Name<'_>) -> bool {
+    name.text.starts_with('-')
+}
+
+/// Where the value begins and what ties it to the name.
+pub(super) fn tie(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
+    let mut at = name.end;
+    if is_blank(source.at(at)) && source.at(at + 1).is_ascii_digit() {
+        let number = source.run(at + 1, 4, |byte| byte.is_ascii_digit());
+        at = if source.at(number) == b':' {
+            number
+        } else {
+            at
+        };
+    }
+    if source.at(at) == b'(' && matches!(source.at(at + 1), b'"' | b'\'') {
+        return Some((at + 1, Tie::Quote));
+    }
+    let closed = close(source, at);
+    let gap = skip_blanks(source, closed);
+    if let Some(found) = sign(source, gap) {
+        return Some(found);
+    }
+    if source.at(closed) == b'>' && matches!(source.before(name.start), b'<' | b':') {
+        return Some((closed + 1, Tie::Element));
+    }
+    if let Some(found) = pair(source, name, closed) {
+        return Some(found);
+    }
+    argument(source, name, closed, gap).or_else(|| {
+        if gap > closed && closed == at {
+            word_apart(source, name, gap)
+        } else {
+            None
+        }
+    })
+}
+
+/// A name and a value as neighbouring arguments: `define('DB_PASSWORD', 'x')`.
+fn argument(source: Source<'_>, name: Name<'_>, closed: usize, gap: usize) -> Option<(usize, Tie)> {
+    let open = source.back(name.start, 8, |byte| {
+        is_blank(byte) || matches!(byte, b'"' | b'\'')
+    });
+    let value = skip_blanks(source, gap + 1);
+    let quoted = closed > name.end && matches!(source.at(value), b'"' | b'\'');
+    (quoted && source.at(gap) == b',' && source.before(open) == b'(').then_some((value, Tie::Quote))
+}
+
+/// The words that set the next word to the one after it.
+const SETTERS: &[&str] = &[
+    "env",
+    "setenv",
+    "setx",
+    "fastcgi_param",
+    "proxy_set_header",
+    "add_header",
+    "putenv",
+    "passenv",
+];
+
+/// A value that only a blank parts from its name: after a flag or a setter, in quotes, in a column.
+fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
+    let setter = word_before(source, name.start).to_ascii_lowercase();
+    let switch = ["-x ", "-gx ", "-Ux "]
+        .iter()
+        .any(|switch| source.str(name.start.saturating_sub(switch.len()), name.start) == *switch);
+    if is_flag(name) || switch || SETTERS.contains(&setter.as_str()) {
+        return Some((gap, Tie::Flag));
+    }
+    if matches!(source.at(gap), b'"' | b'\'') {
+        return Some((gap, Tie::Quote));
+    }
+    if source.has(gap, "for ") {
+        let end = source.run(gap, 96, |byte| !matches!(byte, b'=' | b'\n' | b';'));
+        return sign(source, end).filter(|(_, tie)| *tie == Tie::Equals);
+    }
+    told(source, gap)
+        .or_else(|| column(source, name, gap))
+        .or_else(|| element_with_attributes(source, name, gap))
+}
+
+/// A password that a sentence tells: `the password is x`, `password generated for bob: x`.
+fn told(source: Source<'_>, gap: usize) -> Option<(usize, Tie)> {
+    let says = [
+        "is ",
+        "is: ",
+        "generated",
+        "set to ",
+        "was set to ",
+        "changed to ",
+        "reset to ",
+    ];
+    let said = says.iter().rfind(|words| source.has(gap, words))?;
+    let line = source.line_end(gap, 128);
+    let colon = source.find(gap, line - gap, ": ").map(|colon| colon + 2);
+    let start = skip_blanks(source, colon.unwrap_or(gap + said.len()));
+    let end = source.run(start, 256, |byte| byte > b' ');
+    is_mixed(source.slice(start, end)).then_some((start, Tie::Column))
+}
+
+/// Whether a word looks made up: long, letters and digits.
+pub(super) fn is_mixed(text: &[u8]) -> bool {
+    text.len() >= 8
+        && text.iter().any(u8::is_ascii_digit)
+        && text.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// The only other column of a table's row: after two blanks, a tab or a bar, alone on its line.
+fn column(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
+    let frame = |byte: u8| is_blank(byte) || byte == b'|';
+    let first = matches!(source.before(source.back(name.start, 64, frame)), b'\n' | 0);
+    let barred = source.at(gap) == b'|' && source.at(gap + 1) != b'|';
+    let wide = gap - name.end >= 2 || source.at(name.end) == b'\t';
+    let start = source.run(gap, GAP_BYTES_MAX, frame);
+    let end = source.run(start, values::VALUE_BYTES_MAX, |byte| byte > b' ');
+    let last = source.run(end, GAP_BYTES_MAX, frame);
+    let alone = matches!(source.at(last), b'\n' | 0);
+    let text = source.slice(start, end);
+    let mixed = is_mixed(text);
+    (first && alone && mixed && (barred || wide)).then_some((start, Tie::Column))
+}
+
+/// An assigning sign, with where the value begins. Comparisons and scopes assign nothing.
+pub(super) fn sign(source: Source<'_>, at: usize) -> Option<(usize, Tie)> {
+    let (length, tie) = match (source.at(at), source.at(at + 1), source.at(at + 2)) {
+        (b'=', b'=' | b'~', _) | (b':', b':', _) | (b':', b'/', b'/') => return None,
+        (b'=', b'>', _) | (b'?' | b'+', b'=', _) | (b':', b'=', _) => (2, Tie::Equals),
+        (b'=', _, _) => (1, Tie::Equals),
+        (b':', _, _) => (1, Tie::Colon),
+        _ => return None,
+    };
+    Some((skip_blanks(source, at + length), tie))
+}
+
+/// Past the quote and bracket that close a name: `"name"`, `\"name\"`, `['name']`.
+pub(super) fn close(source: Source<'_>, at: usize) -> usize {
+    let slashes = source.run(at, 8, |byte| byte == b'\\');
+    let quoted = if matches!(source.at(slashes), b'"' | b'\'' | b'`') {
+        slashes + 1
+    } else {
+        at
+    };
+    if matches!(source.at(quoted), b']') {
+        quoted + 1
+    } else {
+        quoted
+    }
+}
+
+pub(super) fn skip_blanks(source: Source<'_>, at: usize) -> usize {
+    let mut end = at;
+    loop {
+        let blanks = source.run(end, GAP_BYTES_MAX, is_blank);
+        // A no-break space is two bytes; no other wide space stands between name and value.
+        end = if source.slice(blanks, blanks + 2) == "\u{a0}".as_bytes() {
+            blanks + 2
+        } else {
+            blanks
+        };
+        if end == blanks || end - at > GAP_BYTES_MAX {
+            return end;
+        }
+    }
+}
+
+pub(super) fn word_before(source: Source<'_>, start: usize) -> &str {
+    let gap = source.back(start, 4, is_blank);
+    let word = source.back(gap, 16, is_word);
+    if gap < start {
+        source.str(word, gap)
+    } else {
+        ""
+    }
+}
+
+/// The words for the first field of a pair of name and value.
+const NAME_FIELDS: &[&str] = &[
+    "name",
+    "key",
+    "parameterkey",
+    "id",
+    "parametername",
+    "variable",
+    "field",
+    "property",
+    "option_name",
+    "env",
+];
+/// The words for the second.
+const VALUE_FIELDS: &[&str] = &[
+    "value",
+    "parametervalue",
+    "val",
+    "content",
+    "defaultvalue",
+    "default",
+    "stringvalue",
+    "option_value",
+    "data",
+];
+
+/// A secret's name that is itself the value of a `name` field, before a `value` field:
+/// `- name: DB_PASSWORD` / `value: x`, `{"Name": "Token", "Value": "x"}`, `<add key="x" value="y"/>`.
+fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie)> {
+    let joint = |byte: u8| {
+        matches!(
+            byte,
+            b'"' | b'\'' | b'\\' | b':' | b'=' | b' ' | b'\t' | b'>'
+        )
+    };
+    let gap = source.back(name.start, 16, joint);
+    let field = source
+        .str(source.back(gap, 16, is_word), gap)
+        .to_ascii_lowercase();
+    if gap == name.start || !NAME_FIELDS.contains(&field.as_str()) {
+        return None;
+    }
+    let filler = |byte: u8| {
+        matches!(
+            byte,
+            b' ' | b'\t'
+                | b'\n'
+                | b'\r'
+                | b'"'
+                | b'\''
+                | b','
+                | b'\\'
+                | b'<'
+                | b'/'
+                | b'}'
+                | b'{'
+                | b'-'
+        )
+    };
+    let mut at = source.run(closed, GAP_BYTES_MAX, filler);
+    if source.before(at) == b'/' && source.has(at, &field) {
+        // The closing tag of the first field.
+        at = source.run(at + field.len() + 1, GAP_BYTES_MAX, filler);
+    }
+    let end = source.run(at, 24, is_word);
+    let second = source.str(at, end).to_ascii_lowercase();
+    if !VALUE_FIELDS.contains(&second.as_str()) {
+        return None;
+    }
+    let after = close(source, end);
+    if source.at(after) == b'>' {
+        return Some((after + 1, Tie::Element));
+    }
+    let (value, _) = sign(source, skip_blanks(source, after))?;
+    Some((value, Tie::Pair))
+}
+
+/// `<password type="plain">value<`: the value after the attributes.
+fn element_with_attributes(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
+    if !matches!(source.before(name.start), b'<' | b':') {
+        return None;
+    }
+    let end = source.run(gap, 256, |byte| !matches!(byte, b'<' | b'>' | b'\n'));
+    (source.at(end) == b'>' && source.before(end) != b'/').then_some((end + 1, Tie::Element))
+}
