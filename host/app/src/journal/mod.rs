@@ -14,8 +14,8 @@
 //! Must not: decide what is recorded, or print. The arithmetic is `portcullis_core::audit::chain`.
 //!
 //! Limits: whoever reads the key can write records; that is this user and root. A journal and a head that
-//! are put back together to an earlier state are seen only with a later line from elsewhere. The file is
-//! not rotated.
+//! are put back together to an earlier state, or removed together with the key, are seen only with a
+//! later line from elsewhere. The file is not rotated.
 
 mod store;
 mod verify;

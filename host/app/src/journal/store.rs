@@ -19,10 +19,10 @@ use portcullis_core::clock::Micros;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 const JOURNAL_DIR: &str = "journal";
@@ -36,6 +36,11 @@ const KEY_UNFINISHED: &str = "journal.key.new";
 const HEAD_BYTES: usize = 512;
 /// How often a lock is taken anew because its file was exchanged meanwhile.
 const LOCK_TRIES_MAX: usize = 8;
+/// Longest wait for the lock where somebody waits for the answer of the call itself, in milliseconds. The writer
+/// waits without a bound of its own: those who ask it have theirs.
+const LOCK_MS_MAX: u64 = 10_000;
+/// Pause between two tries for the lock, in milliseconds.
+const LOCK_PAUSE_MS: u64 = 2;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Why the journal cannot be used. Nothing runs while it holds. The texts are for operators.
@@ -90,6 +95,15 @@ pub(crate) enum JournalFault {
     /// Records after the head do not hold.
     #[error("records after the head do not hold: {0}")]
     Bad(FirstBad),
+    /// Another process holds the lock and does not let go.
+    #[error("another process holds the lock for more than {LOCK_MS_MAX} ms")]
+    LockHeld,
+    /// Something else than a file stands there.
+    #[error("expected a regular file in journal/{name}")]
+    NotAFile {
+        /// Where.
+        name: &'static str,
+    },
     /// What was expected from outside is no MAC.
     #[error("expected a MAC of 64 lower-case hex digits")]
     ExpectedForm,
@@ -162,11 +176,36 @@ fn sync_directory(dir: &Dir) -> Result<(), JournalFault> {
         .map_err(rustix_io("syncing a directory of the state"))
 }
 
+/// How long a caller waits for the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// At most [`LOCK_MS_MAX`].
+    Bounded,
+    /// As long as it takes; woken as soon as it is free, which polling would not be.
+    Unbounded,
+}
+
+fn take(file: &File, wait: Wait) -> Result<(), JournalFault> {
+    if wait == Wait::Unbounded {
+        return file.lock().map_err(io("taking the lock"));
+    }
+    for _ in 0..LOCK_MS_MAX / LOCK_PAUSE_MS {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(Duration::from_millis(LOCK_PAUSE_MS));
+            }
+            Err(TryLockError::Error(source)) => return Err(io("taking the lock")(source)),
+        }
+    }
+    Err(JournalFault::LockHeld)
+}
+
 /// Takes the lock and holds it as long as the file lives.
-fn lock(dir: &Dir, flags: OFlags) -> Result<File, JournalFault> {
+fn lock(dir: &Dir, flags: OFlags, wait: Wait) -> Result<File, JournalFault> {
     for _ in 0..LOCK_TRIES_MAX {
         let file = open(dir, LOCK, flags).map_err(rustix_io("opening the lock"))?;
-        file.lock().map_err(io("taking the lock"))?;
+        take(&file, wait)?;
         // Two processes that hold locks on two files of one name would both write.
         let held = rustix::fs::fstat(&file).map_err(rustix_io("looking at the lock"))?;
         match rustix::fs::statat(dir, LOCK, AtFlags::SYMLINK_NOFOLLOW) {
@@ -284,7 +323,7 @@ impl Store {
     pub(super) fn open(state: &Dir) -> Result<Self, JournalFault> {
         let dir = directory(state, JOURNAL_DIR)?;
         let keys = directory(state, KEYS_DIR)?;
-        let held = lock(&dir, OFlags::RDWR | OFlags::CREATE)?;
+        let held = lock(&dir, OFlags::RDWR | OFlags::CREATE, Wait::Bounded)?;
         let key = match read_key(&keys)? {
             Some(key) => key,
             None => {
@@ -301,7 +340,7 @@ impl Store {
 
     /// Takes the lock and looks at what others have written meanwhile.
     pub(super) fn lock(&mut self) -> Result<Locked<'_>, JournalFault> {
-        let held = lock(&self.dir, OFlags::RDWR | OFlags::CREATE)?;
+        let held = lock(&self.dir, OFlags::RDWR | OFlags::CREATE, Wait::Unbounded)?;
         self.locked(held)
     }
 
@@ -318,10 +357,7 @@ impl Store {
         .ok_or(removed(JOURNAL))?;
         let named = read_head(&head, &self.key)?;
         let known = self.known(named)?;
-        let length = records
-            .metadata()
-            .map_err(io("looking at the journal"))?
-            .len();
+        let length = length(&records)?;
         if length < known.bytes {
             return Err(JournalFault::Cut {
                 expected: known.bytes,
@@ -351,6 +387,15 @@ impl Store {
             return Err(JournalFault::NotTheHeads { seq: head.seq });
         }
         Ok(self.seen)
+    }
+}
+
+fn length(records: &File) -> Result<u64, JournalFault> {
+    let meta = records.metadata().map_err(io("looking at the journal"))?;
+    if meta.is_file() {
+        Ok(meta.len())
+    } else {
+        Err(JournalFault::NotAFile { name: JOURNAL })
     }
 }
 
@@ -533,7 +578,7 @@ pub(super) fn snapshot(state: &Dir) -> Result<Snapshot, JournalFault> {
     let dir = open_directory(state, JOURNAL_DIR)?;
     let keys = open_directory(state, KEYS_DIR)?;
     // A copy of a state without its lock has no writers either.
-    let _held = match lock(&dir, OFlags::RDONLY) {
+    let _held = match lock(&dir, OFlags::RDONLY, Wait::Bounded) {
         Ok(held) => Some(held),
         Err(JournalFault::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
         Err(fault) => return Err(fault),
@@ -545,10 +590,7 @@ pub(super) fn snapshot(state: &Dir) -> Result<Snapshot, JournalFault> {
     };
     let records = open_if_there(&dir, JOURNAL, OFlags::RDONLY, "opening the journal")?
         .ok_or(JournalFault::Removed { name: JOURNAL })?;
-    let bytes = records
-        .metadata()
-        .map_err(io("looking at the journal"))?
-        .len();
+    let bytes = length(&records)?;
     Ok(Snapshot {
         key,
         head,
