@@ -140,7 +140,7 @@ fn decisions(report: &mut Report) {
 }
 
 fn validators(report: &mut Report) {
-    let mut plugins = portcullis_tests::load_plugin("path-guard", "validator", "path_guard.wasm", r#"{"deny":["/srv/private"]}"#);
+    let mut plugins = portcullis_tests::load_plugin("path-guard", "validator", "path-guard.wasm", r#"{"deny":["/srv/private"]}"#);
     let policy = policy();
     let hear = |plugins: &portcullis_plugin::Plugins| {
         let began = Instant::now();

@@ -171,8 +171,8 @@ impl GateFolder {
     pub fn with_plugins(self) -> Self {
         let mut text = String::from("plugins:\n");
         for (name, kind, file, settings) in [
-            ("path-guard", "validator", "path_guard.wasm", "{\"deny\": [\"/srv/private\"]}"),
-            ("tickets", "redactor", "ticket_redactor.wasm", "{\"prefixes\": [\"OPS\"]}"),
+            ("path-guard", "validator", "path-guard.wasm", "{\"deny\": [\"/srv/private\"]}"),
+            ("tickets", "redactor", "ticket-redactor.wasm", "{\"prefixes\": [\"OPS\"]}"),
         ] {
             let bytes = fs::read(crate::guests().join(file)).unwrap();
             fs::write(self.config().join("plugins").join(file), &bytes).unwrap();

@@ -321,7 +321,10 @@ impl LastWords {
 }
 
 fn is_exit(message: &ChannelMsg) -> bool {
-    matches!(message, ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. })
+    matches!(
+        message,
+        ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. }
+    )
 }
 
 /// How much is kept at either end of a stream to show `output_bytes_max` bytes of both.
@@ -350,6 +353,12 @@ fn signal_word(signal: &Sig) -> String {
     };
     let fits = !name.is_empty()
         && name.len() <= SIGNAL_NAME_BYTES_MAX
-        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    if fits { name.to_owned() } else { "UNKNOWN".to_owned() }
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if fits {
+        name.to_owned()
+    } else {
+        "UNKNOWN".to_owned()
+    }
 }

@@ -103,7 +103,10 @@ impl Engine {
         let limit = Duration::from_secs(RESOLVE_SECONDS_MAX);
         let mut addresses = Vec::new();
         if let Ok(Ok(found)) = tokio::time::timeout(limit, asking).await {
-            for address in found.map(|found| found.ip().to_canonical()).take(ADDRESSES_MAX) {
+            for address in found
+                .map(|found| found.ip().to_canonical())
+                .take(ADDRESSES_MAX)
+            {
                 if !addresses.contains(&address) {
                     addresses.push(address);
                 }
@@ -234,9 +237,9 @@ impl Shared {
     fn per_host(&self, host: &str, port: u16) -> Arc<Semaphore> {
         let mut bounds = self.per_host.lock().unwrap_or_else(PoisonError::into_inner);
         bounds.retain(|_, bound| Arc::strong_count(bound) > 1);
-        let bound = bounds
-            .entry((host.to_owned(), port))
-            .or_insert_with(|| Arc::new(Semaphore::new(self.settings.handshakes_per_host_max.max(1))));
+        let bound = bounds.entry((host.to_owned(), port)).or_insert_with(|| {
+            Arc::new(Semaphore::new(self.settings.handshakes_per_host_max.max(1)))
+        });
         Arc::clone(bound)
     }
 }

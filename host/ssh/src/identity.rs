@@ -71,8 +71,8 @@ impl Identity {
             Ok(key) => key,
             Err(fault) if is_encrypted(text, &fault) => {
                 let secret = passphrase.ok_or(KeyFault::PassphraseMissing)?;
-                let word = std::str::from_utf8(secret.expose())
-                    .map_err(|_| KeyFault::PassphraseWrong)?;
+                let word =
+                    std::str::from_utf8(secret.expose()).map_err(|_| KeyFault::PassphraseWrong)?;
                 keys::decode_secret_key(text, Some(word)).map_err(|_| KeyFault::PassphraseWrong)?
             }
             Err(_) => return Err(KeyFault::Format),

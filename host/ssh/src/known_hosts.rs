@@ -139,10 +139,7 @@ fn is_blank(byte: u8) -> bool {
 
 /// Takes the next field, and the rest without leading blanks.
 fn field(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text
-        .iter()
-        .position(|b| is_blank(*b))
-        .unwrap_or(text.len());
+    let end = text.iter().position(|b| is_blank(*b)).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     (word, trim_blanks(rest))
 }
@@ -355,7 +352,13 @@ mod tests {
 
     #[test]
     fn a_broken_hash_is_skipped() {
-        for name in ["|1|", "|2|AAAA|AAAA", "|1|AAAA", "|1|!!|AAAA", "|1|AAAA|AAAA|x"] {
+        for name in [
+            "|1|",
+            "|2|AAAA|AAAA",
+            "|1|AAAA",
+            "|1|!!|AAAA",
+            "|1|AAAA|AAAA|x",
+        ] {
             let file = format!("{name} {}\nweb1 {}\n", key(2), key(1));
             assert_eq!(check(&file, "web1", 22), Known, "{name}");
         }
@@ -406,7 +409,9 @@ mod tests {
     fn blanks_line_ends_comments_and_broken_lines_do_not_matter() {
         let mut file = b"# comment\n\n  \t\nno key here\nweb1 ssh-ed25519 !!!!\n".to_vec();
         file.extend_from_slice(b"\xff\xfe broken \xff\n");
-        file.extend_from_slice(format!("\t web1 \t{}  a comment \r\n", key(1).replace(' ', "\t ")).as_bytes());
+        file.extend_from_slice(
+            format!("\t web1 \t{}  a comment \r\n", key(1).replace(' ', "\t ")).as_bytes(),
+        );
         let hosts = KnownHosts::parse(&file);
         assert_eq!(hosts.verify("web1", 22, &blob("ssh-ed25519", 1)), Known);
     }

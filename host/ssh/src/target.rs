@@ -236,7 +236,10 @@ impl Target {
 
 /// Type and key of a public key's line, without its comment.
 fn bare_line(line: &str) -> String {
-    line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    line.split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
@@ -273,9 +276,13 @@ impl Service {
 
     async fn serve(self, socket: TcpStream) {
         // The stream is registered twice, so that it can be cut off beneath the library.
-        let Ok(socket) = socket.into_std() else { return };
+        let Ok(socket) = socket.into_std() else {
+            return;
+        };
         let Ok(cut) = socket.try_clone() else { return };
-        let Ok(socket) = TcpStream::from_std(socket) else { return };
+        let Ok(socket) = TcpStream::from_std(socket) else {
+            return;
+        };
         let _ = socket.set_nodelay(true);
         let (config, stop) = (Arc::clone(&self.config), self.stop.clone());
         let guest = Guest {
@@ -336,7 +343,9 @@ impl Handler for Guest {
         data: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let rendered = std::str::from_utf8(data).ok().and_then(watchdog::unwrap_exec);
+        let rendered = std::str::from_utf8(data)
+            .ok()
+            .and_then(watchdog::unwrap_exec);
         let (Some(rendered), Some(channel)) = (rendered, self.channels.remove(&id)) else {
             return session.channel_failure(id);
         };
@@ -428,7 +437,9 @@ impl Play {
             self.channel.exit_status(reply.exit).await?;
         }
         self.channel.data_bytes(reply.stdout.clone()).await?;
-        self.channel.extended_data_bytes(1, reply.stderr.clone()).await?;
+        self.channel
+            .extended_data_bytes(1, reply.stderr.clone())
+            .await?;
         match reply.ending {
             Ending::Exit => self.exit(reply.exit).await,
             Ending::StatusFirst | Ending::NoStatus => self.close().await,
@@ -460,17 +471,25 @@ impl Play {
     async fn flood(&self, bytes: u64) -> Result<(), russh::Error> {
         let mut left = bytes;
         while left > 0 && !self.ended.is_cancelled() {
-            let size = usize::try_from(left).unwrap_or(usize::MAX).min(FLOOD_CHUNK_BYTES);
+            let size = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(FLOOD_CHUNK_BYTES);
             self.channel.data_bytes(vec![b'y'; size]).await?;
             left -= size as u64;
         }
-        if left > 0 { self.end(Ending::UntilEnded).await } else { Ok(()) }
+        if left > 0 {
+            self.end(Ending::UntilEnded).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends as a wrapped command does when the gate says so.
     async fn end(&self, ending: Ending) -> Result<(), russh::Error> {
         if ending == Ending::UntilEnded {
-            self.channel.extended_data_bytes(1, watchdog::GONE.to_vec()).await?;
+            self.channel
+                .extended_data_bytes(1, watchdog::GONE.to_vec())
+                .await?;
         }
         self.signal("TERM").await;
         self.close().await

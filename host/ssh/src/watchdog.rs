@@ -28,8 +28,6 @@
 //! LIMIT: a process that calls `setsid` itself, or that runs as another user (`sudo`), is out of reach;
 //! the first is not seen, the second keeps the proof from being given.
 //! LIMIT: without `setsid` or `/proc` on the host the tree is ended but the proof is missing.
-//! LIMIT: a dead process counts until its parent has taken note of it; where the host's init is slow at
-//! that the proof comes late, and may come too late for the gate's patience.
 //! LIMIT: what a finished command left in the background is left, as SSH does: OpenSSH closes standard
 //! input when the command ends, and with it goes the way to say anything.
 
@@ -49,10 +47,14 @@ const SCRIPT: &str = concat!(
     r#"q() { kill -s "$1" -- "$2" 2>/dev/null || kill -s "$1" "$2" 2>/dev/null; }; "#,
     // Whether a group is empty. A refusal to signal is no proof, hence the look at the words.
     r#"e() { case $(LC_ALL=C; export LC_ALL; { kill -s 0 -- "$1" || kill -s 0 "$1"; } 2>&1) in *"o such process"*) return 0;; esac; return 1; }; "#,
+    // Whether all that is left of a group is dead and waits for a slow init to take note of it. The state and
+    // the group stand behind the name in brackets; without a dead one nothing is said.
+    r#"v() { z=; for f in /proc/[0-9]*/stat; do read -r t <"$f" || continue; set -- "$1" ${t##*) }; [ "$4" = "$1" ] || continue; "#,
+    r#"case $2 in [ZX]) z=1;; *) return 1;; esac; done 2>/dev/null; [ "$z" ]; }; "#,
     // The ending of the group `$1`, from outside of it. Its leader counts as well, because a group that is
     // not made yet looks like one that is gone. Where `sleep` knows no fractions the steps are seconds.
     r#"x() { trap "" HUP INT PIPE TERM USR1; q TERM "$1"; n=0; s=0.2; k=3; while [ "$n" -lt 90 ]; do "#,
-    r#"if e "$1" && e "${1#-}"; then echo "portcullis: the process group has ended" >&2; return 0; fi; "#,
+    r#"if { e "$1" && e "${1#-}"; } || v "${1#-}"; then echo "portcullis: the process group has ended" >&2; return 0; fi; "#,
     r#"[ "$n" -lt "$k" ] || q KILL "$1"; sleep "$s" 2>/dev/null || { s=1; k=1; sleep 1; }; n=$((n+1)); done; return 1; }; "#,
     r#"if [ "$3" = kill ]; then x "$2"; exit; fi; "#,
     // What waits for the gate's word; returns for the word, and fails for the end of input.
@@ -157,7 +159,10 @@ mod tests {
             }
             Leads::Nothing => {}
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -198,7 +203,11 @@ mod tests {
         for shell in SHELLS {
             for leads in [Leads::OwnGroup, Leads::Nothing] {
                 for code in [0, 1, 2, 126, 127, 129, 137, 255] {
-                    let output = run(shell, &format!("echo out; echo err >&2; exit {code}"), leads);
+                    let output = run(
+                        shell,
+                        &format!("echo out; echo err >&2; exit {code}"),
+                        leads,
+                    );
                     assert_eq!(output.status.code(), Some(code), "{shell:?}");
                     assert_eq!(output.stdout, b"out\n", "{shell:?}");
                     assert_eq!(output.stderr, b"err\n", "{shell:?}");
@@ -214,7 +223,11 @@ mod tests {
 
     #[test]
     fn the_command_reads_nothing_and_meets_no_pager() {
-        let output = run(&["dash"], r#"cat; echo "$PAGER,$SYSTEMD_PAGER,$LESSSECURE,$0,$#""#, Leads::OwnGroup);
+        let output = run(
+            &["dash"],
+            r#"cat; echo "$PAGER,$SYSTEMD_PAGER,$LESSSECURE,$0,$#""#,
+            Leads::OwnGroup,
+        );
         assert_eq!(output.stdout, b"cat,,1,sh,0\n");
     }
 
@@ -231,12 +244,19 @@ mod tests {
 
     #[test]
     fn every_character_arrives() {
-        let text: String = (1..0x180).filter_map(char::from_u32).filter(|c| *c != '\'').collect();
+        let text: String = (1..0x180)
+            .filter_map(char::from_u32)
+            .filter(|c| *c != '\'')
+            .collect();
         for shell in SHELLS {
             let output = run(shell, &format!("printf %s '{text}'"), Leads::OwnGroup);
             assert_eq!(String::from_utf8(output.stdout).unwrap(), text, "{shell:?}");
         }
-        let output = run(&["bash"], r#"printf %s "it's \\ \"here\"!""#, Leads::OwnGroup);
+        let output = run(
+            &["bash"],
+            r#"printf %s "it's \\ \"here\"!""#,
+            Leads::OwnGroup,
+        );
         assert_eq!(output.stdout, b"it's \\ \"here\"!");
     }
 
@@ -251,19 +271,34 @@ mod tests {
                 child.stdin.as_mut().unwrap().write_all(END).unwrap();
                 let (status, stderr) = reap(child);
                 assert!(!status.success(), "{shell:?}");
-                assert!(stderr.ends_with(GONE), "{shell:?} {:?}", String::from_utf8_lossy(&stderr));
+                assert!(
+                    stderr.ends_with(GONE),
+                    "{shell:?} {:?}",
+                    String::from_utf8_lossy(&stderr)
+                );
             }
         }
     }
 
     #[test]
     fn the_end_of_input_ends_a_living_command_and_spares_what_a_finished_one_left() {
-        let mut child = start(&["dash"], "echo up; sleep 300", Leads::OwnGroup).spawn().unwrap();
-        child.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
+        let mut child = start(&["dash"], "echo up; sleep 300", Leads::OwnGroup)
+            .spawn()
+            .unwrap();
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut [0; 3])
+            .unwrap();
         drop(child.stdin.take());
         assert!(reap(child).1.ends_with(GONE));
 
-        let output = run(&["dash"], "sleep 30 >/dev/null 2>&1 & echo $!", Leads::OwnGroup);
+        let output = run(
+            &["dash"],
+            "sleep 30 >/dev/null 2>&1 & echo $!",
+            Leads::OwnGroup,
+        );
         let left = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         // The watcher got its end of input when `run` dropped the pipe; TERM would have been sent at
         // once, so a process that outlives a whole further run was spared.
@@ -287,14 +322,23 @@ mod tests {
             .unwrap();
         let mut out = Vec::new();
         (&ours).read_to_end(&mut out).unwrap();
-        assert_eq!((out.as_slice(), child.wait().unwrap().code()), (&b"out\n"[..], Some(7)));
+        assert_eq!(
+            (out.as_slice(), child.wait().unwrap().code()),
+            (&b"out\n"[..], Some(7))
+        );
     }
 
     #[test]
     fn only_an_exec_text_of_the_gate_is_unwrapped() {
         let text = wrap("uptime");
         assert_eq!(unwrap_exec(&text).as_deref(), Some("uptime"));
-        for other in ["uptime", "", &text[1..], &text[..text.len() - 1], &format!("{text} ")] {
+        for other in [
+            "uptime",
+            "",
+            &text[1..],
+            &text[..text.len() - 1],
+            &format!("{text} "),
+        ] {
             assert_eq!(unwrap_exec(other), None);
         }
         // Not as this gate writes it: a quote that is no code, a code for a plain letter.

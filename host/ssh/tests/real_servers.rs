@@ -30,20 +30,35 @@ echo up
 wait
 sleep 1000";
 
-async fn run(place: &Place, server: &harness::Server, user: &str, command: &str, limits: &str) -> Ended {
+async fn run(
+    place: &Place,
+    server: &harness::Server,
+    user: &str,
+    command: &str,
+    limits: &str,
+) -> Ended {
     let journaled = place.journaled(server.port, user, command, limits).await;
     let access = place.access(&server.known_hosts);
-    engine().run(journaled, &access, CancellationToken::new(), None).await
+    engine()
+        .run(journaled, &access, CancellationToken::new(), None)
+        .await
 }
 
 #[tokio::test]
 async fn status_streams_and_peer_are_reported_everywhere() {
     for (kind, user) in EVERYWHERE {
         let place = Place::new();
-        let Some(server) = serve(&place, kind, user) else { return };
+        let Some(server) = serve(&place, kind, user) else {
+            return;
+        };
         let script = place.script("three", "echo out; printf err >&2; exit 3");
         let ended = run(&place, &server, user, &script, "").await;
-        assert_eq!(ended.end, End::Exited(3), "{kind:?} {user} {:?}", ended.fault);
+        assert_eq!(
+            ended.end,
+            End::Exited(3),
+            "{kind:?} {user} {:?}",
+            ended.fault
+        );
         assert_eq!((ended.raw.stdout.total(), ended.raw.stderr.total()), (4, 3));
         assert_eq!(ended.peer, Some([127, 0, 0, 1].into()));
         assert_eq!(ended.fault, None);
@@ -54,7 +69,9 @@ async fn status_streams_and_peer_are_reported_everywhere() {
 async fn a_signal_is_reported_as_one() {
     for (kind, user) in EVERYWHERE {
         let place = Place::new();
-        let Some(server) = serve(&place, kind, user) else { return };
+        let Some(server) = serve(&place, kind, user) else {
+            return;
+        };
         // The whole group, and with it the shell that the server started. A script of its own that dies
         // is reported by that shell, as 128 and the number.
         let script = place.script("dies", "kill -s KILL 0");
@@ -62,7 +79,10 @@ async fn a_signal_is_reported_as_one() {
         match kind {
             Kind::Sshd => {
                 assert_eq!(ended.end, End::Signalled("KILL".to_owned()), "{user}");
-                assert_eq!((ended.end.exit_code(), ended.end.state()), (-1, "signalled"));
+                assert_eq!(
+                    (ended.end.exit_code(), ended.end.state()),
+                    (-1, "signalled")
+                );
             }
             Kind::Dropbear => assert_eq!(ended.end, End::Exited(137), "{user}"),
         }
@@ -73,13 +93,23 @@ async fn a_signal_is_reported_as_one() {
 async fn the_time_limit_ends_the_whole_tree() {
     for (kind, user) in EVERYWHERE {
         let place = Place::new();
-        let Some(server) = serve(&place, kind, user) else { return };
+        let Some(server) = serve(&place, kind, user) else {
+            return;
+        };
         let script = place.script("tree", TREE);
         let ended = run(&place, &server, user, &script, "max_seconds: 2").await;
         let left = place.alive();
         assert_eq!(left, 0, "{kind:?} {user} {:?}", ended.end);
-        assert_eq!(ended.end, End::TimedOut(Termination::Confirmed), "{kind:?} {user}");
-        assert_eq!(ended.raw.stdout.total(), 3, "the output before the end is kept");
+        assert_eq!(
+            ended.end,
+            End::TimedOut(Termination::Confirmed),
+            "{kind:?} {user}"
+        );
+        assert_eq!(
+            ended.raw.stdout.total(),
+            3,
+            "the output before the end is kept"
+        );
     }
 }
 
@@ -87,7 +117,9 @@ async fn the_time_limit_ends_the_whole_tree() {
 async fn a_cancel_ends_the_whole_tree() {
     for (kind, user) in EVERYWHERE {
         let place = Place::new();
-        let Some(server) = serve(&place, kind, user) else { return };
+        let Some(server) = serve(&place, kind, user) else {
+            return;
+        };
         let script = place.script("tree", TREE);
         let journaled = place.journaled(server.port, user, &script, "").await;
         let access = place.access(&server.known_hosts);
@@ -102,14 +134,20 @@ async fn a_cancel_ends_the_whole_tree() {
         let (ended, ()) = tokio::join!(engine.run(journaled, &access, stop.clone(), None), caller);
         let left = place.alive();
         assert_eq!(left, 0, "{kind:?} {user} {:?}", ended.end);
-        assert_eq!(ended.end, End::Cancelled(Termination::Confirmed), "{kind:?} {user}");
+        assert_eq!(
+            ended.end,
+            End::Cancelled(Termination::Confirmed),
+            "{kind:?} {user}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_dropped_run_ends_the_whole_tree_too() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
     let script = place.script("tree", TREE);
     let journaled = place.journaled(server.port, USER, &script, "").await;
     let access = place.access(&server.known_hosts);
@@ -132,7 +170,9 @@ async fn a_dropped_run_ends_the_whole_tree_too() {
 #[tokio::test]
 async fn a_background_process_that_holds_the_streams_does_not_hold_up_the_answer() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
     let script = place.script("leaves", "sleep 20 & echo done; exit 4");
     let ended = run(&place, &server, USER, &script, "").await;
     assert_eq!((ended.end, ended.raw.stdout.total()), (End::Exited(4), 5));
@@ -142,7 +182,9 @@ async fn a_background_process_that_holds_the_streams_does_not_hold_up_the_answer
 #[tokio::test]
 async fn a_background_process_that_goes_on_printing_is_said_to_be_left() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
     let script = place.script("prints", "while :; do echo x; sleep 1; done & exit 4");
     let ended = run(&place, &server, USER, &script, "max_seconds: 2").await;
     assert_eq!(ended.end, End::TimedOut(Termination::LeftRunning));
@@ -153,8 +195,10 @@ async fn a_background_process_that_goes_on_printing_is_said_to_be_left() {
 #[tokio::test]
 async fn what_a_finished_command_left_without_the_streams_is_spared() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
-    let script = place.script("daemon", "sleep 3 </dev/null >/dev/null 2>&1 & echo done");
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
+    let script = place.script("daemon", "sleep 10 </dev/null >/dev/null 2>&1 & echo done");
     let ended = run(&place, &server, USER, &script, "").await;
     assert_eq!(ended.end, End::Exited(0));
     // A second run is far longer than the watcher takes.
@@ -168,7 +212,9 @@ async fn what_a_finished_command_left_without_the_streams_is_spared() {
 #[tokio::test]
 async fn a_flood_is_ended_and_stays_within_its_bounds() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
     let script = place.script("flood", "exec yes");
     let limits = "max_output_bytes: 1000, output_hard_stop_bytes: 3000000";
     let ended = run(&place, &server, USER, &script, limits).await;
@@ -180,7 +226,9 @@ async fn a_flood_is_ended_and_stays_within_its_bounds() {
 #[tokio::test]
 async fn a_connection_that_breaks_leaves_the_end_unknown() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, "root") else { return };
+    let Some(server) = serve(&place, Kind::Sshd, "root") else {
+        return;
+    };
     // The parent of the script's shell is the command's shell, and its parent the session's own sshd.
     let script = place.script(
         "breaks",
@@ -195,13 +243,17 @@ async fn a_connection_that_breaks_leaves_the_end_unknown() {
 #[tokio::test]
 async fn another_key_is_not_let_in() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
     place.key("other", &["-t", "ed25519", "-N", ""]);
     let script = place.script("zero", "exit 0");
     let journaled = place.journaled(server.port, USER, &script, "").await;
     let mut access = place.access(&server.known_hosts);
     access.identity = place.identity("other");
-    let ended = engine().run(journaled, &access, CancellationToken::new(), None).await;
+    let ended = engine()
+        .run(journaled, &access, CancellationToken::new(), None)
+        .await;
     assert_eq!(ended.end, End::Unreachable);
     assert_eq!(ended.fault.unwrap().code, "authentication_failed");
 }
@@ -221,13 +273,17 @@ async fn every_kind_of_key_logs_in() {
         authorized.push_str(&place.public(name));
     }
     std::fs::write(place.path("authorized_keys"), authorized).unwrap();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
     let script = place.script("zero", "exit 0");
     for (name, _) in options {
         let journaled = place.journaled(server.port, USER, &script, "").await;
         let mut access = place.access(&server.known_hosts);
         access.identity = place.identity(name);
-        let ended = engine().run(journaled, &access, CancellationToken::new(), None).await;
+        let ended = engine()
+            .run(journaled, &access, CancellationToken::new(), None)
+            .await;
         assert_eq!(ended.end, End::Exited(0), "{name} {:?}", ended.fault);
     }
 }
@@ -243,7 +299,9 @@ async fn a_host_shows_the_key_that_is_recorded_for_it() {
     for line in server.known_hosts.lines() {
         let journaled = place.journaled(server.port, USER, &script, "").await;
         let access = place.access(line);
-        let ended = engine().run(journaled, &access, CancellationToken::new(), None).await;
+        let ended = engine()
+            .run(journaled, &access, CancellationToken::new(), None)
+            .await;
         assert_eq!(ended.end, End::Exited(0), "{line} {:?}", ended.fault);
     }
     // A type that is recorded and that the host has no longer is a mismatch, not a new key.
@@ -252,25 +310,33 @@ async fn a_host_shows_the_key_that_is_recorded_for_it() {
     let rsa = place.public("host_rsa");
     let journaled = place.journaled(only.port, USER, &script, "").await;
     let access = place.access(&format!("[127.0.0.1]:{} {rsa}", only.port));
-    let ended = engine().run(journaled, &access, CancellationToken::new(), None).await;
+    let ended = engine()
+        .run(journaled, &access, CancellationToken::new(), None)
+        .await;
     assert_eq!(ended.fault.unwrap().code, "host_key_mismatch");
 }
 
 #[tokio::test]
 async fn a_command_arrives_as_it_was_rendered_whatever_the_quoting() {
     let place = Place::new();
-    let Some(server) = serve(&place, Kind::Sshd, USER) else { return };
+    let Some(server) = serve(&place, Kind::Sshd, USER) else {
+        return;
+    };
     for (command, bytes) in [
         (r#"echo 'it'"'"'s' "a\\q" '!' '$HOME' "é""#, 20),
         ("echo 'two\nlines'", 10),
     ] {
         let ended = run(&place, &server, USER, command, "").await;
-        assert_eq!((&ended.end, ended.raw.stdout.total()), (&End::Exited(0), bytes), "{command}");
+        assert_eq!(
+            (&ended.end, ended.raw.stdout.total()),
+            (&End::Exited(0), bytes),
+            "{command}"
+        );
     }
 }
 
 async fn until_gone(place: &Place) {
-    for _ in 0..100 {
+    for _ in 0..400 {
         if place.alive() == 0 {
             return;
         }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// validator plugin, one whose output was redacted, and the audit chain verified.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// The folder of the built example plugins (`path_guard.wasm`, `ticket_redactor.wasm`).
+    /// The folder of the built example plugins (`path-guard.wasm`, `ticket-redactor.wasm`).
     #[arg(long, value_name = "DIR", env = "PORTCULLIS_PLUGINS_DIR")]
     plugins: PathBuf,
     /// Keep the temporary folder and say where it is.
@@ -31,13 +31,13 @@ const PLUGINS: [(&str, &str, &str, &str); 2] = [
     (
         "path-guard",
         "validator",
-        "path_guard.wasm",
+        "path-guard.wasm",
         r#"{"deny": ["/srv/private"]}"#,
     ),
     (
         "tickets",
         "redactor",
-        "ticket_redactor.wasm",
+        "ticket-redactor.wasm",
         r#"{"prefixes": ["OPS"]}"#,
     ),
 ];

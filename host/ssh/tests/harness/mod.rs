@@ -100,7 +100,13 @@ impl Place {
     }
 
     /// A run of one script under the limits, journaled as the gate would.
-    pub(crate) async fn journaled(&self, port: u16, user: &str, command: &str, limits: &str) -> Journaled {
+    pub(crate) async fn journaled(
+        &self,
+        port: u16,
+        user: &str,
+        command: &str,
+        limits: &str,
+    ) -> Journaled {
         let rules = format!(
             "limits: {{deny_substrings: [], {limits}}}\nrules:\n  - action: allow\n    commands: ['{0}/*', '{0}/* *']\n  - action: allow\n    commands: [{1:?}, 'echo *']\n",
             self.dir.path().display(),
@@ -169,9 +175,16 @@ async fn journaled(policy: &str, port: u16, user: &str, command: &str) -> Journa
         .admit(&[IpAddr::V4(Ipv4Addr::LOCALHOST)])
         .unwrap_or_else(|refused| panic!("{:?}", refused.refusal()));
     let redactor = Redactor::default();
-    audit::open(&Paper, &redactor, &Under::default(), admitted, task, Micros(1))
-        .await
-        .unwrap_or_else(|failed| panic!("{}", failed.1))
+    audit::open(
+        &Paper,
+        &redactor,
+        &Under::default(),
+        admitted,
+        task,
+        Micros(1),
+    )
+    .await
+    .unwrap_or_else(|failed| panic!("{}", failed.1))
 }
 
 /// A server that is stopped and reaped when dropped.
@@ -218,23 +231,50 @@ pub(crate) fn serve(place: &Place, kind: Kind, user: &str) -> Option<Server> {
 fn make_user() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if !Command::new("id").arg(USER).output().unwrap().status.success() {
-            assert!(Command::new("useradd").args(["-m", "-s", "/bin/sh", USER]).status().unwrap().success());
+        if !Command::new("id")
+            .arg(USER)
+            .output()
+            .unwrap()
+            .status
+            .success()
+        {
+            assert!(
+                Command::new("useradd")
+                    .args(["-m", "-s", "/bin/sh", USER])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
             // No password, but not locked either: sshd turns locked accounts away.
-            assert!(Command::new("usermod").args(["-p", "*", USER]).status().unwrap().success());
+            assert!(
+                Command::new("usermod")
+                    .args(["-p", "*", USER])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
         std::fs::create_dir_all("/run/sshd").unwrap();
     });
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn up(mut child: Child, port: u16, known_hosts: String) -> Server {
     for _ in 0..START_TRIES_MAX {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Server { port, known_hosts, child, turn: None };
+            return Server {
+                port,
+                known_hosts,
+                child,
+                turn: None,
+            };
         }
         assert_eq!(child.try_wait().unwrap(), None, "the server ended");
         std::thread::sleep(Duration::from_millis(50));
@@ -283,23 +323,50 @@ fn dropbear(place: &Place, user: &str) -> Option<Server> {
         .output()
         .unwrap();
     let text = String::from_utf8(made.stdout).unwrap();
-    let line = text.lines().find(|line| line.starts_with("ssh-ed25519 ")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("ssh-ed25519 "))
+        .unwrap();
     let known_hosts = format!("[127.0.0.1]:{port} {line}\n");
     let home = place.path("home");
     std::fs::create_dir_all(home.join(".ssh")).unwrap();
     std::fs::write(home.join(".ssh/authorized_keys"), place.public("id")).unwrap();
-    for path in [home.clone(), home.join(".ssh"), home.join(".ssh/authorized_keys")] {
+    for path in [
+        home.clone(),
+        home.join(".ssh"),
+        home.join(".ssh/authorized_keys"),
+    ] {
         let owner = format!("{user}:");
-        assert!(Command::new("chown").arg(owner).arg(path).status().unwrap().success());
+        assert!(
+            Command::new("chown")
+                .arg(owner)
+                .arg(path)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
-    let real = if user == "root" { "/root".to_owned() } else { format!("/home/{user}") };
-    let may = Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|s| s.success());
+    let real = if user == "root" {
+        "/root".to_owned()
+    } else {
+        format!("/home/{user}")
+    };
+    let may = Command::new("unshare")
+        .args(["-m", "true"])
+        .status()
+        .is_ok_and(|s| s.success());
     if !may {
         eprintln!("skipped: no mount namespace for dropbear");
         return None;
     }
     let child = Command::new("unshare")
-        .args(["-m", "sh", "-c", "mount --bind \"$1\" \"$2\" && exec dropbear -F -E -r \"$3\" -p \"$4\" -P \"$5\"", "sh"])
+        .args([
+            "-m",
+            "sh",
+            "-c",
+            "mount --bind \"$1\" \"$2\" && exec dropbear -F -E -r \"$3\" -p \"$4\" -P \"$5\"",
+            "sh",
+        ])
         .arg(&home)
         .arg(real)
         .arg(&key)
