@@ -10,104 +10,25 @@
 //!
 //! Must not: start threads, or answer anybody.
 
+use super::JournalFault;
+use super::disk::{
+    HEAD, JOURNAL, JOURNAL_DIR, KEYS_DIR, Wait, directory, head_block, initialise, length, lock,
+    open_if_there, read_head, read_key, sync_directory,
+};
+use super::fault::io;
 use cap_std::fs::Dir;
 use portcullis_core::audit::chain::{
     self, FirstBad, Key, Place, RECORD_BYTES_MAX, Reason, SealFault, Verifier,
 };
 use portcullis_core::audit::{Draft, Durability, Receipt};
 use portcullis_core::clock::Micros;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::OFlags;
 use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self as stdio, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
-use zeroize::Zeroizing;
-
-const JOURNAL_DIR: &str = "journal";
-const KEYS_DIR: &str = "keys";
-const JOURNAL: &str = "journal.jsonl";
-const HEAD: &str = "head.json";
-const LOCK: &str = "lock";
-const KEY: &str = "journal.key";
-const KEY_UNFINISHED: &str = "journal.key.new";
-/// Size of the head's block in bytes: below every sector's size, so that it is written whole.
-const HEAD_BYTES: usize = 512;
-/// How often a lock is taken anew because its file was exchanged meanwhile.
-const LOCK_TRIES_MAX: usize = 8;
-const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
-
-/// Why the journal cannot be used. Nothing runs while it holds. The texts are for operators.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum JournalFault {
-    /// The system refused something.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The system has no randomness for a key.
-    #[error("no random bytes for the journal's key")]
-    Random,
-    /// There are records, and the key that vouches for them is gone.
-    #[error("expected the key keys/journal.key of a journal that has records, got none")]
-    KeyMissing,
-    /// The key's file does not hold a key.
-    #[error("expected {} bytes in keys/journal.key", chain::KEY_BYTES)]
-    KeyForm,
-    /// Others may read or write the key.
-    #[error("expected keys/journal.key to be its owner's alone (chmod 600), got mode {mode:o}")]
-    KeyExposed {
-        /// The file's mode.
-        mode: u32,
-    },
-    /// The key exists and what it vouches for does not.
-    #[error("expected the file journal/{name}, which the key vouches for; it was removed")]
-    Removed {
-        /// Which file.
-        name: &'static str,
-    },
-    /// The head was changed, or written without the key.
-    #[error("expected a head that was written with the key in journal/head.json")]
-    HeadDamaged,
-    /// The journal is shorter than the head says.
-    #[error("expected {expected} bytes of records, got {got}: the journal was cut")]
-    Cut {
-        /// What the head or this process knows.
-        expected: u64,
-        /// What is there.
-        got: u64,
-    },
-    /// What stands where the newest record ends is another record.
-    #[error("expected record {seq} at the end that the head names, got other bytes")]
-    NotTheHeads {
-        /// The newest record's number.
-        seq: u64,
-    },
-    /// Records after the head do not hold.
-    #[error("records after the head do not hold: {0}")]
-    Bad(FirstBad),
-    /// What was expected from outside is no MAC.
-    #[error("expected a MAC of 64 lower-case hex digits")]
-    ExpectedForm,
-    /// The lock's file is exchanged again and again.
-    #[error("the lock's file does not stay the same")]
-    LockMoved,
-}
-
-fn io(what: &'static str) -> impl FnOnce(io::Error) -> JournalFault {
-    move |source| JournalFault::Io { what, source }
-}
-
-fn rustix_io(what: &'static str) -> impl FnOnce(rustix::io::Errno) -> JournalFault {
-    move |errno| JournalFault::Io {
-        what,
-        source: errno.into(),
-    }
-}
 
 /// The present instant, for the records that the journal writes about itself.
 fn now() -> Micros {
@@ -115,152 +36,6 @@ fn now() -> Micros {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
-}
-
-/// Opens one file directly in a directory, never through a link, never waiting on a pipe.
-fn open(dir: &Dir, name: &str, flags: OFlags) -> Result<File, rustix::io::Errno> {
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    rustix::fs::openat(dir, name, flags, PRIVATE_FILE).map(File::from)
-}
-
-/// Opens one file, or `None` where it does not exist.
-fn open_if_there(
-    dir: &Dir,
-    name: &'static str,
-    flags: OFlags,
-    what: &'static str,
-) -> Result<Option<File>, JournalFault> {
-    match open(dir, name, flags) {
-        Ok(file) => Ok(Some(file)),
-        Err(rustix::io::Errno::NOENT) => Ok(None),
-        Err(errno) => Err(rustix_io(what)(errno)),
-    }
-}
-
-/// Opens a directory of the state, and makes it, for its owner alone, where it does not exist.
-fn directory(state: &Dir, name: &str) -> Result<Dir, JournalFault> {
-    match rustix::fs::mkdirat(state, name, Mode::RWXU) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-        Err(errno) => return Err(rustix_io("making a directory of the state")(errno)),
-    }
-    open_directory(state, name)
-}
-
-fn open_directory(state: &Dir, name: &str) -> Result<Dir, JournalFault> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(state, name, flags, Mode::empty())
-        .map(|fd| Dir::from_std_file(File::from(fd)))
-        .map_err(rustix_io("opening a directory of the state"))
-}
-
-/// Makes the names in a directory durable. A handle may be good for looking names up only, so the directory
-/// is opened for it.
-fn sync_directory(dir: &Dir) -> Result<(), JournalFault> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(dir, ".", flags, Mode::empty())
-        .and_then(rustix::fs::fsync)
-        .map_err(rustix_io("syncing a directory of the state"))
-}
-
-/// Takes the lock and holds it as long as the file lives.
-fn lock(dir: &Dir, flags: OFlags) -> Result<File, JournalFault> {
-    for _ in 0..LOCK_TRIES_MAX {
-        let file = open(dir, LOCK, flags).map_err(rustix_io("opening the lock"))?;
-        file.lock().map_err(io("taking the lock"))?;
-        // Two processes that hold locks on two files of one name would both write.
-        let held = rustix::fs::fstat(&file).map_err(rustix_io("looking at the lock"))?;
-        match rustix::fs::statat(dir, LOCK, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino) => {
-                return Ok(file);
-            }
-            Ok(_) | Err(rustix::io::Errno::NOENT) => {}
-            Err(errno) => return Err(rustix_io("looking at the lock")(errno)),
-        }
-    }
-    Err(JournalFault::LockMoved)
-}
-
-fn read_key(keys: &Dir) -> Result<Option<Key>, JournalFault> {
-    let Some(file) = open_if_there(keys, KEY, OFlags::RDONLY, "opening the journal's key")? else {
-        return Ok(None);
-    };
-    let stat = rustix::fs::fstat(&file).map_err(rustix_io("looking at the journal's key"))?;
-    let mode = Mode::from_raw_mode(stat.st_mode);
-    if mode.intersects(Mode::RWXG | Mode::RWXO) {
-        let mode = mode.as_raw_mode();
-        return Err(JournalFault::KeyExposed { mode });
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(chain::KEY_BYTES + 1));
-    file.take(chain::KEY_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io("reading the journal's key"))?;
-    Key::from_bytes(&bytes)
-        .map(Some)
-        .ok_or(JournalFault::KeyForm)
-}
-
-fn head_block(key: &Key, place: &Place) -> Vec<u8> {
-    let mut block = chain::seal_head(key, place).into_bytes();
-    block.resize(HEAD_BYTES - 1, b' ');
-    block.push(b'\n');
-    block
-}
-
-fn read_head(file: &File, key: &Key) -> Result<Place, JournalFault> {
-    let mut block = Vec::with_capacity(HEAD_BYTES + 1);
-    file.take(HEAD_BYTES as u64 + 1)
-        .read_to_end(&mut block)
-        .map_err(io("reading the head"))?;
-    if block.len() != HEAD_BYTES {
-        return Err(JournalFault::HeadDamaged);
-    }
-    chain::open_head(key, block.trim_ascii_end()).ok_or(JournalFault::HeadDamaged)
-}
-
-/// Makes key, journal and head of a state that has none. The key comes last: while it is missing the
-/// files beside it are known to be empty, and a process that was ended half-way is simply repeated.
-fn initialise(journal: &Dir, keys: &Dir) -> Result<Key, JournalFault> {
-    for name in [JOURNAL, HEAD] {
-        let opened = open_if_there(journal, name, OFlags::RDONLY, "looking for records")?;
-        let Some(file) = opened else { continue };
-        let length = file.metadata().map_err(io("looking for records"))?.len();
-        // An empty journal's head names record 0; anything else had records.
-        let mut start = Vec::new();
-        file.take(HEAD_BYTES as u64)
-            .read_to_end(&mut start)
-            .map_err(io("looking for records"))?;
-        let unused = match name {
-            HEAD => length == 0 || start.starts_with(b"{\"seq\":0,"),
-            _ => length == 0,
-        };
-        if !unused {
-            return Err(JournalFault::KeyMissing);
-        }
-    }
-    let mut bytes = Zeroizing::new([0_u8; chain::KEY_BYTES]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|_| JournalFault::Random)?;
-    match rustix::fs::unlinkat(keys, KEY_UNFINISHED, AtFlags::empty()) {
-        Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-        Err(errno) => return Err(rustix_io("clearing an unfinished key")(errno)),
-    }
-    let create = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    let mut file = open(keys, KEY_UNFINISHED, create).map_err(rustix_io("making the key"))?;
-    file.write_all(bytes.as_slice())
-        .map_err(io("writing the key"))?;
-    file.sync_all().map_err(io("syncing the key"))?;
-    let key = Key::new(bytes);
-    let create = OFlags::WRONLY | OFlags::CREATE;
-    let records = open(journal, JOURNAL, create).map_err(rustix_io("making the journal"))?;
-    records.sync_all().map_err(io("syncing the journal"))?;
-    let head = open(journal, HEAD, create).map_err(rustix_io("making the head"))?;
-    head.write_all_at(&head_block(&key, &Place::START), 0)
-        .map_err(io("writing the head"))?;
-    head.sync_all().map_err(io("syncing the head"))?;
-    sync_directory(journal)?;
-    rustix::fs::renameat(keys, KEY_UNFINISHED, keys, KEY)
-        .map_err(rustix_io("putting the key in its place"))?;
-    sync_directory(keys)?;
-    Ok(key)
 }
 
 /// The files of one journal, for one process.
@@ -284,7 +59,7 @@ impl Store {
     pub(super) fn open(state: &Dir) -> Result<Self, JournalFault> {
         let dir = directory(state, JOURNAL_DIR)?;
         let keys = directory(state, KEYS_DIR)?;
-        let held = lock(&dir, OFlags::RDWR | OFlags::CREATE)?;
+        let held = lock(&dir, OFlags::RDWR | OFlags::CREATE, Wait::Bounded)?;
         let key = match read_key(&keys)? {
             Some(key) => key,
             None => {
@@ -301,7 +76,7 @@ impl Store {
 
     /// Takes the lock and looks at what others have written meanwhile.
     pub(super) fn lock(&mut self) -> Result<Locked<'_>, JournalFault> {
-        let held = lock(&self.dir, OFlags::RDWR | OFlags::CREATE)?;
+        let held = lock(&self.dir, OFlags::RDWR | OFlags::CREATE, Wait::Unbounded)?;
         self.locked(held)
     }
 
@@ -318,10 +93,7 @@ impl Store {
         .ok_or(removed(JOURNAL))?;
         let named = read_head(&head, &self.key)?;
         let known = self.known(named)?;
-        let length = records
-            .metadata()
-            .map_err(io("looking at the journal"))?
-            .len();
+        let length = length(&records)?;
         if length < known.bytes {
             return Err(JournalFault::Cut {
                 expected: known.bytes,
@@ -504,7 +276,7 @@ pub(super) enum Line {
 }
 
 /// Reads the next line; never more than a record's bound and one byte.
-pub(super) fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Line> {
+pub(super) fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> stdio::Result<Line> {
     line.clear();
     let most = RECORD_BYTES_MAX as u64 + 1;
     reader.by_ref().take(most).read_until(b'\n', line)?;
@@ -516,43 +288,5 @@ pub(super) fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Re
         Line::End
     } else {
         Line::Torn
-    })
-}
-
-/// What a reader of the whole journal needs: the key, the head as it is, and as much of the file as was
-/// there at one instant.
-pub(super) struct Snapshot {
-    pub(super) key: Key,
-    pub(super) head: Result<Place, JournalFault>,
-    pub(super) records: File,
-    pub(super) bytes: u64,
-}
-
-/// Takes a snapshot without changing anything. The lock is held only as long as the looking lasts.
-pub(super) fn snapshot(state: &Dir) -> Result<Snapshot, JournalFault> {
-    let dir = open_directory(state, JOURNAL_DIR)?;
-    let keys = open_directory(state, KEYS_DIR)?;
-    // A copy of a state without its lock has no writers either.
-    let _held = match lock(&dir, OFlags::RDONLY) {
-        Ok(held) => Some(held),
-        Err(JournalFault::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
-        Err(fault) => return Err(fault),
-    };
-    let key = read_key(&keys)?.ok_or(JournalFault::KeyMissing)?;
-    let head = match open_if_there(&dir, HEAD, OFlags::RDONLY, "opening the head")? {
-        Some(file) => read_head(&file, &key),
-        None => Err(JournalFault::Removed { name: HEAD }),
-    };
-    let records = open_if_there(&dir, JOURNAL, OFlags::RDONLY, "opening the journal")?
-        .ok_or(JournalFault::Removed { name: JOURNAL })?;
-    let bytes = records
-        .metadata()
-        .map_err(io("looking at the journal"))?
-        .len();
-    Ok(Snapshot {
-        key,
-        head,
-        records,
-        bytes,
     })
 }

@@ -525,6 +525,54 @@ fn a_full_disk_fails_the_append_and_leaves_no_part_of_a_record() {
 }
 
 #[test]
+fn a_pipe_in_the_journals_place_is_not_written_to() {
+    let folder = Folder::new();
+    folder.opens().unwrap();
+    fs::remove_file(folder.journal()).unwrap();
+    let mode = rustix::fs::Mode::RWXU;
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        folder.journal(),
+        rustix::fs::FileType::Fifo,
+        mode,
+        0,
+    )
+    .unwrap();
+    assert!(matches!(folder.opens(), Err(JournalFault::NotAFile { .. })));
+}
+
+#[test]
+fn a_lock_that_is_held_holds_an_append_up_and_loses_nothing() {
+    let folder = Folder::new();
+    let journal = Arc::new(Journal::open(&folder.state()).unwrap());
+    let held = fs::File::open(folder.path("journal/lock")).unwrap();
+    held.lock().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let asked = {
+        let journal = Arc::clone(&journal);
+        runtime.spawn(async move { journal.append(draft(1, Durability::Synced)).await })
+    };
+    // Somebody who gives up before the lock is free has nothing recorded, and is told so.
+    let gone = runtime.block_on(async {
+        tokio::time::timeout(
+            std::time::Duration::from_millis(100),
+            journal.append(draft(2, Durability::Synced)),
+        )
+        .await
+    });
+    assert!(gone.is_err());
+    assert!(folder.lines().is_empty());
+    drop(held);
+    assert_eq!(runtime.block_on(asked).unwrap().unwrap().seq, 1);
+    journal.close();
+    assert_eq!((folder.report().records, folder.report().bad), (1, None));
+}
+
+#[test]
 fn a_body_that_names_a_field_of_the_chain_fails_alone() {
     let folder = Folder::new();
     let journal = Journal::open(&folder.state()).unwrap();

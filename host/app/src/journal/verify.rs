@@ -4,7 +4,8 @@
 //! add after the snapshot is the next verification's.
 
 use super::JournalFault;
-use super::store::{Line, Snapshot, next_line, snapshot};
+use super::disk::{Snapshot, snapshot};
+use super::store::{Line, next_line};
 use cap_std::fs::Dir;
 use portcullis_core::audit::chain::{FirstBad, Known, Mac, Pass, Place};
 use std::fs::File;

@@ -24,7 +24,7 @@ const ANSWER_MS_MAX: u64 = 10_000;
 /// How long records that need no sync of their own wait for one to share, in milliseconds.
 const LINGER_MS: u64 = 50;
 /// Longest wait for the last batch when the journal is closed, in milliseconds.
-const CLOSE_MS_MAX: u64 = 5_000;
+const CLOSE_MS_MAX: u64 = 2_000;
 
 type Answer = oneshot::Sender<Result<Receipt, SinkFault>>;
 
