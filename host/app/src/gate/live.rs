@@ -199,6 +199,14 @@ pub(crate) async fn load(
         Occasion::Reload
     };
     let mut snapshot = config::load(&sources, occasion).map_err(LoadFault::Config)?;
+    if let Some(old) = old {
+        // A file that vanished between two loads is a mishap, not a wish: `plugins.yml` gone would take the
+        // validators away.
+        let missing = snapshot.missing_since(&old.snapshot);
+        if !missing.is_empty() {
+            return Err(LoadFault::Config(missing));
+        }
+    }
     let plugins = match (scope, old) {
         (Scope::Yaml, Some(old)) => {
             // Decided by the operator's signal or restart, never by a tool that an agent can call.
