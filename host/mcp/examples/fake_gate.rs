@@ -259,6 +259,10 @@ impl FakeGate {
 }
 
 impl Gate for FakeGate {
+    fn ping(&self, _: Caller) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     fn hosts(&self, _: Caller) -> BoxFuture<'_, Vec<Host>> {
         Box::pin(async { vec![host("test1"), host("test2")] })
     }

@@ -55,6 +55,7 @@ impl Edge {
         };
         match tool {
             ToolName::Ping => {
+                self.gate.ping(caller).await;
                 let shape = answers::PingShape {
                     status: answers::PongWord::Pong,
                 };

@@ -35,6 +35,8 @@ pub struct Progress {
 /// The gate, as this server sees it. Inputs come unchecked, as the client wrote them; checking them is
 /// the gate's first step, so that every transport gets the same limits and events.
 pub trait Gate: Send + Sync {
+    /// Notes that a caller asked whether the server lives.
+    fn ping(&self, caller: Caller) -> BoxFuture<'_, ()>;
     /// The hosts in file order.
     fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>>;
     /// One host.

@@ -130,6 +130,10 @@ mod tests {
     struct Slow;
 
     impl Gate for Slow {
+        fn ping(&self, _: Caller) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+
         fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>> {
             Box::pin(async move {
                 caller.stop.cancelled().await;

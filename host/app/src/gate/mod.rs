@@ -173,6 +173,11 @@ impl House {
 }
 
 impl Gate for Gatehouse {
+    fn ping(&self, caller: Caller) -> BoxFuture<'_, ()> {
+        let body = Map::from_iter([("what".to_owned(), json!("ping"))]);
+        Box::pin(async move { self.0.note("read", &caller.principal, body).await })
+    }
+
     fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>> {
         Box::pin(async move {
             self.0
