@@ -44,7 +44,12 @@ struct Report {
 impl Report {
     fn add(&mut self, name: &str, value: f64, unit: &'static str, peer: Option<(&str, f64)>) {
         let peer = peer.map(|(name, value)| (name.to_owned(), value));
-        let figure = Figure { name: name.to_owned(), value, unit, peer };
+        let figure = Figure {
+            name: name.to_owned(),
+            value,
+            unit,
+            peer,
+        };
         let (peer, peer_value) = match &figure.peer {
             Some((name, value)) => (json!(name), json!(value)),
             None => (Value::Null, Value::Null),
@@ -59,12 +64,17 @@ impl Report {
     }
 
     fn table(&self) {
-        println!("\n{:<44} {:>12} {:<7} {:<34} {:>12} {:>8}", "name", "value", "unit", "peer", "value", "ratio");
+        println!(
+            "\n{:<44} {:>12} {:<7} {:<34} {:>12} {:>8}",
+            "name", "value", "unit", "peer", "value", "ratio"
+        );
         for figure in &self.figures {
             let (peer, value, ratio) = match &figure.peer {
-                Some((name, value)) => {
-                    (name.as_str(), format!("{value:.3}"), format!("{:.3}", figure.value / value))
-                }
+                Some((name, value)) => (
+                    name.as_str(),
+                    format!("{value:.3}"),
+                    format!("{:.3}", figure.value / value),
+                ),
                 None => ("", String::new(), String::new()),
             };
             println!(
@@ -80,7 +90,10 @@ fn main() {
     decisions(&mut report);
     validators(&mut report);
     redaction(&mut report);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(runs(&mut report));
     report.table();
 }
@@ -111,13 +124,23 @@ fn case(command: &str) -> Case {
         tags: vec!["web".to_owned()],
         description: String::new(),
     };
-    let target = Target { host, credential: None };
-    Case::new(Principal::local(0), target, CommandLine::parse(command).unwrap())
+    let target = Target {
+        host,
+        credential: None,
+    };
+    Case::new(
+        Principal::local(0),
+        target,
+        CommandLine::parse(command).unwrap(),
+    )
 }
 
 fn policy() -> Policy {
     let text = "limits: {deny_substrings: []}\nrules:\n  - action: allow\n    commands: ['uptime*', 'df *', 'echo *', 'ps *', 'grep *', 'cat /var/log/*', 'journalctl *', 'systemctl status *']\n  - action: deny\n    commands: ['rm *', 'shutdown*']\n";
-    config::policy(text).map_err(|faults| format!("{faults:?}")).unwrap().0
+    config::policy(text)
+        .map_err(|faults| format!("{faults:?}"))
+        .unwrap()
+        .0
 }
 
 const COMMANDS: [&str; 5] = [
@@ -140,11 +163,18 @@ fn decisions(report: &mut Report) {
 }
 
 fn validators(report: &mut Report) {
-    let mut plugins = portcullis_tests::load_plugin("path-guard", "validator", "path-guard.wasm", r#"{"deny":["/srv/private"]}"#);
+    let mut plugins = portcullis_tests::load_plugin(
+        "path-guard",
+        "validator",
+        "path-guard.wasm",
+        r#"{"deny":["/srv/private"]}"#,
+    );
     let policy = policy();
     let hear = |plugins: &portcullis_plugin::Plugins| {
         let began = Instant::now();
-        let outcome = policy.decide(case("cat /var/log/syslog"), plugins.validators()).conclude(plugins, true);
+        let outcome = policy
+            .decide(case("cat /var/log/syslog"), plugins.validators())
+            .conclude(plugins, true);
         assert!(matches!(outcome, Outcome::Granted(_)), "{outcome:?}");
         began.elapsed()
     };
@@ -155,7 +185,12 @@ fn validators(report: &mut Report) {
     let (p50, p99) = quantiles(times, 1e-6);
     let spawned = time(200, || Command::new("/bin/true").status().unwrap());
     let (spawn, _) = quantiles(spawned, 1e-6);
-    report.add("fresh validator call with decision, p50", p50, "us", Some(("fork+exec /bin/true", spawn)));
+    report.add(
+        "fresh validator call with decision, p50",
+        p50,
+        "us",
+        Some(("fork+exec /bin/true", spawn)),
+    );
     report.add("fresh validator call with decision, p99", p99, "us", None);
     // The jury alone, for the difference.
     let _: &dyn Jury = &mut plugins;
@@ -206,9 +241,23 @@ fn redaction(report: &mut Report) {
     fs::write(&file, &text).unwrap();
     let sed = time(3, || {
         let status = Command::new("sed")
-            .args(["-E", "-e", "s/ghp_[A-Za-z0-9]{36}/X/g", "-e", "s/AKIA[A-Z0-9]{16}/X/g"])
-            .args(["-e", "s/(password|secret|token)=[^ ]+/X/g", "-e", "s/xox[bp]-[0-9A-Za-z-]+/X/g"])
-            .args(["-e", "s/eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+/X/g"])
+            .args([
+                "-E",
+                "-e",
+                "s/ghp_[A-Za-z0-9]{36}/X/g",
+                "-e",
+                "s/AKIA[A-Z0-9]{16}/X/g",
+            ])
+            .args([
+                "-e",
+                "s/(password|secret|token)=[^ ]+/X/g",
+                "-e",
+                "s/xox[bp]-[0-9A-Za-z-]+/X/g",
+            ])
+            .args([
+                "-e",
+                "s/eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+/X/g",
+            ])
             .arg(&file)
             .env("LC_ALL", "C")
             .stdout(Stdio::null())
@@ -217,18 +266,44 @@ fn redaction(report: &mut Report) {
         assert!(status.success());
     });
     let sed = text.len() as f64 / 1e6 / quantiles(sed, 1.0).0;
-    report.add("native redaction", masked, "MB/s", Some(("sed, five expressions", sed)));
-    report.add("sanitise and redact", whole, "MB/s", Some(("sed, five expressions", sed)));
+    report.add(
+        "native redaction",
+        masked,
+        "MB/s",
+        Some(("sed, five expressions", sed)),
+    );
+    report.add(
+        "sanitise and redact",
+        whole,
+        "MB/s",
+        Some(("sed, five expressions", sed)),
+    );
 }
 
 async fn connect(gate: &GateFolder) -> Client {
-    let arguments = ["serve".to_owned(), "--stdio".to_owned(), "--config".to_owned(),
-        gate.config().display().to_string(), "--state".to_owned(), gate.state().display().to_string()];
-    connect_child(&portcullis_tests::portcullis(), &arguments, &[], ChildStderr::Discard).await.unwrap()
+    let arguments = [
+        "serve".to_owned(),
+        "--stdio".to_owned(),
+        "--config".to_owned(),
+        gate.config().display().to_string(),
+        "--state".to_owned(),
+        gate.state().display().to_string(),
+    ];
+    connect_child(
+        &portcullis_tests::portcullis(),
+        &arguments,
+        &[],
+        ChildStderr::Discard,
+    )
+    .await
+    .unwrap()
 }
 
 async fn call(client: &Client) -> Value {
-    let answer = client.call("ssh_run", json!({"alias": "web1", "command": "true"})).await.unwrap();
+    let answer = client
+        .call("ssh_run", json!({"alias": "web1", "command": "true"}))
+        .await
+        .unwrap();
     assert_eq!(answer.structured["exit_code"], 0, "{}", answer.structured);
     answer.structured
 }
@@ -250,8 +325,18 @@ async fn runs(report: &mut Report) {
         first_run.push(began.elapsed());
         client.close().await.unwrap();
     }
-    report.add("cold start to first reply (2 plugins compiled), p50", quantiles(first_reply, 1e-3).0, "ms", None);
-    report.add("cold start to first run, p50", quantiles(first_run, 1e-3).0, "ms", Some(("ssh, new connection", plain)));
+    report.add(
+        "cold start to first reply (2 plugins compiled), p50",
+        quantiles(first_reply, 1e-3).0,
+        "ms",
+        None,
+    );
+    report.add(
+        "cold start to first run, p50",
+        quantiles(first_run, 1e-3).0,
+        "ms",
+        Some(("ssh, new connection", plain)),
+    );
 
     let client = connect(&gate).await;
     for _ in 0..5 {
@@ -272,16 +357,48 @@ async fn runs(report: &mut Report) {
         parts.push(answer["timing"].clone());
     }
     let (p50, p99) = quantiles(warm, 1e-3);
-    report.add("warm ssh_run (server up, connection new), p50", p50, "ms", Some(("ssh with ControlMaster", control)));
-    report.add("warm ssh_run beside paramiko, p50", p50, "ms", Some(("paramiko, new connection", paramiko)));
+    report.add(
+        "warm ssh_run (server up, connection new), p50",
+        p50,
+        "ms",
+        Some(("ssh with ControlMaster", control)),
+    );
+    report.add(
+        "warm ssh_run beside paramiko, p50",
+        p50,
+        "ms",
+        Some(("paramiko, new connection", paramiko)),
+    );
     report.add("warm ssh_run, p99", p99, "ms", None);
-    for part in ["policy_us", "validators_us", "resolve_us", "journal_us", "connect_us", "channel_us", "remote_us", "output_us"] {
-        let mut values: Vec<f64> = parts.iter().map(|timing| timing[part].as_f64().unwrap_or(f64::NAN)).collect();
+    for part in [
+        "policy_us",
+        "validators_us",
+        "resolve_us",
+        "journal_us",
+        "connect_us",
+        "channel_us",
+        "remote_us",
+        "output_us",
+    ] {
+        let mut values: Vec<f64> = parts
+            .iter()
+            .map(|timing| timing[part].as_f64().unwrap_or(f64::NAN))
+            .collect();
         values.sort_by(f64::total_cmp);
-        report.add(&format!("part of a run: {part}, p50"), values[values.len() / 2], "us", None);
+        report.add(
+            &format!("part of a run: {part}, p50"),
+            values[values.len() / 2],
+            "us",
+            None,
+        );
     }
     client.close().await.unwrap();
-    report.add("idle RSS of the server (2 plugins)", idle_rss(&gate).await, "MiB", None);
+    report.add(
+        "idle RSS of the server (2 plugins)",
+        idle_rss(&gate).await,
+        "MiB",
+        None,
+    );
 }
 
 /// Resident memory of a server that has answered once and then did nothing.
@@ -298,7 +415,10 @@ async fn idle_rss(gate: &GateFolder) -> f64 {
             let words = String::from_utf8_lossy(&words).into_owned();
             (words.contains("portcullis\0serve") && words.contains(&config)).then_some(())?;
             let status = fs::read_to_string(path.join("status")).ok()?;
-            let line = status.lines().find(|line| line.starts_with("VmRSS:"))?.to_owned();
+            let line = status
+                .lines()
+                .find(|line| line.starts_with("VmRSS:"))?
+                .to_owned();
             line.split_whitespace().nth(1)?.parse::<f64>().ok()
         })
         .next()
@@ -313,19 +433,38 @@ fn peers(server: &Sshd, gate: &GateFolder) -> (f64, f64, f64) {
     let port = server.port().to_string();
     let ssh = |extra: &[&str]| {
         let mut command = Command::new("ssh");
-        command.args(["-F", "none", "-p", &port, "-o", "BatchMode=yes", "-i"]).arg(server.key());
-        command.arg("-o").arg(format!("UserKnownHostsFile={}", gate.config().join("keys/known_hosts").display()));
-        command.args(extra).arg(format!("{}@127.0.0.1", user())).arg("true");
+        command
+            .args(["-F", "none", "-p", &port, "-o", "BatchMode=yes", "-i"])
+            .arg(server.key());
+        command.arg("-o").arg(format!(
+            "UserKnownHostsFile={}",
+            gate.config().join("keys/known_hosts").display()
+        ));
+        command
+            .args(extra)
+            .arg(format!("{}@127.0.0.1", user()))
+            .arg("true");
         command.stdin(Stdio::null()).stderr(Stdio::null());
         assert!(command.status().unwrap().success(), "ssh failed");
     };
     let socket = format!("ControlPath={}", folder.path().join("mux").display());
-    ssh(&["-o", "ControlMaster=yes", "-o", &socket, "-o", "ControlPersist=60"]);
+    ssh(&[
+        "-o",
+        "ControlMaster=yes",
+        "-o",
+        &socket,
+        "-o",
+        "ControlPersist=60",
+    ]);
     let control = quantiles(time(RUNS, || ssh(&["-o", &socket])), 1e-3).0;
-    let _ = Command::new("ssh").args(["-F", "none", "-O", "exit", "-o", &socket, "127.0.0.1"]).stderr(Stdio::null()).status();
+    let _ = Command::new("ssh")
+        .args(["-F", "none", "-O", "exit", "-o", &socket, "127.0.0.1"])
+        .stderr(Stdio::null())
+        .status();
     let plain = quantiles(time(10, || ssh(&[])), 1e-3).0;
     let script = "import sys,time,paramiko\nhost,port,user,key,known,n=sys.argv[1:]\nfor i in range(int(n)):\n  t=time.perf_counter()\n  c=paramiko.SSHClient()\n  c.load_host_keys(known)\n  c.connect(host,int(port),user,key_filename=key,allow_agent=False,look_for_keys=False)\n  _,o,_=c.exec_command('true')\n  o.channel.recv_exit_status()\n  c.close()\n  print(time.perf_counter()-t)\n";
-    let python = std::env::var_os("PORTCULLIS_PYTHON").expect("cargo xtask bench sets PORTCULLIS_PYTHON");
+    let python =
+        std::env::var_os("PORTCULLIS_PYTHON").expect("cargo xtask bench sets PORTCULLIS_PYTHON");
     let output = Command::new(python)
         .args(["-c", script, "127.0.0.1", &port, &user()])
         .arg(server.key())
@@ -333,8 +472,15 @@ fn peers(server: &Sshd, gate: &GateFolder) -> (f64, f64, f64) {
         .arg(RUNS.to_string())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let times = String::from_utf8(output.stdout).unwrap();
-    let times = times.lines().map(|line| Duration::from_secs_f64(line.parse().unwrap())).collect();
+    let times = times
+        .lines()
+        .map(|line| Duration::from_secs_f64(line.parse().unwrap()))
+        .collect();
     (control, plain, quantiles(times, 1e-3).0)
 }

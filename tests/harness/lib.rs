@@ -16,7 +16,10 @@ use std::path::{Path, PathBuf};
 /// The root of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_path_buf()
 }
 
 /// The folder that the running test binary was built into, e.g. `target/debug`.
@@ -31,16 +34,26 @@ pub fn target_profile_dir() -> PathBuf {
 pub fn portcullis() -> PathBuf {
     let path = std::env::var_os("PORTCULLIS_BIN")
         .map_or_else(|| target_profile_dir().join("portcullis"), PathBuf::from);
-    assert!(path.exists(), "{} is not built: cargo xtask test builds it", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: cargo xtask test builds it",
+        path.display()
+    );
     path
 }
 
 /// The folder of the built guests.
 #[must_use]
 pub fn guests() -> PathBuf {
-    let path = std::env::var_os("PORTCULLIS_GUESTS")
-        .map_or_else(|| target_profile_dir().parent().unwrap().join("guests"), PathBuf::from);
-    assert!(path.exists(), "{} is not built: cargo xtask guests builds it", path.display());
+    let path = std::env::var_os("PORTCULLIS_GUESTS").map_or_else(
+        || target_profile_dir().parent().unwrap().join("guests"),
+        PathBuf::from,
+    );
+    assert!(
+        path.exists(),
+        "{} is not built: cargo xtask guests builds it",
+        path.display()
+    );
     path
 }
 
@@ -67,7 +80,12 @@ pub fn rust_files(dir: &Path) -> Vec<PathBuf> {
 
 /// Loads one built guest with the default limits.
 #[must_use]
-pub fn load_plugin(name: &str, kind: &str, file: &str, settings: &str) -> portcullis_plugin::Plugins {
+pub fn load_plugin(
+    name: &str,
+    kind: &str,
+    file: &str,
+    settings: &str,
+) -> portcullis_plugin::Plugins {
     let bytes = fs::read(guests().join(file)).unwrap();
     let text = format!(
         "plugins:\n  - name: {name}\n    kind: {kind}\n    path: {file}\n    sha256: {}\n    settings: {settings}\n",
@@ -78,7 +96,8 @@ pub fn load_plugin(name: &str, kind: &str, file: &str, settings: &str) -> portcu
         plugins: Some(text),
         ..Default::default()
     };
-    let snapshot = portcullis_core::config::load(&sources, portcullis_core::config::Occasion::Start).unwrap();
+    let snapshot =
+        portcullis_core::config::load(&sources, portcullis_core::config::Occasion::Start).unwrap();
     let entry = snapshot.plugins.into_iter().next().unwrap();
     portcullis_plugin::Plugins::load(vec![(entry, bytes)]).unwrap()
 }

@@ -50,7 +50,11 @@ impl Sshd {
             .stderr(fs::File::create(dir.join("sshd.log")).unwrap())
             .spawn()
             .unwrap();
-        let server = Self { child, folder, port };
+        let server = Self {
+            child,
+            folder,
+            port,
+        };
         server.wait_until_it_listens();
         server
     }
@@ -105,12 +109,25 @@ pub fn user() -> String {
 /// A port that was free a moment ago.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn generate_key(path: &Path) {
     let status = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "portcullis-test", "-f"])
+        .args([
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "portcullis-test",
+            "-f",
+        ])
         .arg(path)
         .stdin(Stdio::null())
         .status()
@@ -149,7 +166,10 @@ impl GateFolder {
         );
         put(
             "credentials.yml",
-            format!("entries:\n  - name: test\n    username: {username}\n    key_path: id_ed25519\n").as_bytes(),
+            format!(
+                "entries:\n  - name: test\n    username: {username}\n    key_path: id_ed25519\n"
+            )
+            .as_bytes(),
         );
         put(
             "policy.yml",
@@ -171,8 +191,18 @@ impl GateFolder {
     pub fn with_plugins(self) -> Self {
         let mut text = String::from("plugins:\n");
         for (name, kind, file, settings) in [
-            ("path-guard", "validator", "path-guard.wasm", "{\"deny\": [\"/srv/private\"]}"),
-            ("tickets", "redactor", "ticket-redactor.wasm", "{\"prefixes\": [\"OPS\"]}"),
+            (
+                "path-guard",
+                "validator",
+                "path-guard.wasm",
+                "{\"deny\": [\"/srv/private\"]}",
+            ),
+            (
+                "tickets",
+                "redactor",
+                "ticket-redactor.wasm",
+                "{\"prefixes\": [\"OPS\"]}",
+            ),
         ] {
             let bytes = fs::read(crate::guests().join(file)).unwrap();
             fs::write(self.config().join("plugins").join(file), &bytes).unwrap();
@@ -201,7 +231,12 @@ impl GateFolder {
     #[must_use]
     pub fn portcullis(&self, verb: &[&str]) -> Command {
         let mut command = Command::new(crate::portcullis());
-        command.args(verb).arg("--config").arg(self.config()).arg("--state").arg(self.state());
+        command
+            .args(verb)
+            .arg("--config")
+            .arg(self.config())
+            .arg("--state")
+            .arg(self.state());
         command.stdin(Stdio::null());
         command
     }

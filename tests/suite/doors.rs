@@ -14,13 +14,25 @@ use std::process::{Command, Stdio};
 const DIFFERENT: [(&str, &str); 0] = [];
 
 /// The tools that exist so far.
-const TOOLS: [&str; 6] =
-    ["ssh_ping", "ssh_list_hosts", "ssh_describe_host", "ssh_plan", "ssh_run", "ssh_reload_config"];
+const TOOLS: [&str; 6] = [
+    "ssh_ping",
+    "ssh_list_hosts",
+    "ssh_describe_host",
+    "ssh_plan",
+    "ssh_run",
+    "ssh_reload_config",
+];
 
 fn cases(kind: &str) -> Vec<Value> {
     let text = fs::read_to_string(repository().join("tests/cases/orchestrator.json")).unwrap();
     let file: Value = serde_json::from_str(&text).unwrap();
-    file["cases"].as_array().unwrap().iter().filter(|row| row["kind"] == kind).cloned().collect()
+    file["cases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["kind"] == kind)
+        .cloned()
+        .collect()
 }
 
 #[test]
@@ -62,7 +74,12 @@ fn policy_decisions_hold_through_the_command_line() {
             wrong.push(format!("{answer}"));
         }
     }
-    assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} rows:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -77,7 +94,12 @@ fn a_row_that_cannot_be_read_is_still_answered() {
                 {\"id\":2,\"host\":{\"alias\":\"a b\"},\"command\":\"uptime\",\"policy\":{}}\n\
                 {\"id\":3,\"host\":{\"alias\":\"a\"},\"command\":\"up\\u202etime\",\"policy\":{}}\n\
                 {\"id\":4,\"host\":{\"alias\":\"a\"},\"command\":\"uptime\",\"policy\":{}}\n";
-    child.stdin.take().unwrap().write_all(rows.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(rows.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let decisions: Vec<(Value, Value)> = String::from_utf8(output.stdout)
@@ -93,17 +115,19 @@ fn a_row_that_cannot_be_read_is_still_answered() {
         ("invalid", "input_hidden_character"),
         ("deny", "no_rule"),
     ];
-    let expected: Vec<(Value, Value)> =
-        expected.iter().map(|(decision, code)| (json!(decision), json!(code))).collect();
+    let expected: Vec<(Value, Value)> = expected
+        .iter()
+        .map(|(decision, code)| (json!(decision), json!(code)))
+        .collect();
     assert_eq!(decisions, expected);
 }
 
 /// Whether `whole` has everything that `part` asks for.
 fn covers(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => {
-            part.iter().all(|(key, value)| whole.get(key).is_some_and(|found| covers(found, value)))
-        }
+        (Value::Object(whole), Value::Object(part)) => part
+            .iter()
+            .all(|(key, value)| whole.get(key).is_some_and(|found| covers(found, value))),
         _ => whole == part,
     }
 }
@@ -118,17 +142,33 @@ async fn tool_responses_hold_through_mcp() {
         }
         tried += 1;
         let gate = GateFolder::new(22, "user1", b"", "");
-        for (file, key) in [("servers.yml", "servers"), ("credentials.yml", "credentials"), ("policy.yml", "policy")] {
+        for (file, key) in [
+            ("servers.yml", "servers"),
+            ("credentials.yml", "credentials"),
+            ("policy.yml", "policy"),
+        ] {
             fs::write(gate.config().join(file), row["config"][key].to_string()).unwrap();
         }
-        let arguments = ["serve", "--stdio", "--config", gate.config().to_str().unwrap(), "--state",
-            gate.state().to_str().unwrap()].map(ToOwned::to_owned);
-        let client = connect_child(&portcullis(), &arguments, &[], ChildStderr::Discard).await.unwrap();
+        let arguments = [
+            "serve",
+            "--stdio",
+            "--config",
+            gate.config().to_str().unwrap(),
+            "--state",
+            gate.state().to_str().unwrap(),
+        ]
+        .map(ToOwned::to_owned);
+        let client = connect_child(&portcullis(), &arguments, &[], ChildStderr::Discard)
+            .await
+            .unwrap();
         let (id, expect) = (&row["id"], &row["expect"]);
         if tool == "tools/list" {
             let tools = client.tools().await.unwrap();
             for (name, wanted) in expect["annotations"].as_object().unwrap() {
-                let listed = tools.iter().find(|tool| tool["name"] == name.as_str()).unwrap();
+                let listed = tools
+                    .iter()
+                    .find(|tool| tool["name"] == name.as_str())
+                    .unwrap();
                 assert!(covers(&listed["annotations"], wanted), "{id}: {listed}");
             }
         } else {
@@ -137,12 +177,23 @@ async fn tool_responses_hold_through_mcp() {
                 (Some(text), _) => assert_eq!(answer.text, text.as_str().unwrap(), "{id}"),
                 (_, Some(part)) => {
                     let part = part.as_str().unwrap().to_lowercase();
-                    assert!(answer.is_error && answer.text.to_lowercase().contains(&part), "{id}: {}", answer.text);
+                    assert!(
+                        answer.is_error && answer.text.to_lowercase().contains(&part),
+                        "{id}: {}",
+                        answer.text
+                    );
                 }
-                _ => assert!(covers(&answer.structured, expect), "{id}: {} lacks {expect}", answer.structured),
+                _ => assert!(
+                    covers(&answer.structured, expect),
+                    "{id}: {} lacks {expect}",
+                    answer.structured
+                ),
             }
             for key in row["must_have"].as_array().into_iter().flatten() {
-                assert!(answer.structured.get(key.as_str().unwrap()).is_some(), "{id}: no {key}");
+                assert!(
+                    answer.structured.get(key.as_str().unwrap()).is_some(),
+                    "{id}: no {key}"
+                );
             }
         }
         client.close().await.unwrap();

@@ -41,6 +41,13 @@ fn a_real_client_of_both_eras_reaches_a_real_sshd() {
     );
     assert!(out.lines().count() >= 49, "only these checks ran:\n{out}");
 
-    let verified = gate.portcullis(&["audit", "verify", "--format", "json"]).output().unwrap();
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let verified = gate
+        .portcullis(&["audit", "verify", "--format", "json"])
+        .output()
+        .unwrap();
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stdout)
+    );
 }

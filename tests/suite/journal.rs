@@ -3,8 +3,8 @@
 
 use portcullis_mcp::{ChildStderr, connect_child};
 use portcullis_ssh::target::{Reply, Target, ThrowawayKey};
-use portcullis_tests::sshd::GateFolder;
 use portcullis_tests::portcullis;
+use portcullis_tests::sshd::GateFolder;
 use serde_json::{Value, json};
 use std::fs;
 use std::sync::Arc;
@@ -19,8 +19,15 @@ const IN_FLIGHT: usize = 8;
 #[tokio::test(flavor = "multi_thread")]
 async fn four_servers_with_a_thousand_runs_each_leave_one_journal() {
     let key = ThrowawayKey::generate().unwrap();
-    let target = Target::start(key.public(), Arc::new(|_: &str| Reply::text(""))).await.unwrap();
-    let gate = GateFolder::new(target.address().port(), "demo", key.private().as_bytes(), &target.known_hosts_line());
+    let target = Target::start(key.public(), Arc::new(|_: &str| Reply::text("")))
+        .await
+        .unwrap();
+    let gate = GateFolder::new(
+        target.address().port(),
+        "demo",
+        key.private().as_bytes(),
+        &target.known_hosts_line(),
+    );
     let gate = Arc::new(gate);
     let mut servers = Vec::new();
     for _ in 0..SERVERS {
@@ -30,7 +37,10 @@ async fn four_servers_with_a_thousand_runs_each_leave_one_journal() {
     for server in servers {
         server.await.unwrap();
     }
-    let output = gate.portcullis(&["audit", "verify", "--format", "json"]).output().unwrap();
+    let output = gate
+        .portcullis(&["audit", "verify", "--format", "json"])
+        .output()
+        .unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], true, "{report}");
 
@@ -40,7 +50,10 @@ async fn four_servers_with_a_thousand_runs_each_leave_one_journal() {
     for line in text.lines() {
         let record: Value = serde_json::from_str(line).unwrap();
         let seq = record["seq"].as_u64().unwrap();
-        assert!(last.is_none_or(|last| seq == last + 1), "{last:?} is followed by {seq}");
+        assert!(
+            last.is_none_or(|last| seq == last + 1),
+            "{last:?} is followed by {seq}"
+        );
         last = Some(seq);
         match record["kind"].as_str().unwrap() {
             "run_open" => opened += 1,
@@ -52,15 +65,29 @@ async fn four_servers_with_a_thousand_runs_each_leave_one_journal() {
 }
 
 async fn serve_and_run(gate: &GateFolder) {
-    let arguments = ["serve", "--stdio", "--config", gate.config().to_str().unwrap(), "--state",
-        gate.state().to_str().unwrap()].map(ToOwned::to_owned);
-    let client = Arc::new(connect_child(&portcullis(), &arguments, &[], ChildStderr::Discard).await.unwrap());
+    let arguments = [
+        "serve",
+        "--stdio",
+        "--config",
+        gate.config().to_str().unwrap(),
+        "--state",
+        gate.state().to_str().unwrap(),
+    ]
+    .map(ToOwned::to_owned);
+    let client = Arc::new(
+        connect_child(&portcullis(), &arguments, &[], ChildStderr::Discard)
+            .await
+            .unwrap(),
+    );
     let mut lanes = Vec::new();
     for _ in 0..IN_FLIGHT {
         let client = Arc::clone(&client);
         lanes.push(tokio::spawn(async move {
             for _ in 0..RUNS / IN_FLIGHT {
-                let answer = client.call("ssh_run", json!({"alias": "web1", "command": "true"})).await.unwrap();
+                let answer = client
+                    .call("ssh_run", json!({"alias": "web1", "command": "true"}))
+                    .await
+                    .unwrap();
                 assert_eq!(answer.structured["exit_code"], 0, "{}", answer.structured);
             }
         }));

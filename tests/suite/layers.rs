@@ -38,8 +38,18 @@ const OWNERS: [(&str, &str); 9] = [
 
 /// Paths that pure code has no use for.
 const IMPURE: [&str; 12] = [
-    "std::fs", "std::net::Tcp", "std::net::Udp", "std::process", "std::env", "std::thread",
-    "SystemTime", "Instant::now", "std::io::stdin", "std::os", "getrandom", "tokio",
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "SystemTime",
+    "Instant::now",
+    "std::io::stdin",
+    "std::os",
+    "getrandom",
+    "tokio",
 ];
 
 #[test]
@@ -49,21 +59,29 @@ fn a_room_of_core_sees_only_the_storeys_below() {
     let mut seen = 0;
     for file in rust_files(&core) {
         let relative = file.strip_prefix(&core).unwrap();
-        let room = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+        let room = relative
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap();
         let room = room.trim_end_matches(".rs");
         if room == "lib" {
             continue;
         }
-        let own = *storeys
-            .get(room)
-            .unwrap_or_else(|| panic!("{room} has no storey: add it to STOREYS and ARCHITECTURE.md"));
+        let own = *storeys.get(room).unwrap_or_else(|| {
+            panic!("{room} has no storey: add it to STOREYS and ARCHITECTURE.md")
+        });
         let text = code(&file);
         for (at, _) in text.match_indices("crate::") {
             let named: String = text[at + "crate::".len()..]
                 .chars()
                 .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
                 .collect();
-            let Some(storey) = storeys.get(named.as_str()) else { continue };
+            let Some(storey) = storeys.get(named.as_str()) else {
+                continue;
+            };
             seen += 1;
             assert!(
                 *storey < own || named == room,
@@ -72,7 +90,10 @@ fn a_room_of_core_sees_only_the_storeys_below() {
             );
         }
     }
-    assert!(seen > 20, "only {seen} paths were read: the test has gone blind");
+    assert!(
+        seen > 20,
+        "only {seen} paths were read: the test has gone blind"
+    );
 }
 
 #[test]
@@ -91,16 +112,24 @@ fn each_heavy_dependency_has_one_owner() {
     let mut manifests = 0;
     for entry in fs::read_dir(&host).unwrap() {
         let dir = entry.unwrap().path();
-        let Ok(manifest) = fs::read_to_string(dir.join("Cargo.toml")) else { continue };
+        let Ok(manifest) = fs::read_to_string(dir.join("Cargo.toml")) else {
+            continue;
+        };
         manifests += 1;
         let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
-        let dependencies = dependencies.split("[dev-dependencies]").next().unwrap_or_default();
+        let dependencies = dependencies
+            .split("[dev-dependencies]")
+            .next()
+            .unwrap_or_default();
         for (dependency, owner) in OWNERS {
             let named = dependencies
                 .lines()
                 .any(|line| line.split(['.', ' ', '=']).next() == Some(dependency));
-            assert!(!named || name == owner, "{name} depends on {dependency}, which belongs to {owner}");
+            assert!(
+                !named || name == owner,
+                "{name} depends on {dependency}, which belongs to {owner}"
+            );
         }
     }
     assert!(manifests >= 6, "only {manifests} manifests were read");
@@ -109,15 +138,30 @@ fn each_heavy_dependency_has_one_owner() {
 #[test]
 fn the_io_crates_do_not_see_each_other() {
     for (crate_name, others) in [
-        ("core", &["portcullis-plugin", "portcullis-ssh", "portcullis-mcp", "portcullis.workspace"][..]),
+        (
+            "core",
+            &[
+                "portcullis-plugin",
+                "portcullis-ssh",
+                "portcullis-mcp",
+                "portcullis.workspace",
+            ][..],
+        ),
         ("plugin", &["portcullis-ssh", "portcullis-mcp"][..]),
         ("ssh", &["portcullis-plugin", "portcullis-mcp"][..]),
         ("mcp", &["portcullis-plugin", "portcullis-ssh"][..]),
     ] {
-        let path = repository().join("host").join(crate_name).join("Cargo.toml");
+        let path = repository()
+            .join("host")
+            .join(crate_name)
+            .join("Cargo.toml");
         let manifest = fs::read_to_string(&path).unwrap();
         for other in others {
-            assert!(!manifest.contains(other), "{} names {other}", path.display());
+            assert!(
+                !manifest.contains(other),
+                "{} names {other}",
+                path.display()
+            );
         }
     }
 }
@@ -128,7 +172,11 @@ fn only_one_file_of_the_binary_prints() {
     for file in rust_files(&app) {
         let text = code(&file);
         let may = file.ends_with("cli/console.rs") || file.ends_with("cli/plan/cases.rs");
-        assert!(may || !text.contains("io::stdout"), "{} opens standard output", file.display());
+        assert!(
+            may || !text.contains("io::stdout"),
+            "{} opens standard output",
+            file.display()
+        );
     }
 }
 

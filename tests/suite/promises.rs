@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// How a promise may stand.
-const STANDINGS: [&str; 5] = ["kept", "kept more strictly", "translated", "declined", "open"];
+const STANDINGS: [&str; 5] = [
+    "kept",
+    "kept more strictly",
+    "translated",
+    "declined",
+    "open",
+];
 
 /// Every function of every test source, Rust and Python.
 fn tests() -> BTreeSet<String> {
@@ -26,8 +32,10 @@ fn tests() -> BTreeSet<String> {
             let line = line.trim_start().trim_start_matches("async ");
             for keyword in ["fn ", "def "] {
                 if let Some(rest) = line.strip_prefix(keyword) {
-                    let name: String =
-                        rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                    let name: String = rest
+                        .chars()
+                        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                        .collect();
                     names.insert(name);
                 }
             }
@@ -47,7 +55,11 @@ fn every_promise_names_a_test_that_exists() {
     let (mut rows, mut broken) = (0, Vec::new());
     for line in table.lines().filter(|line| line.starts_with('|')).skip(2) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        assert_eq!(cells.len(), 4, "a row has promise, standing, what it means here, test: {line}");
+        assert_eq!(
+            cells.len(),
+            4,
+            "a row has promise, standing, what it means here, test: {line}"
+        );
         rows += 1;
         let (standing, test) = (cells[1], cells[3]);
         if !STANDINGS.contains(&standing) {

@@ -29,11 +29,30 @@ fn library(name: &str) -> PathBuf {
 /// Compiles one program; what the compiler said if it refused.
 fn compile(program: &Path, out: &Path) -> Result<(), String> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "--cap-lints", "allow"]);
+    rustc.args([
+        "--edition",
+        "2024",
+        "--crate-type",
+        "lib",
+        "--emit",
+        "metadata",
+        "--cap-lints",
+        "allow",
+    ]);
     rustc.arg("--out-dir").arg(out).arg(program);
-    rustc.arg("-L").arg(format!("dependency={}", target_profile_dir().join("deps").display()));
-    for name in ["portcullis_core", "portcullis_ssh", "tokio_util", "serde_json"] {
-        rustc.arg("--extern").arg(format!("{name}={}", library(name).display()));
+    rustc.arg("-L").arg(format!(
+        "dependency={}",
+        target_profile_dir().join("deps").display()
+    ));
+    for name in [
+        "portcullis_core",
+        "portcullis_ssh",
+        "tokio_util",
+        "serde_json",
+    ] {
+        rustc
+            .arg("--extern")
+            .arg(format!("{name}={}", library(name).display()));
     }
     let output = rustc.output().unwrap();
     if output.status.success() {
@@ -51,7 +70,9 @@ fn proofs_cannot_be_forged() {
     for entry in fs::read_dir(repository().join("tests/proofs")).unwrap() {
         let refused = entry.unwrap().path();
         let name = refused.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(stem) = name.strip_suffix("_refused.rs") else { continue };
+        let Some(stem) = name.strip_suffix("_refused.rs") else {
+            continue;
+        };
         let twin = refused.with_file_name(format!("{stem}_compiles.rs"));
         let text = fs::read_to_string(&refused).unwrap();
         let expected = text
@@ -66,10 +87,15 @@ fn proofs_cannot_be_forged() {
         match compile(&refused, out.path()) {
             Ok(()) => panic!("{name} compiles: the proof can be forged"),
             Err(said) => {
-                let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error[")).collect();
+                let errors: Vec<&str> = said
+                    .lines()
+                    .filter(|line| line.starts_with("error["))
+                    .collect();
                 assert!(
                     !errors.is_empty()
-                        && errors.iter().all(|line| line.starts_with(&format!("error[{expected}]"))),
+                        && errors
+                            .iter()
+                            .all(|line| line.starts_with(&format!("error[{expected}]"))),
                     "{name} is refused for another reason than {expected}:\n{said}"
                 );
             }

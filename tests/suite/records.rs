@@ -39,7 +39,12 @@ fn serve(gate: &GateFolder, calls: &[(&str, Value)]) -> (Vec<Value>, String) {
     }
     drop(input);
     let mut errors = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut errors)
+        .unwrap();
     assert!(child.wait().unwrap().success(), "{errors}");
     (answers, errors)
 }
@@ -59,15 +64,23 @@ fn bytes_below(dir: &Path) -> Vec<u8> {
 }
 
 fn holds(haystack: &[u8], needle: &str) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle.as_bytes())
 }
 
 async fn gate() -> (Target, ThrowawayKey, GateFolder) {
     let key = ThrowawayKey::generate().unwrap();
-    let answer = Arc::new(|command: &str| Reply::text(&format!("{command}\npassword: hunter2hunter2\n")));
+    let answer =
+        Arc::new(|command: &str| Reply::text(&format!("{command}\npassword: hunter2hunter2\n")));
     let target = Target::start(key.public(), answer).await.unwrap();
     let port = target.address().port();
-    let gate = GateFolder::new(port, "demo", key.private().as_bytes(), &target.known_hosts_line());
+    let gate = GateFolder::new(
+        port,
+        "demo",
+        key.private().as_bytes(),
+        &target.known_hosts_line(),
+    );
     (target, key, gate)
 }
 
@@ -75,13 +88,30 @@ async fn gate() -> (Target, ThrowawayKey, GateFolder) {
 async fn secrets_reach_neither_journal_nor_log() {
     let (_target, key, gate) = gate().await;
     let calls = [
-        ("ssh_run", json!({"alias": "web1", "command": format!("echo token={TOKEN}")})),
-        ("ssh_plan", json!({"alias": "web1", "command": format!("echo {TOKEN}")})),
-        ("ssh_run", json!({"alias": "web1", "command": format!("curl -u admin:hunter2hunter2 -H 'Authorization: Bearer {TOKEN}'")})),
+        (
+            "ssh_run",
+            json!({"alias": "web1", "command": format!("echo token={TOKEN}")}),
+        ),
+        (
+            "ssh_plan",
+            json!({"alias": "web1", "command": format!("echo {TOKEN}")}),
+        ),
+        (
+            "ssh_run",
+            json!({"alias": "web1", "command": format!("curl -u admin:hunter2hunter2 -H 'Authorization: Bearer {TOKEN}'")}),
+        ),
     ];
     let (answers, errors) = tokio::task::block_in_place(|| serve(&gate, &calls));
-    assert_eq!(answers[0]["result"]["structuredContent"]["exit_code"], 0, "{}", answers[0]);
-    assert_eq!(answers[2]["result"]["structuredContent"]["status"], "denied", "{}", answers[2]);
+    assert_eq!(
+        answers[0]["result"]["structuredContent"]["exit_code"], 0,
+        "{}",
+        answers[0]
+    );
+    assert_eq!(
+        answers[2]["result"]["structuredContent"]["status"], "denied",
+        "{}",
+        answers[2]
+    );
 
     let shown = answers[0]["result"].to_string();
     let journal = bytes_below(&gate.state());
@@ -93,7 +123,9 @@ async fn secrets_reach_neither_journal_nor_log() {
     }
     // The records are there, so their silence means something.
     assert!(holds(&journal, "\"kind\":\"run_open\"") && holds(&journal, "\"kind\":\"refused\""));
-    assert!(errors.contains("\"type\":\"audit\"") && errors.contains("\"type\":\"policy_decision\""));
+    assert!(
+        errors.contains("\"type\":\"audit\"") && errors.contains("\"type\":\"policy_decision\"")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,14 +135,32 @@ async fn hostile_input_is_logged_as_an_event() {
     let policy = policy.replace("deny_substrings: []", "deny_substrings: [\"rm -rf\"]");
     fs::write(gate.config().join("policy.yml"), policy).unwrap();
     let calls = [
-        ("ssh_run", json!({"alias": "web1", "command": "echo a\u{0}b"})),
-        ("ssh_run", json!({"alias": "web1", "command": "echo a\u{1b}b"})),
-        ("ssh_run", json!({"alias": "web1", "command": "echo a\u{202e}b"})),
-        ("ssh_run", json!({"alias": "a".repeat(101), "command": "uptime"})),
-        ("ssh_run", json!({"alias": "web1", "command": "echo 'rm' -rf x"})),
+        (
+            "ssh_run",
+            json!({"alias": "web1", "command": "echo a\u{0}b"}),
+        ),
+        (
+            "ssh_run",
+            json!({"alias": "web1", "command": "echo a\u{1b}b"}),
+        ),
+        (
+            "ssh_run",
+            json!({"alias": "web1", "command": "echo a\u{202e}b"}),
+        ),
+        (
+            "ssh_run",
+            json!({"alias": "a".repeat(101), "command": "uptime"}),
+        ),
+        (
+            "ssh_run",
+            json!({"alias": "web1", "command": "echo 'rm' -rf x"}),
+        ),
     ];
     let (_, errors) = tokio::task::block_in_place(|| serve(&gate, &calls));
-    let events: Vec<Value> = errors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> = errors
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let types: Vec<&str> = events
         .iter()
         .filter(|event| event["msg"] == "security_event")
@@ -127,17 +177,32 @@ async fn hostile_input_is_logged_as_an_event() {
         ],
         "{errors}"
     );
-    for event in events.iter().filter(|event| event["msg"] == "security_event") {
-        assert!(event["principal"].as_str().unwrap().starts_with("local:"), "{event}");
+    for event in events
+        .iter()
+        .filter(|event| event["msg"] == "security_event")
+    {
+        assert!(
+            event["principal"].as_str().unwrap().starts_with("local:"),
+            "{event}"
+        );
     }
 }
 
 #[test]
 fn security_says_how_to_report() {
     let text = fs::read_to_string(repository().join("SECURITY.md")).unwrap();
-    let part = text.split("## Reporting").nth(1).expect("a section on reporting");
+    let part = text
+        .split("## Reporting")
+        .nth(1)
+        .expect("a section on reporting");
     let part = part.split("\n## ").next().unwrap();
-    for word in ["Not in a public issue", "48 hours", "7 days", "portcullis --version", "newest minor release"] {
+    for word in [
+        "Not in a public issue",
+        "48 hours",
+        "7 days",
+        "portcullis --version",
+        "newest minor release",
+    ] {
         assert!(part.contains(word), "the section does not say {word:?}");
     }
 }
@@ -147,7 +212,13 @@ fn security_says_how_to_report() {
 fn the_limits_of_the_document_are_those_of_the_code() {
     let text = fs::read_to_string(repository().join("SECURITY.md")).unwrap();
     let code = fs::read_to_string(repository().join("host/core/src/limits.rs")).unwrap();
-    let table = text.split("## Limits by name").nth(1).unwrap().split("\n## ").next().unwrap();
+    let table = text
+        .split("## Limits by name")
+        .nth(1)
+        .unwrap()
+        .split("\n## ")
+        .next()
+        .unwrap();
     let named: Vec<&str> = table
         .split('`')
         .skip(1)
@@ -156,6 +227,9 @@ fn the_limits_of_the_document_are_those_of_the_code() {
         .collect();
     assert!(named.len() >= 20, "{named:?}");
     for name in named {
-        assert!(code.contains(&format!("pub const {name}:")), "{name} is not in core::limits");
+        assert!(
+            code.contains(&format!("pub const {name}:")),
+            "{name} is not in core::limits"
+        );
     }
 }

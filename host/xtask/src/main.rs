@@ -73,15 +73,24 @@ fn cargo(root: &Path) -> Command {
 /// Runs a command to its end and fails when it does.
 fn run(command: &mut Command) -> Result<(), String> {
     let shown = format!("{command:?}");
-    let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
+    let status = command
+        .status()
+        .map_err(|error| format!("{shown}: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{shown}: {status}"))
+    }
 }
 
 fn demo() -> Result<(), String> {
     let root = root();
     let guests = setup::guests(&root)?;
     run(cargo(&root).args(["build", "--quiet", "--package", "portcullis"]))?;
-    run(Command::new(setup::binary(&root, "debug")).arg("demo").arg("--plugins").arg(guests))
+    run(Command::new(setup::binary(&root, "debug"))
+        .arg("demo")
+        .arg("--plugins")
+        .arg(guests))
 }
 
 fn test(tier: Tier) -> Result<(), String> {
@@ -89,7 +98,8 @@ fn test(tier: Tier) -> Result<(), String> {
     setup::packages()?;
     let guests = setup::guests(&root)?;
     let python = setup::python(&root)?;
-    run(cargo(&root).args(["build", "--package", "portcullis"]))?;
+    // The same selection of packages as the tests, so that nothing is compiled twice.
+    run(cargo(&root).args(["build", "--workspace", "--all-targets"]))?;
     let mut tests = cargo(&root);
     tests.args(["test", "--workspace"]);
     if tier == Tier::Soak {

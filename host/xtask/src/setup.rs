@@ -35,14 +35,19 @@ pub(crate) fn guests(root: &Path) -> Result<PathBuf, String> {
 
 /// Installs what is missing, as root; otherwise says what to install.
 pub(crate) fn packages() -> Result<(), String> {
-    let missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !installed(program)).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !installed(program))
+        .map(|(_, package)| *package)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
     let list = missing.join(" ");
     if !is_root() || !installed("apt-get") {
-        return Err(format!("these packages are missing: {list}\nhint: apt-get install {list}"));
+        return Err(format!(
+            "these packages are missing: {list}\nhint: apt-get install {list}"
+        ));
     }
     eprintln!("installing {list}");
     let apt = |args: &[&str]| {
@@ -72,16 +77,26 @@ pub(crate) fn python(root: &Path) -> Result<PathBuf, String> {
     let _ = std::fs::remove_dir_all(&home);
     if super::run(Command::new("python3").args(["-m", "venv"]).arg(&home)).is_err() {
         if !is_root() {
-            return Err("python3 with venv is missing\nhint: apt-get install python3-venv".to_owned());
+            return Err(
+                "python3 with venv is missing\nhint: apt-get install python3-venv".to_owned(),
+            );
         }
         super::run(
-            Command::new("apt-get").args(["install", "-y", "-qq", "python3-venv"]).stdin(Stdio::null()),
+            Command::new("apt-get")
+                .args(["install", "-y", "-qq", "python3-venv"])
+                .stdin(Stdio::null()),
         )?;
         super::run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
     }
     super::run(
         Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ])
             .args(PYTHON_PACKAGES),
     )?;
     std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
@@ -97,5 +112,8 @@ fn installed(program: &str) -> bool {
 }
 
 fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout == b"0\n")
 }
