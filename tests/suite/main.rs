@@ -16,3 +16,4 @@ mod layers;
 mod promises;
 mod proofs;
 mod records;
+mod soak;
