@@ -125,7 +125,7 @@ fn human(plan: &answer::Plan) -> String {
         text.push_str(&format!("hint    {}\n", refusal.hint));
     }
     text.push_str(&format!("network {}\n", plan.network));
-    if !plan.rendered.is_empty() {
+    if plan.allowed {
         text.push_str(&format!("sent    {}\n", plan.rendered));
     }
     text.push_str(&format!(
