@@ -28,8 +28,8 @@ pub struct Plan {
     pub rendered_sha256: String,
     /// The limits that would hold.
     pub limits: Limits,
-    /// What the address lists say of the host: `allowed`, `not_allowed`, or `dns_failed` where its name
-    /// has no address now.
+    /// What the address lists say of the host: `allowed`, `not_allowed`, `dns_failed` where its name has no
+    /// address now, `not_asked` where the command is refused already.
     pub network: &'static str,
 }
 

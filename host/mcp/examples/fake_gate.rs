@@ -106,6 +106,7 @@ fn plan_of(alias: &str, command: &str) -> Result<Plan, Fault> {
         command: request.line.as_str().to_owned(),
         hash: request.line.hash16(),
         allowed: refusal.is_none(),
+        network: "allowed",
         findings: vec![Finding {
             source: request.line.as_str().to_owned(),
             argv: vec![request.line.as_str().to_owned()],

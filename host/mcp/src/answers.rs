@@ -200,6 +200,8 @@ pub(crate) struct PlanShape {
     plugin: Option<PluginShape>,
     /// One entry for each simple command.
     leaves: Vec<LeafShape>,
+    /// What the address lists say of the host: `allowed`, `not_allowed`, `dns_failed` or `not_asked`.
+    network: &'static str,
     /// The exact text that would be sent.
     rendered: String,
     /// SHA-256 of that text.
@@ -488,6 +490,7 @@ pub(crate) fn plan(plan: Plan) -> PlanShape {
         offset: None,
         plugin: None,
         leaves: plan.findings.into_iter().map(leaf).collect(),
+        network: plan.network,
         rendered: plan.rendered,
         rendered_sha256: plan.rendered_sha256,
         validators: plan.opinions.into_iter().map(opinion).collect(),

@@ -6,11 +6,59 @@ use super::run::{Purpose, conclude};
 use crate::events::Allowed;
 use portcullis_core::answer::{Fault, Plan};
 use portcullis_core::clock::Clock;
-use portcullis_core::net::Verdict;
-use portcullis_core::policy::{Case, Outcome};
+use portcullis_core::policy::{Admitted, Authorized, Case, Exec, Heard, Outcome, Refusal, Refused};
 use portcullis_core::request::sha256_hex;
 use portcullis_mcp::gate::Caller;
 use serde_json::{Map, json};
+use std::net::IpAddr;
+
+/// How far a planned run would come.
+enum Planned {
+    /// To a host that the address lists admit.
+    Admitted(Admitted),
+    /// As far as can be said while the host's name has no address.
+    Unresolved(Authorized<Exec>),
+    /// Not at all.
+    Refused(Refused),
+}
+
+impl Planned {
+    fn of(outcome: Outcome, addresses: &[IpAddr]) -> Self {
+        match outcome {
+            Outcome::Refused(refused) => Self::Refused(refused),
+            Outcome::Granted(authorized) if addresses.is_empty() => Self::Unresolved(authorized),
+            Outcome::Granted(authorized) => match authorized.admit(addresses) {
+                Ok(admitted) => Self::Admitted(admitted),
+                Err(refused) => Self::Refused(*refused),
+            },
+        }
+    }
+
+    fn heard(&self) -> &Heard {
+        match self {
+            Self::Admitted(admitted) => admitted.heard(),
+            Self::Unresolved(authorized) => authorized.heard(),
+            Self::Refused(refused) => refused.heard(),
+        }
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Admitted(_) | Self::Unresolved(_) => None,
+            Self::Refused(refused) => Some(refused.refusal()),
+        }
+    }
+
+    /// What is known of the network: nothing where the rules or a validator refuse already.
+    fn network(&self) -> &'static str {
+        match self {
+            Self::Admitted(_) => "allowed",
+            Self::Unresolved(_) => "dns_failed",
+            Self::Refused(refused) if refused.refusal().code.reason() == "network" => "not_allowed",
+            Self::Refused(_) => "not_asked",
+        }
+    }
+}
 
 impl House {
     pub(super) async fn plan_request(
@@ -25,27 +73,16 @@ impl House {
         let case = Case::new(caller.principal.clone(), target, request.line.clone());
         let decision = live.snapshot.policy.decide(case, live.validators());
         let outcome = conclude(&live, decision, Purpose::Plan).await?;
-        let (heard, refusal) = match &outcome {
-            Outcome::Refused(refused) => (refused.heard(), Some(refused.refusal().clone())),
-            Outcome::Granted(authorized) => (authorized.heard(), None),
+        let addresses = match &outcome {
+            Outcome::Granted(_) => self.engine.resolve(&host.host).await,
+            Outcome::Refused(_) => Vec::new(),
         };
+        let planned = Planned::of(outcome, &addresses);
+        let (heard, refusal, network) = (planned.heard(), planned.refusal(), planned.network());
         self.note_bypass(&live, heard);
 
-        let lists = live.snapshot.policy.network_for(&host);
-        let addresses = self.engine.resolve(&host.host).await;
-        let network = if addresses.is_empty() {
-            "dns_failed"
-        } else if addresses
-            .iter()
-            .any(|address| lists.judge(*address) == Verdict::Allowed)
-        {
-            "allowed"
-        } else {
-            "not_allowed"
-        };
-
-        let code = refusal.as_ref().map(|refusal| refusal.code.as_str());
-        let allowed = if refusal.is_none() && network != "not_allowed" {
+        let code = refusal.map(|refusal| refusal.code.as_str());
+        let allowed = if refusal.is_none() {
             Allowed::Yes
         } else {
             Allowed::No
@@ -59,7 +96,7 @@ impl House {
                 "command".to_owned(),
                 json!(live.redactor.mask(request.line.as_str()).0),
             ),
-            ("allowed".to_owned(), json!(allowed == Allowed::Yes)),
+            ("allowed".to_owned(), json!(refusal.is_none())),
             ("code".to_owned(), json!(code)),
             ("network".to_owned(), json!(network)),
             ("config".to_owned(), json!(live.snapshot.digest)),
@@ -70,8 +107,8 @@ impl House {
             alias: host.alias,
             command: request.line.as_str().to_owned(),
             hash: request.line.hash16(),
-            allowed: allowed == Allowed::Yes,
-            refusal,
+            allowed: refusal.is_none(),
+            refusal: refusal.cloned(),
             findings: heard.judgement.findings.clone(),
             opinions: heard.opinions.clone(),
             rendered_sha256: sha256_hex(heard.rendered.as_bytes()),
