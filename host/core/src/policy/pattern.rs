@@ -212,7 +212,9 @@ impl PartPattern {
     }
 
     fn denies(&self, subject: &Subject<'_>) -> bool {
+        // As text, the words of `[ -f x ]` are one set; as words they are what they are.
         self.texts.iter().any(|text| subject.could_match(text))
+            || self.allows(subject.words).is_some()
     }
 
     fn allows(&self, words: &[Word]) -> Option<usize> {
@@ -237,6 +239,7 @@ impl PartPattern {
 
 /// What a pattern denies is looked for in: a command's words as text, in the forms that mean the same.
 pub(super) struct Subject<'a> {
+    words: &'a [Word],
     known: &'a [String],
     open: Vec<Vec<Piece<'a>>>,
 }
@@ -300,8 +303,10 @@ impl Spellings {
         }
     }
 
-    pub(super) fn subject(&self) -> Subject<'_> {
+    /// The subject of these spellings; `words` are those that they were made of.
+    pub(super) fn subject<'a>(&'a self, words: &'a [Word]) -> Subject<'a> {
         Subject {
+            words,
             known: &self.known,
             open: self.open.iter().map(|words| pieces(words)).collect(),
         }

@@ -141,7 +141,12 @@ impl Texts {
     pub(super) fn subjects<'a>(&'a self, scene: &'a Scene<'a>) -> Subjects<'a> {
         Subjects {
             scene,
-            own: self.own.iter().map(Spellings::subject).collect(),
+            own: self
+                .own
+                .iter()
+                .zip(scene.leaves())
+                .map(|(spellings, leaf)| spellings.subject(&leaf.words))
+                .collect(),
             wrapped: &self.wrapped,
         }
     }
@@ -305,9 +310,9 @@ impl Rule {
             .any(|pattern| pattern.denies_sequence(&subjects.own, index, subjects.scene.source));
         sequence
             || subjects.wrapped.get(index).is_some_and(|wrapped| {
-                wrapped
-                    .iter()
-                    .any(|it| self.hits_words(&it.words, &it.spellings.subject(), it.place))
+                wrapped.iter().any(|it| {
+                    self.hits_words(&it.words, &it.spellings.subject(&it.words), it.place)
+                })
             })
     }
 

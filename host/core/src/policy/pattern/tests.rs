@@ -24,7 +24,11 @@ fn denies(pattern: &str, line: &str) -> bool {
         .iter()
         .map(|leaf| Spellings::of(&leaf.words, leaf.canonical(), Place::Login))
         .collect();
-    let subjects: Vec<Subject<'_>> = spellings.iter().map(Spellings::subject).collect();
+    let subjects: Vec<Subject<'_>> = spellings
+        .iter()
+        .zip(script.leaves())
+        .map(|(spellings, leaf)| spellings.subject(&leaf.words))
+        .collect();
     (0..subjects.len()).any(|index| {
         pattern.denies(&subjects[index]) || pattern.denies_sequence(&subjects, index, line)
     })
@@ -337,4 +341,31 @@ fn a_deny_pattern_that_spells_a_place_denies_the_name_too() {
     }
     assert!(!denies("/usr/bin/rm *", "ls x"));
     assert!(!denies("/opt/app/*", "ls x"));
+}
+
+#[test]
+fn whatever_a_pattern_allows_the_same_pattern_denies() {
+    const WORDS: [&str; 14] = [
+        "rm", "*", "/etc/x", "../x", "./x", "'a b'", "a\\ b", "\\;", "[", "]", "[ab]", "''", "a*",
+        "|",
+    ];
+    let mut allowed = 0;
+    for first in WORDS {
+        for second in WORDS {
+            for third in WORDS {
+                let line = format!("{first} {second} {third} x");
+                if shell::parse(&line).is_err() {
+                    continue;
+                }
+                let starred = format!("{first} * {third} *");
+                for pattern in [line.as_str(), &starred, &format!("{first} *")] {
+                    if allows(pattern, &line) {
+                        allowed += 1;
+                        assert!(denies(pattern, &line), "{pattern:?} {line:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(allowed > 1_000, "{allowed}");
 }
