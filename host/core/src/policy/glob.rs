@@ -37,6 +37,8 @@ pub(crate) enum Piece<'a> {
     Known(&'a str),
     /// Anything at all, also nothing.
     Unknown,
+    /// Nothing, or the path of a directory that is not known.
+    Somewhere,
 }
 
 /// A compiled glob.
@@ -127,15 +129,17 @@ impl Glob {
                     for c in text.chars() {
                         self.step(&live, &mut next, c);
                         std::mem::swap(&mut live, &mut next);
+                        if !live.contains(&true) {
+                            return false;
+                        }
                     }
                 }
-                // What is unknown can be whatever takes the pattern from where it stands to any later
-                // place.
-                Piece::Unknown => {
-                    let mut seen = false;
-                    for state in &mut live {
-                        seen |= *state;
-                        *state = seen;
+                Piece::Unknown => spread(&mut live),
+                Piece::Somewhere => {
+                    self.step(&live, &mut next, '/');
+                    spread(&mut next);
+                    for (state, also) in live.iter_mut().zip(&next) {
+                        *state |= *also;
                     }
                 }
             }
@@ -171,6 +175,15 @@ impl Glob {
             }
             before = *state;
         }
+    }
+}
+
+/// What is unknown can be whatever takes the pattern from where it stands to any later place.
+fn spread(live: &mut [bool]) {
+    let mut seen = false;
+    for state in live {
+        seen |= *state;
+        *state = seen;
     }
 }
 
@@ -293,6 +306,20 @@ mod tests {
         assert!(!could("a*z", &[Piece::Unknown, Piece::Known("y")]));
         assert!(could("a*z", &[Piece::Unknown, Piece::Known("yz")]));
         assert!(could("", &[Piece::Unknown]));
+    }
+
+    #[test]
+    fn a_name_in_an_unknown_directory_matches_every_path_that_ends_with_it() {
+        let could = |pattern: &str| {
+            let pieces = [Piece::Known("x "), Piece::Somewhere, Piece::Known("a/b")];
+            Glob::new(pattern).could_match(&pieces)
+        };
+        for pattern in ["x a/b", "x /etc/a/b", "x /a/b", "x /etc/*", "x *", "x /*b"] {
+            assert!(could(pattern), "{pattern}");
+        }
+        for pattern in ["x b", "x -r*", "x /etc/a", "y *", "x etc/a/b"] {
+            assert!(!could(pattern), "{pattern}");
+        }
     }
 
     /// A small generator, so that a failing seed can be replayed.

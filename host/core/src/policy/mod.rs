@@ -11,6 +11,7 @@ mod pattern;
 mod refusal;
 mod rule;
 mod rules;
+mod scene;
 mod tripwire;
 mod wrappers;
 

@@ -35,6 +35,40 @@ pub(super) fn normalise(text: &str) -> Cow<'_, str> {
     Cow::Owned(path)
 }
 
+/// As [`normalise`], for a path that begins within a word: `--file=//etc/./x` is `--file=/etc/x`.
+pub(super) fn normalise_within(text: &str) -> Cow<'_, str> {
+    match text.find('/').and_then(|at| text.split_at_checked(at)) {
+        Some(("", _)) | None => normalise(text),
+        Some((before, path)) => match normalise(path) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            Cow::Owned(path) => Cow::Owned(format!("{before}{path}")),
+        },
+    }
+}
+
+/// What a relative path names in a directory that is not known: its text behind the parts that climb.
+/// `None` for an absolute path.
+pub(super) fn below_somewhere(text: &str) -> Option<&str> {
+    if text.starts_with('/') {
+        return None;
+    }
+    let mut rest = text;
+    let mut tail = text;
+    while let Some((part, behind)) = rest.split_once('/') {
+        rest = behind;
+        if part == ".." || part == "." || part.is_empty() {
+            tail = behind;
+        }
+    }
+    Some(if matches!(rest, ".." | ".") { "" } else { tail })
+}
+
+/// Whether a word holds a path that depends on the directory: `a/b`, `./a`, `--file=a/b`.
+pub(super) fn is_relative(text: &str) -> bool {
+    text.split_once('/')
+        .is_some_and(|(before, _)| !before.is_empty() && !before.ends_with(['=', ':']))
+}
+
 /// A path without the slash at its end: the same thing, where it is a directory.
 pub(super) fn without_slash(path: &str) -> &str {
     match path.strip_suffix('/') {
@@ -81,6 +115,46 @@ mod tests {
         }
         for text in ["...", "/a/..b", "a..", "/a...b/c", "x..y"] {
             assert!(!climbs(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_within_a_word_is_normalised_from_its_first_slash() {
+        for (text, expected) in [
+            ("--file=//etc/./x", "--file=/etc/x"),
+            ("-f/a/../b", "-f/b"),
+            ("//a", "/a"),
+            ("--file=/x", "--file=/x"),
+            ("x", "x"),
+        ] {
+            assert_eq!(normalise_within(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_known_only_behind_what_climbs() {
+        for (text, expected) in [
+            ("../../etc/shadow", Some("etc/shadow")),
+            ("./x", Some("x")),
+            ("a/../b", Some("b")),
+            ("a/b", Some("a/b")),
+            ("x", Some("x")),
+            ("..", Some("")),
+            ("a/..", Some("")),
+            ("/etc", None),
+        ] {
+            assert_eq!(below_somewhere(text), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("a/b", true),
+            ("./a", true),
+            ("--file=a/b", true),
+            ("--file=/a", false),
+            ("host:/a", false),
+            ("/a/b", false),
+            ("a", false),
+        ] {
+            assert_eq!(is_relative(text), expected, "{text}");
         }
     }
 

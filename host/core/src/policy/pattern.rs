@@ -18,7 +18,8 @@
 
 use super::glob::{Glob, Piece};
 use super::path;
-use crate::shell::{Leaf, Word};
+use super::scene::{Place, Scene};
+use crate::shell::Word;
 
 /// One entry of `commands:`.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ pub(super) struct CommandPattern {
 /// What a pattern says of one simple command.
 #[derive(Debug, Clone)]
 struct PartPattern {
-    /// The part's own text, for denying, and its words joined by blanks where that is another text.
+    /// The part's own text, for denying, its words joined by blanks, and these with the bare program.
     texts: Vec<Glob>,
     words: Vec<WordPattern>,
     rest: Rest,
@@ -96,7 +97,7 @@ impl WordPattern {
     /// could only take one into its `*`; and a path may only vary behind a directory that is spelled.
     fn allows_program(&self, word: &Word) -> bool {
         let spelled = match self {
-            Self::Fixed(own) | Self::FixedPath(own) => return *own == word.text,
+            Self::Fixed(own) | Self::FixedPath(own) => return !word.glob && *own == word.text,
             Self::Matching(_) => !word.text.contains('/'),
             Self::MatchingPath(glob) => {
                 let before = glob.text().split(['*', '?', '[']).next();
@@ -118,23 +119,23 @@ impl CommandPattern {
     }
 
     /// Whether the leaf at `index` is allowed, and then how many of its first words the pattern spells.
-    pub(super) fn allows(&self, leaves: &[Leaf], index: usize, source: &str) -> Option<usize> {
+    pub(super) fn allows(&self, scene: &Scene<'_>, index: usize) -> Option<usize> {
         if let [only] = self.parts.as_slice() {
-            return only.allows(&leaves.get(index)?.words);
+            return only.allows(scene.words(index, index)?);
         }
         let length = self.parts.len();
         (index.saturating_sub(length.saturating_sub(1))..=index).find_map(|start| {
-            let window = leaves.get(start..start.checked_add(length)?)?;
+            let window = scene.leaves().get(start..start.checked_add(length)?)?;
             let joined = window.iter().zip(window.iter().skip(1)).zip(&self.seams);
             for ((before, after), seam) in joined {
-                let between = source.get(before.span.end..after.span.start)?;
+                let between = scene.source.get(before.span.end..after.span.start)?;
                 if between.trim() != seam {
                     return None;
                 }
             }
             let mut spelled = None;
-            for (offset, (part, leaf)) in self.parts.iter().zip(window).enumerate() {
-                let words = part.allows(&leaf.words)?;
+            for (offset, part) in self.parts.iter().enumerate() {
+                let words = part.allows(scene.words(start + offset, start)?)?;
                 if start + offset == index {
                     spelled = Some(words);
                 }
@@ -163,7 +164,8 @@ impl CommandPattern {
             return false;
         }
         let windows = index.saturating_sub(length.saturating_sub(1))..=index;
-        self.whole.matches(source)
+        // The line is the same for every command of it, so the first one stands for all.
+        index == 0 && self.whole.matches(source)
             || windows.into_iter().any(|start| {
                 subjects.get(start..start + length).is_some_and(|window| {
                     self.parts
@@ -194,16 +196,25 @@ impl PartPattern {
             }
             words.push(WordPattern::new(if border { stem } else { word }));
         }
-        let joined = texts.join(" ");
-        let mut texts = vec![Glob::new(text)];
-        if joined != text {
-            texts.push(Glob::new(&joined));
+        let mut spelled = vec![text.to_owned(), texts.join(" ")];
+        // A program is found by its name alone where a deny pattern spells its place.
+        if let Some((program, arguments)) = texts.split_first() {
+            let base = path::base(program);
+            if base != program && Glob::new(base).is_literal() {
+                let mut words = vec![base];
+                words.extend(arguments.iter().map(String::as_str));
+                spelled.push(words.join(" "));
+            }
         }
+        spelled.dedup();
+        let texts = spelled.iter().map(|text| Glob::new(text)).collect();
         Self { texts, words, rest }
     }
 
     fn denies(&self, subject: &Subject<'_>) -> bool {
+        // As text, the words of `[ -f x ]` are one set; as words they are what they are.
         self.texts.iter().any(|text| subject.could_match(text))
+            || self.allows(subject.words).is_some()
     }
 
     fn allows(&self, words: &[Word]) -> Option<usize> {
@@ -228,76 +239,123 @@ impl PartPattern {
 
 /// What a pattern denies is looked for in: a command's words as text, in the forms that mean the same.
 pub(super) struct Subject<'a> {
-    forms: Vec<Vec<Piece<'a>>>,
+    words: &'a [Word],
+    known: &'a [String],
+    open: Vec<Vec<Piece<'a>>>,
 }
 
-/// The words of a command as texts that can be joined, kept so that [`Subject`] can borrow from them.
+/// The words of a command as texts, kept so that [`Subject`] can borrow from them: as they are, canonical,
+/// and *reduced* (the program by its base name, paths normalised).
 pub(super) struct Spellings {
-    canonical: String,
-    /// Each word and whether its value is known.
-    plain: Vec<(String, bool)>,
-    /// As `plain`, the program by its base name and absolute paths normalised.
-    reduced: Option<Vec<(String, bool)>>,
+    /// The forms in which every word is known.
+    known: Vec<String>,
+    /// The others.
+    open: Vec<Vec<Spelled>>,
+}
+
+/// What can be said of one word.
+#[derive(PartialEq, Eq)]
+enum Spelled {
+    Known(String),
+    Unknown,
+    /// An option up to its value, and a path behind a directory that is not known.
+    Somewhere(String, String),
 }
 
 impl Spellings {
-    pub(super) fn of(words: &[Word], canonical: String) -> Self {
-        let plain: Vec<(String, bool)> = words
-            .iter()
-            .map(|word| (word.text.clone(), !word.glob))
-            .collect();
-        let mut changed = false;
-        let reduced: Vec<(String, bool)> = words
+    pub(super) fn of(words: &[Word], canonical: String, place: Place) -> Self {
+        let is_known = words.iter().all(|word| !word.glob);
+        let mut spellings = Self {
+            known: is_known.then_some(canonical).into_iter().collect(),
+            open: Vec::new(),
+        };
+        spellings.add(words, |_, text| Spelled::Known(text.to_owned()));
+        spellings.add(words, |index, text| match index {
+            0 => Spelled::Known(path::base(text).to_owned()),
+            _ => reduced(text, place),
+        });
+        spellings
+    }
+
+    /// Adds the form in which each word that is known is spelled so.
+    fn add(&mut self, words: &[Word], spell: impl Fn(usize, &str) -> Spelled) {
+        let words = words
             .iter()
             .enumerate()
-            .map(|(index, word)| {
-                let text = match index {
-                    0 => path::base(&word.text).to_owned(),
-                    _ => path::without_slash(&path::normalise(&word.text)).to_owned(),
-                };
-                changed |= text != word.text;
-                (text, !word.glob)
-            })
-            .collect();
-        Self {
-            canonical,
-            plain,
-            reduced: changed.then_some(reduced),
+            .map(|(index, word)| match word.glob {
+                true => Spelled::Unknown,
+                false => spell(index, &word.text),
+            });
+        let form: Vec<Spelled> = words.collect();
+        let mut texts = Vec::with_capacity(form.len());
+        for word in &form {
+            if let Spelled::Known(text) = word {
+                texts.push(text.as_str());
+            }
+        }
+        if texts.len() == form.len() {
+            let text = texts.join(" ");
+            if !self.known.contains(&text) {
+                self.known.push(text);
+            }
+        } else if !self.open.contains(&form) {
+            self.open.push(form);
         }
     }
 
-    pub(super) fn subject(&self) -> Subject<'_> {
-        let known = self.plain.iter().all(|(_, known)| *known);
-        let mut forms = vec![pieces(&self.plain)];
-        if known {
-            forms.push(vec![Piece::Known(&self.canonical)]);
+    /// The subject of these spellings; `words` are those that they were made of.
+    pub(super) fn subject<'a>(&'a self, words: &'a [Word]) -> Subject<'a> {
+        Subject {
+            words,
+            known: &self.known,
+            open: self.open.iter().map(|words| pieces(words)).collect(),
         }
-        forms.extend(self.reduced.as_deref().map(pieces));
-        Subject { forms }
     }
 }
 
-fn pieces(words: &[(String, bool)]) -> Vec<Piece<'_>> {
+/// A word with its path as what it may lead to. Without a `cd`, only a path that climbs is taken for one
+/// that may lead anywhere.
+fn reduced(text: &str, place: Place) -> Spelled {
+    let value = match text.split_once('=') {
+        Some((option, value)) if text.starts_with('-') => Some((option, value)),
+        _ => None,
+    };
+    let (before, path) = match value {
+        Some((option, value)) => (format!("{option}="), value),
+        None => (String::new(), text),
+    };
+    let anywhere = path::climbs(path)
+        || place == Place::Elsewhere && !path.starts_with('-') && !path.is_empty();
+    match path::below_somewhere(path) {
+        Some(tail) if anywhere => Spelled::Somewhere(before, tail.to_owned()),
+        _ => {
+            let path = path::normalise_within(text);
+            Spelled::Known(path::without_slash(&path).to_owned())
+        }
+    }
+}
+
+fn pieces(words: &[Spelled]) -> Vec<Piece<'_>> {
     let mut pieces = Vec::with_capacity(words.len() * 2);
-    for (index, (text, known)) in words.iter().enumerate() {
+    for (index, word) in words.iter().enumerate() {
         if index > 0 {
             pieces.push(Piece::Known(" "));
         }
-        pieces.push(if *known {
-            Piece::Known(text)
-        } else {
-            Piece::Unknown
-        });
+        match word {
+            Spelled::Known(text) => pieces.push(Piece::Known(text)),
+            Spelled::Unknown => pieces.push(Piece::Unknown),
+            Spelled::Somewhere(before, tail) => {
+                pieces.extend([Piece::Known(before), Piece::Somewhere, Piece::Known(tail)]);
+            }
+        }
     }
     pieces
 }
 
 impl Subject<'_> {
     fn could_match(&self, glob: &Glob) -> bool {
-        self.forms.iter().any(|form| match form.as_slice() {
-            [Piece::Known(text)] => glob.matches(text),
-            pieces => glob.could_match(pieces),
-        })
+        self.known.iter().any(|text| glob.matches(text))
+            || self.open.iter().any(|pieces| glob.could_match(pieces))
     }
 }
 
@@ -308,6 +366,7 @@ fn split_parts(pattern: &str) -> (Vec<String>, Vec<String>) {
     let mut rest = pattern;
     while let Some(c) = rest.chars().next() {
         let length = match c {
+            '\\' => escaped(rest).map_or(1, |c| 1 + c.len_utf8()),
             '\'' | '"' => quoted(rest, c).map_or(c.len_utf8(), |text| text.len() + 2),
             ';' | '|' | '\n' | '&' => {
                 let after_redirection =
@@ -344,24 +403,46 @@ fn quoted(text: &str, quote: char) -> Option<&str> {
     inside.find(quote).and_then(|end| inside.get(..end))
 }
 
+/// The character behind a backslash, where that is one which a shell would take for syntax. Before any
+/// other, a backslash is itself, as in every glob.
+fn escaped(text: &str) -> Option<char> {
+    let c = text.strip_prefix('\\')?.chars().next()?;
+    " \t;&|<>()!'\"".contains(c).then_some(c)
+}
+
+/// A word of a pattern under construction.
+#[derive(Default)]
+struct PatternWord {
+    text: String,
+    /// Whether a part of it was quoted: then it is no redirection.
+    quoted: bool,
+}
+
 /// Cuts a part into words at blanks outside quotes and drops the quotes and harmless redirections. A
 /// `*` in quotes is a wildcard all the same: a glob knows no escape but `[*]`.
 fn split_words(part: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut word: Option<String> = None;
+    let mut words: Vec<PatternWord> = Vec::new();
+    let mut word: Option<PatternWord> = None;
     let mut rest = part;
     while let Some(c) = rest.chars().next() {
         let mut length = c.len_utf8();
-        match c {
-            ' ' | '\t' => words.extend(word.take()),
-            '\'' | '"' => match quoted(rest, c) {
-                Some(inside) => {
-                    word.get_or_insert_default().push_str(inside);
-                    length += inside.len() + 1;
-                }
-                None => word.get_or_insert_default().push(c),
-            },
-            other => word.get_or_insert_default().push(other),
+        let escaped = escaped(rest);
+        let inside = matches!(c, '\'' | '"').then(|| quoted(rest, c)).flatten();
+        match (escaped, inside, c) {
+            (Some(c), ..) => {
+                let word = word.get_or_insert_default();
+                word.text.push(c);
+                word.quoted = true;
+                length += c.len_utf8();
+            }
+            (_, Some(inside), _) => {
+                let word = word.get_or_insert_default();
+                word.text.push_str(inside);
+                word.quoted = true;
+                length += inside.len() + 1;
+            }
+            (.., ' ' | '\t') => words.extend(word.take()),
+            _ => word.get_or_insert_default().text.push(c),
         }
         rest = rest.get(length..).unwrap_or_default();
     }
@@ -370,19 +451,18 @@ fn split_words(part: &str) -> Vec<String> {
 }
 
 /// Redirections between descriptors and to `/dev/null` are always accepted and are no words of a
-/// command, so a pattern need not and must not name them.
-fn without_redirections(words: Vec<String>) -> Vec<String> {
+/// command, so a pattern need not and must not name them. A redirection to anything else stays: no
+/// command that was read has such a word but a quoted one, so the pattern allows no redirection.
+fn without_redirections(words: Vec<PatternWord>) -> Vec<String> {
     let mut kept = Vec::with_capacity(words.len());
-    let mut target_follows = false;
-    for word in words {
-        if std::mem::take(&mut target_follows) && word == "/dev/null" {
-            continue;
-        }
-        let operator = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let operator = word.text.trim_start_matches(|c: char| c.is_ascii_digit());
         match operator {
-            ">" | ">>" | "<" => target_follows = true,
+            _ if word.quoted => kept.push(word.text),
+            ">" | ">>" | "<" if words.next_if(|next| next.text == "/dev/null").is_some() => {}
             ">/dev/null" | ">>/dev/null" | "</dev/null" | ">&1" | ">&2" => {}
-            _ => kept.push(word),
+            _ => kept.push(word.text),
         }
     }
     kept

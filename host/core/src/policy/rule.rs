@@ -5,15 +5,19 @@
 //!
 //! Must not: decide between rules.
 
-use super::glob::Glob;
+use super::glob::{Glob, Piece};
 use super::path;
 use super::pattern::{CommandPattern, Spellings, Subject};
+use super::scene::{Place, Scene};
 use super::wrappers;
 use crate::inventory::Host;
-use crate::shell::{self, Leaf, Word};
+use crate::shell::{self, Word};
 
-/// Most words of a wrapper's command at which a wrapped command is looked for when denying.
+/// Most words of a wrapper's command at which a wrapped command is looked for when denying. Further ones
+/// are looked at only where the wrapper's own grammar finds a command.
 const WRAPPED_STARTS_MAX: usize = 16;
+/// Most scripts inside each other that are looked through when denying.
+const WRAPPED_DEPTH_MAX: usize = 3;
 
 /// What a matching rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,38 +99,54 @@ pub struct Rule {
     structured: Option<Structured>,
 }
 
-/// A command and its surroundings, as rules see it.
+/// A command and its surroundings, as deny rules see it.
 pub(super) struct Subjects<'a> {
-    pub(super) leaves: &'a [Leaf],
-    pub(super) source: &'a str,
+    scene: &'a Scene<'a>,
     /// One for each leaf.
     own: Vec<Subject<'a>>,
     /// For each leaf, the commands that its words may run.
-    wrapped: &'a [Vec<(Vec<Word>, Spellings)>],
+    wrapped: &'a [Vec<Wrapped>],
+}
+
+/// A command that a wrapper may run.
+struct Wrapped {
+    words: Vec<Word>,
+    spellings: Spellings,
+    place: Place,
 }
 
 /// The texts that [`Subjects`] borrow from; made only where a rule may deny.
 pub(super) struct Texts {
     own: Vec<Spellings>,
-    wrapped: Vec<Vec<(Vec<Word>, Spellings)>>,
+    wrapped: Vec<Vec<Wrapped>>,
 }
 
 impl Texts {
-    pub(super) fn of(leaves: &[Leaf]) -> Self {
+    pub(super) fn of(scene: &Scene<'_>) -> Self {
+        let leaves = || scene.leaves().iter().enumerate();
         Self {
-            own: leaves
-                .iter()
-                .map(|leaf| Spellings::of(&leaf.words, leaf.canonical()))
+            own: leaves()
+                .map(|(at, leaf)| Spellings::of(&leaf.words, leaf.canonical(), scene.place(at)))
                 .collect(),
-            wrapped: leaves.iter().map(|leaf| wrapped(&leaf.words)).collect(),
+            wrapped: leaves()
+                .map(|(at, leaf)| {
+                    let mut found = Vec::new();
+                    look_through(&leaf.words, scene.place(at), WRAPPED_DEPTH_MAX, &mut found);
+                    found
+                })
+                .collect(),
         }
     }
 
-    pub(super) fn subjects<'a>(&'a self, leaves: &'a [Leaf], source: &'a str) -> Subjects<'a> {
+    pub(super) fn subjects<'a>(&'a self, scene: &'a Scene<'a>) -> Subjects<'a> {
         Subjects {
-            leaves,
-            source,
-            own: self.own.iter().map(Spellings::subject).collect(),
+            scene,
+            own: self
+                .own
+                .iter()
+                .zip(scene.leaves())
+                .map(|(spellings, leaf)| spellings.subject(&leaf.words))
+                .collect(),
             wrapped: &self.wrapped,
         }
     }
@@ -134,30 +154,77 @@ impl Texts {
 
 /// What a wrapper may run: the command at each of its words, and the commands in each word that is a
 /// script. It is a guess to the side of denying.
-fn wrapped(words: &[Word]) -> Vec<(Vec<Word>, Spellings)> {
-    let mut found = Vec::new();
-    if words
-        .first()
-        .is_none_or(|program| wrappers::why(&program.text).is_none())
-    {
-        return found;
+fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrapped>) {
+    let Some((depth, program)) = depth.checked_sub(1).zip(words.first()) else {
+        return;
+    };
+    if !wrappers::runs_words(&program.text) {
+        return;
     }
-    for start in 1..words.len().min(WRAPPED_STARTS_MAX) {
+    // A wrapper that changes the directory says so in an option before the command.
+    let changes = |word: &Word| {
+        ["-C", "-D", "--chdir"]
+            .iter()
+            .any(|o| word.text.starts_with(o))
+    };
+    let place = match words.iter().any(changes) {
+        true => Place::Elsewhere,
+        false => place,
+    };
+    for start in starts(words) {
         let Some(inner) = words.get(start..) else {
             break;
         };
-        let plain = join(inner);
-        found.push((inner.to_vec(), Spellings::of(inner, plain)));
+        let inner = completed(inner, &program.text);
+        let spellings = Spellings::of(&inner, join(&inner), place);
         let scripted = inner
             .first()
             .filter(|word| word.text.contains([' ', ';', '|', '&', '\n']))
             .and_then(|word| shell::parse(&word.text).ok());
         for leaf in scripted.iter().flat_map(|script| script.leaves()) {
-            let spellings = Spellings::of(&leaf.words, leaf.canonical());
-            found.push((leaf.words.clone(), spellings));
+            found.push(Wrapped {
+                spellings: Spellings::of(&leaf.words, leaf.canonical(), place),
+                words: leaf.words.clone(),
+                place,
+            });
+            look_through(&leaf.words, place, depth, found);
         }
+        found.push(Wrapped {
+            words: inner,
+            spellings,
+            place,
+        });
     }
-    found
+}
+
+/// The words at which a wrapped command may begin.
+fn starts(words: &[Word]) -> Vec<usize> {
+    let mut starts: Vec<usize> = (1..words.len().min(WRAPPED_STARTS_MAX)).collect();
+    if let wrappers::Inner::At(index) = wrappers::inner(words) {
+        starts.push(index);
+    }
+    let clauses = words.iter().enumerate().skip(WRAPPED_STARTS_MAX - 1);
+    starts.extend(
+        clauses
+            .filter(|(_, word)| word.text.starts_with("-exec") || word.text.starts_with("-ok"))
+            .map(|(index, _)| index + 1)
+            .take(WRAPPED_STARTS_MAX),
+    );
+    starts
+}
+
+/// A wrapped command with what its wrapper puts in: words that are not known.
+fn completed(words: &[Word], wrapper: &str) -> Vec<Word> {
+    let mut words = words.to_vec();
+    for word in words.iter_mut().skip(1) {
+        word.glob |= word.text.contains("{}");
+    }
+    let last = words.last().cloned();
+    if let Some(mut more) = last.filter(|_| wrappers::appends_words(wrapper)) {
+        more.glob = true;
+        words.push(more);
+    }
+    words
 }
 
 fn join(words: &[Word]) -> String {
@@ -212,8 +279,8 @@ impl Rule {
 
     /// Whether the rule's words cover a leaf, and then how many of the leaf's first words the rule
     /// spells one by one. Nothing unknown is covered but by a `*` for further words.
-    pub(super) fn covers(&self, leaves: &[Leaf], index: usize, source: &str) -> Option<usize> {
-        let words = &leaves.get(index)?.words;
+    pub(super) fn covers(&self, scene: &Scene<'_>, index: usize) -> Option<usize> {
+        let words = scene.words(index, index)?;
         let by_simple = self.simple.as_ref().and_then(|simple| simple.covers(words));
         let by_structure = self
             .structured
@@ -221,7 +288,7 @@ impl Rule {
             .and_then(|structured| structured.covers(words));
         self.commands
             .iter()
-            .filter_map(|pattern| pattern.allows(leaves, index, source))
+            .filter_map(|pattern| pattern.allows(scene, index))
             .chain(by_simple)
             .chain(by_structure)
             .max()
@@ -229,25 +296,27 @@ impl Rule {
 
     /// Whether a leaf, or what it may run, could be what the rule is about.
     pub(super) fn hits(&self, subjects: &Subjects<'_>, index: usize) -> bool {
-        let Some((leaf, own)) = subjects.leaves.get(index).zip(subjects.own.get(index)) else {
+        let leaf = subjects.scene.leaves().get(index);
+        let Some((leaf, own)) = leaf.zip(subjects.own.get(index)) else {
             return true;
         };
-        if self.hits_words(&leaf.words, own) {
+        let place = subjects.scene.place(index);
+        if self.hits_words(&leaf.words, own, place) {
             return true;
         }
         let sequence = self
             .commands
             .iter()
-            .any(|pattern| pattern.denies_sequence(&subjects.own, index, subjects.source));
+            .any(|pattern| pattern.denies_sequence(&subjects.own, index, subjects.scene.source));
         sequence
-            || subjects.wrapped.get(index).is_some_and(|inner| {
-                inner
-                    .iter()
-                    .any(|(words, spellings)| self.hits_words(words, &spellings.subject()))
+            || subjects.wrapped.get(index).is_some_and(|wrapped| {
+                wrapped.iter().any(|it| {
+                    self.hits_words(&it.words, &it.spellings.subject(&it.words), it.place)
+                })
             })
     }
 
-    fn hits_words(&self, words: &[Word], subject: &Subject<'_>) -> bool {
+    fn hits_words(&self, words: &[Word], subject: &Subject<'_>, place: Place) -> bool {
         self.commands.iter().any(|pattern| pattern.denies(subject))
             || self
                 .simple
@@ -256,7 +325,7 @@ impl Rule {
             || self
                 .structured
                 .as_ref()
-                .is_some_and(|structured| structured.hits(words))
+                .is_some_and(|structured| structured.hits(words, place))
     }
 }
 
@@ -292,14 +361,18 @@ impl PathArgs {
         })
     }
 
-    fn hits(&self, words: &[Word]) -> bool {
+    fn hits(&self, words: &[Word], place: Place) -> bool {
         self.indices.iter().all(|index| {
             words.get(*index).is_some_and(|word| {
                 let path = path::normalise(&word.text);
                 let forms = [&*path, path::without_slash(&path), &word.text];
-                self.patterns
-                    .iter()
-                    .any(|glob| forms.iter().any(|form| glob.matches(form)))
+                let anywhere = place == Place::Elsewhere || path::climbs(&word.text);
+                let below = path::below_somewhere(&word.text).filter(|_| anywhere);
+                let below = below.map(|tail| [Piece::Somewhere, Piece::Known(tail)]);
+                self.patterns.iter().any(|glob| {
+                    forms.iter().any(|form| glob.matches(form))
+                        || below.is_some_and(|pieces| glob.could_match(&pieces))
+                })
             })
         })
     }
@@ -354,7 +427,7 @@ impl Structured {
             && (prefix..arguments).all(|argument| paths.indices.contains(&(argument + 1)))
     }
 
-    fn hits(&self, words: &[Word]) -> bool {
+    fn hits(&self, words: &[Word], place: Place) -> bool {
         let Some((program, arguments)) = words.split_first() else {
             return false;
         };
@@ -373,7 +446,9 @@ impl Structured {
         if arguments.iter().any(|word| word.glob) {
             return true;
         }
-        self.paths.as_ref().is_none_or(|paths| paths.hits(words))
+        self.paths
+            .as_ref()
+            .is_none_or(|paths| paths.hits(words, place))
             && self.extra_fits(prefix.len(), arguments.len())
     }
 }

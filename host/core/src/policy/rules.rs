@@ -7,9 +7,10 @@
 
 use super::limits::LimitLayers;
 use super::rule::{Effect, Rule, Subjects, Texts};
+use super::scene::{Place, Scene};
 use super::tripwire::{self, Sight};
 use super::wrappers::{self, Inner};
-use super::{Code, Limits, Refusal, RuleRef};
+use super::{Code, Limits, Refusal, RuleRef, path};
 use crate::inventory::Host;
 use crate::net::Lists;
 use crate::request::CommandLine;
@@ -60,8 +61,7 @@ type Held<'a> = (usize, &'a Rule);
 
 /// What is known while the leaves of one script are judged.
 struct Hearing<'a> {
-    line: &'a str,
-    leaves: &'a [Leaf],
+    scene: &'a Scene<'a>,
     texts: &'a [String],
     rules: &'a [Held<'a>],
     /// There only where a rule may deny.
@@ -137,16 +137,14 @@ impl Policy {
             .filter(|(_, rule)| rule.holds_on(host))
             .collect();
         let denies = held.iter().any(|(_, rule)| rule.effect() == Effect::Deny);
-        let texts = denies.then(|| Texts::of(leaves));
+        let scene = Scene::new(leaves, line.as_str());
+        let texts = denies.then(|| Texts::of(&scene));
         self.limits.with_texts(host, |substrings| {
             let hearing = Hearing {
-                line: line.as_str(),
-                leaves,
+                scene: &scene,
                 texts: substrings,
                 rules: &held,
-                subjects: texts
-                    .as_ref()
-                    .map(|texts| texts.subjects(leaves, line.as_str())),
+                subjects: texts.as_ref().map(|texts| texts.subjects(&scene)),
             };
             hearing.judge()
         })
@@ -156,18 +154,18 @@ impl Policy {
 impl Hearing<'_> {
     fn judge(&self) -> Judgement {
         let mut judgement = Judgement {
-            findings: Vec::with_capacity(self.leaves.len()),
+            findings: Vec::with_capacity(self.scene.leaves().len()),
             refusal: None,
             bypass_attempt: None,
         };
-        for (index, leaf) in self.leaves.iter().enumerate() {
+        for (index, leaf) in self.scene.leaves().iter().enumerate() {
             let found = self.look(index, leaf);
             judgement.findings.push(found.finding);
             judgement.refusal = judgement.refusal.take().or(found.refusal);
             judgement.bypass_attempt = judgement.bypass_attempt.take().or(found.hidden);
         }
         // A text with an operator in it can stand in the whole line only.
-        if let Some((text, sight)) = tripped(self.texts, self.line, &[]) {
+        if let Some((text, sight)) = tripped(self.texts, self.scene.source, &[]) {
             if sight == Sight::Hidden {
                 judgement
                     .bypass_attempt
@@ -178,7 +176,7 @@ impl Hearing<'_> {
                 .get_or_insert_with(|| substring_refusal("The command", text, sight));
         }
         // SECURITY: a script without a command has nothing that a rule could allow.
-        if self.leaves.is_empty() {
+        if self.scene.leaves().is_empty() {
             judgement.refusal.get_or_insert_with(|| {
                 Refusal::policy(Code::Unanalysable, "There is nothing to run.".to_owned())
             });
@@ -187,7 +185,7 @@ impl Hearing<'_> {
     }
 
     fn look(&self, index: usize, leaf: &Leaf) -> Found {
-        let source = leaf.source(self.line);
+        let source = leaf.source(self.scene.source);
         let canonical = leaf.canonical();
         let argv: Vec<String> = leaf.words.iter().map(|word| word.text.clone()).collect();
         let tripped = tripped(self.texts, source, &[&canonical, &argv.join(" ")]);
@@ -207,7 +205,7 @@ impl Hearing<'_> {
             refusal: refusal.map(|mut refusal| {
                 refusal.rule = rule;
                 refusal.offset = Some(leaf.span.start);
-                refusal.part = (self.leaves.len() > 1).then(|| source.to_owned());
+                refusal.part = (self.scene.leaves().len() > 1).then(|| source.to_owned());
                 refusal
             }),
         }
@@ -220,7 +218,7 @@ impl Hearing<'_> {
         leaf: &Leaf,
         tripped: Option<(&str, Sight)>,
     ) -> (Option<RuleRef>, Option<Refusal>) {
-        let shown = || format!("`{}`", shown(leaf.source(self.line)));
+        let shown = || format!("`{}`", shown(leaf.source(self.scene.source)));
         let Some(program) = leaf
             .words
             .first()
@@ -237,10 +235,10 @@ impl Hearing<'_> {
         if let Some((text, sight)) = tripped {
             return (None, Some(substring_refusal(&shown(), text, sight)));
         }
-        let inner = wrappers::inner(&leaf.words);
+        let inner = self.inner(index, leaf);
         let mut too_short = None;
         for held in self.held(Effect::Allow) {
-            let Some(spelled) = held.1.covers(self.leaves, index, self.line) else {
+            let Some(spelled) = held.1.covers(self.scene, index) else {
                 continue;
             };
             if spells_inner(inner, spelled, leaf.words.len()) {
@@ -253,15 +251,37 @@ impl Hearing<'_> {
             return (Some(reference(held)), Some(refusal));
         }
         let refusal = if program.text.contains('/') {
-            let detail = format!(
-                "{} names its program by a path, and no rule spells that path.",
-                shown()
-            );
+            let why = match self.scene.place(index) {
+                Place::Elsewhere if path::is_relative(&program.text) => {
+                    "behind a change of directory no rule can spell that path"
+                }
+                Place::Login | Place::Elsewhere => "no rule spells that path",
+            };
+            let detail = format!("{} names its program by a path, and {why}.", shown());
             Refusal::policy(Code::ProgramPath, detail)
         } else {
             Refusal::policy(Code::NoRule, format!("No rule allows {}.", shown()))
         };
         (None, Some(refusal))
+    }
+
+    /// What a leaf runs. Behind a `cd`, a script by a relative path is one that nobody can name.
+    fn inner(&self, index: usize, leaf: &Leaf) -> Inner {
+        let inner = wrappers::inner(&leaf.words);
+        let Inner::At(at) = inner else {
+            return inner;
+        };
+        let reader = at.checked_sub(1).and_then(|reader| leaf.words.get(reader));
+        let is_script = reader.is_some_and(|word| wrappers::reads_script(&word.text));
+        let script = leaf.words.get(at).filter(|_| is_script);
+        match script {
+            Some(word)
+                if self.scene.place(index) == Place::Elsewhere && !word.text.starts_with('/') =>
+            {
+                Inner::Unseen
+            }
+            _ => inner,
+        }
     }
 
     fn held(&self, effect: Effect) -> impl Iterator<Item = Held<'_>> {
@@ -345,8 +365,8 @@ fn wrapper_refusal(shown: &str, program: &str, held: Held<'_>, inner: Inner) -> 
         Inner::Unseen => "cannot spell what does not stand in its words",
     };
     let detail = format!(
-        "{shown} {why}, and {} {missing}.",
-        named(held).to_lowercase()
+        "{shown} {why}, and r{} {missing}.",
+        named(held).trim_start_matches('R')
     );
     let mut refusal = Refusal::policy(Code::Wrapper, detail);
     refusal.hint = "If this is needed, ask the operator whether a rule should name both the program and what it runs.".to_owned();

@@ -492,3 +492,134 @@ fn hostile_lengths_are_judged_in_bounded_work() {
         assert!(judge(&policy, &command).refusal.is_some());
     }
 }
+
+#[test]
+fn a_directory_that_the_script_changed_makes_relative_paths_unknown() {
+    let rules = format!(
+        "{NO_TEXTS}rules:
+  - {{action: allow, commands: ['cd *', 'command cd *', './deploy.sh', 'cat logs/*', 'ls *', 'python3 check.py', 'cd /srv && ./run.sh', '/opt/x', 'head *']}}
+  - {{action: deny, binary: head, path_args: {{indices: [1], patterns: ['/etc/shadow']}}}}
+  - {{action: deny, commands: ['ls /root/x']}}
+"
+    );
+    check(
+        &rules,
+        &[
+            "./deploy.sh",
+            "cat logs/x",
+            "./deploy.sh; cd /tmp",
+            "cd /tmp; ls a/b",
+            "cd /tmp; /opt/x",
+            "cd /srv && ./run.sh",
+            "head shadow",
+            "python3 check.py",
+            "cd /tmp; head shado",
+        ],
+        &[
+            ("cd /tmp; ./deploy.sh", Code::ProgramPath),
+            ("command cd /tmp; ./deploy.sh", Code::ProgramPath),
+            ("cd /tmp | ls y && ./deploy.sh", Code::ProgramPath),
+            ("cd /etc; cat logs/x", Code::NoRule),
+            ("cd /tmp; python3 check.py", Code::Wrapper),
+            ("cd /tmp; cd /srv && ./run.sh", Code::ProgramPath),
+            ("cd /etc; head shadow", Code::DenyRule),
+            ("cd /; head etc/shadow", Code::DenyRule),
+            ("cd /; ls root/x", Code::DenyRule),
+        ],
+    );
+}
+
+#[test]
+fn a_path_that_climbs_may_be_whatever_is_denied() {
+    let rules = "limits: {deny_substrings: []}
+rules:
+  - {action: allow, commands: ['*']}
+  - {action: deny, binary: head, path_args: {indices: [1], patterns: ['/etc/shadow']}}
+  - {action: deny, commands: ['cat /etc/shadow', 'app --file=/etc/shadow']}
+";
+    check(
+        rules,
+        &[
+            "head x",
+            "cat x",
+            "cat ../notes",
+            "head ../../etc/hosts",
+            "app --file=x",
+        ],
+        &[
+            ("head ../../etc/shadow", Code::DenyRule),
+            ("cat ../../../etc/shadow", Code::DenyRule),
+            ("cat x/../../etc/./shadow", Code::DenyRule),
+            ("app --file=//etc/./shadow", Code::DenyRule),
+            ("app --file=../etc/shadow", Code::DenyRule),
+        ],
+    );
+}
+
+#[test]
+fn a_deny_rule_sees_what_a_wrapper_adds_and_what_stands_deep_in_it() {
+    let rules = format!(
+        "{NO_TEXTS}rules:
+  - {{action: allow, commands: ['xargs rm', 'xargs ls', 'find /etc -exec cat *', 'sh -c \"sudo rm x\"', 'find {0}-exec rm x *', 'find {0}-exec ls x *', 'env -C /etc cat *', 'systemctl *']}}
+  - {{action: deny, commands: ['rm *', 'cat /etc/shadow*', '/usr/bin/systemctl stop *']}}
+",
+        "a ".repeat(20)
+    );
+    let find = |program: &str| format!("find {}-exec {program} x ';'", "a ".repeat(20));
+    check(
+        &rules,
+        &["xargs ls", "systemctl status x", &find("ls")],
+        &[
+            ("xargs rm", Code::DenyRule),
+            ("find /etc -exec cat {} ';'", Code::DenyRule),
+            ("sh -c 'sudo rm x'", Code::DenyRule),
+            ("env -C /etc cat shadow", Code::DenyRule),
+            (&find("rm"), Code::DenyRule),
+            ("systemctl stop x", Code::DenyRule),
+        ],
+    );
+}
+
+#[test]
+fn a_builtin_that_decides_what_later_commands_are_must_be_named() {
+    let open = format!("{NO_TEXTS}rules: [{{action: allow, commands: ['*']}}]");
+    check(
+        &open,
+        &[
+            "printf '%s[%s]' a b",
+            "[ -f x ]",
+            "test 'a[1]' = b",
+            "uptime",
+        ],
+        &[
+            ("export PATH=/tmp; uptime", Code::Wrapper),
+            ("alias uptime=id", Code::Wrapper),
+            ("hash -p /tmp/x uptime", Code::Wrapper),
+            ("compgen -C id", Code::Wrapper),
+            ("printf -v PATH /tmp", Code::Wrapper),
+            ("[ -v 'a[$(id)]' ]", Code::Wrapper),
+            ("test 1 -eq 'b+a[`id`]'", Code::Wrapper),
+            ("set -k", Code::Wrapper),
+        ],
+    );
+    check(
+        "rules: [{action: allow, commands: ['export *', 'set *', 'export PATH=/opt/bin']}]",
+        &["export LANG=C LC_ALL=C", "set -e", "export PATH=/opt/bin"],
+        &[
+            ("export PATH=/tmp", Code::Wrapper),
+            ("export LANG=C LD_PRELOAD=/tmp/x", Code::Wrapper),
+            ("export *", Code::Wrapper),
+            ("export 'a[$(id)]'", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn a_refusal_repeats_a_rules_name_as_it_is_written() {
+    let policy = policy("rules: [{action: allow, name: 'DB Team', commands: ['sh *']}]");
+    let refusal = judge(&policy, "sh -c id").refusal.unwrap();
+    assert_eq!(
+        refusal.detail,
+        "`sh -c id` is a shell, which runs what it is given or reads, and rule 0 (DB Team) does not spell all of its words."
+    );
+}

@@ -10,11 +10,17 @@
 //! where it is harmless. Programs that can be made to run something in rarer ways (editors, pagers,
 //! archivers, version control) are not in this table.
 
+mod awk;
+mod builtin;
 mod table;
 
 use super::path;
 use crate::shell::Word;
 use table::WRAPPERS;
+
+/// Most wrappers inside each other that are looked through; deeper ones have to be spelled whole. It
+/// bounds the recursion.
+const DEPTH_MAX: usize = 8;
 
 /// What a command runs besides its own program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +62,21 @@ enum Shape {
         /// Whether it is harmless without a command.
         alone: Alone,
     },
-    /// As `Prefix` without options, but it adds words of its own to the command.
+    /// As `Prefix` without operands, but it adds words of its own to the command.
     Appending {
         flags: &'static str,
         values: &'static str,
+        long_values: &'static [&'static str],
+        long_flags: &'static [&'static str],
     },
     /// The first word is a program text's file; with options it may be the text itself, and without
-    /// words the text is read from the input. The words here, alone, only ask for a version.
+    /// words the text is read from the input. The words here, alone, only ask for a version; an
+    /// interpreter that does not know `--version` may go on and read its input.
     Interpreter(&'static [&'static str]),
+    /// A builtin of the shell that changes what later commands do, so a rule has to name it.
+    State,
+    /// A builtin of the shell that may take a word for an expression, and run what stands in that.
+    Evaluating,
     /// A command stands behind one of the first words; one of the second words writes or removes.
     Clauses(&'static [&'static str], &'static [&'static str]),
     /// A program text among the words may run commands or write files.
@@ -96,35 +109,66 @@ pub(super) fn why(program: &str) -> Option<&'static str> {
     find(program).map(|wrapper| wrapper.why)
 }
 
+/// Whether a program may run its words, so that a denied command may stand among them.
+pub(super) fn runs_words(program: &str) -> bool {
+    find(program).is_some_and(|wrapper| !matches!(wrapper.shape, Shape::State | Shape::Evaluating))
+}
+
+/// Whether a program runs its words and adds words to them that are not in sight.
+pub(super) fn appends_words(program: &str) -> bool {
+    find(program).is_some_and(|wrapper| matches!(wrapper.shape, Shape::Appending { .. }))
+}
+
+/// Whether a program takes its next word for the file of a program text.
+pub(super) fn reads_script(program: &str) -> bool {
+    matches!(path::base(program), "." | "source")
+        || find(program).is_some_and(|wrapper| matches!(wrapper.shape, Shape::Interpreter(_)))
+}
+
 /// What a command runs besides its own program.
 pub(super) fn inner(words: &[Word]) -> Inner {
+    looked_through(words, DEPTH_MAX)
+}
+
+fn looked_through(words: &[Word], depth: usize) -> Inner {
     let Some((program, arguments)) = words.split_first() else {
         return Inner::Nothing;
     };
     let Some(wrapper) = find(&program.text) else {
         return Inner::Nothing;
     };
+    let Some(depth) = depth.checked_sub(1) else {
+        return Inner::Whole;
+    };
     let first = arguments.first().map(|word| word.text.as_str());
     let asks = first.is_some_and(|first| wrapper.asks.contains(&first));
+    if let Shape::Interpreter(versions) = wrapper.shape {
+        return interpreter(versions, arguments);
+    }
     if asks || arguments.len() == 1 && matches!(first, Some("--version" | "--help")) {
         return Inner::Nothing;
     }
+    // SECURITY: a glob may become several words, and then the command begins at another one.
+    let unknown = arguments.iter().any(|word| word.glob);
     match wrapper.shape {
         Shape::Prefix { alone, .. } => match command_at(&wrapper.shape, words) {
-            Some(Found::At(index)) => nested(words, index),
-            Some(Found::End) if alone == Alone::Harmless => Inner::Nothing,
+            Some(Found::At(index)) => nested(words, index, depth),
+            Some(Found::End) if alone == Alone::Harmless && !unknown => Inner::Nothing,
             Some(Found::End) => Inner::Unseen,
             None => Inner::Whole,
         },
         Shape::Appending { .. } => match command_at(&wrapper.shape, words) {
             Some(Found::At(index)) => appended(words, index),
+            Some(Found::End) if unknown => Inner::Unseen,
             Some(Found::End) => Inner::Nothing,
             None => Inner::Whole,
         },
         Shape::Interpreter(versions) => interpreter(versions, arguments),
-        Shape::Clauses(run, act) => clauses(run, act, words),
-        Shape::Awk if arguments.iter().any(|word| awk_acts(&word.text)) => Inner::Whole,
+        Shape::Clauses(run, act) => clauses(run, act, words, depth),
+        Shape::Awk if awk::acts(arguments) => Inner::Whole,
         Shape::Awk => Inner::Nothing,
+        Shape::State => builtin::state(arguments),
+        Shape::Evaluating => builtin::evaluating(&program.text, arguments),
         Shape::Whole(Alone::Shell) if arguments.is_empty() => Inner::Unseen,
         Shape::Whole(_) if arguments.is_empty() => Inner::Nothing,
         Shape::Whole(_) => Inner::Whole,
@@ -132,8 +176,8 @@ pub(super) fn inner(words: &[Word]) -> Inner {
 }
 
 /// The command that stands at a word may be a wrapper itself.
-fn nested(words: &[Word], index: usize) -> Inner {
-    match inner(words.get(index..).unwrap_or_default()) {
+fn nested(words: &[Word], index: usize, depth: usize) -> Inner {
+    match looked_through(words.get(index..).unwrap_or_default(), depth) {
         Inner::Nothing => Inner::At(index),
         Inner::At(deeper) => Inner::At(index + deeper),
         Inner::Whole => Inner::Whole,
@@ -168,10 +212,13 @@ fn command_at(shape: &Shape, words: &[Word]) -> Option<Found> {
                 operands,
                 ..
             } => (*flags, *values, long_values, long_flags, *operands),
-            Shape::Appending { flags, values } => (*flags, *values, &[], &[], 0),
-            Shape::Interpreter(_) | Shape::Clauses(..) | Shape::Awk | Shape::Whole(_) => {
-                return None;
-            }
+            Shape::Appending {
+                flags,
+                values,
+                long_values,
+                long_flags,
+            } => (*flags, *values, long_values, long_flags, 0),
+            _ => return None,
         };
     let mut left = operands;
     let mut options = true;
@@ -182,12 +229,17 @@ fn command_at(shape: &Shape, words: &[Word]) -> Option<Found> {
         if options && text == "--" {
             options = false;
         } else if options && text.starts_with("--") {
-            let is_long_value = long_values.contains(&text);
-            if is_long_value {
-                at += 1;
-            } else if !long_flags.contains(&text) && !text.contains('=') {
+            // SECURITY: `--name=value` is no safer than `--name`: `env --split-string=` runs its value.
+            let (name, attached) = text
+                .split_once('=')
+                .map_or((text, false), |(name, _)| (name, true));
+            if long_values.contains(&name) {
+                at += usize::from(!attached);
+            } else if !long_flags.contains(&name) {
                 return None;
             }
+        } else if options && text == "-" {
+            // `env -` is `env -i`; where it is a command, the strictest reading looks behind it.
         } else if options && text.len() > 1 && text.starts_with('-') {
             at += value_words(text.get(1..)?, flags, values)?;
         } else if is_assignment(text) {
@@ -243,15 +295,29 @@ fn reads_input(text: &str) -> bool {
     matches!(text, "-" | "-s" | "-i" | "--") || text == "/dev/stdin"
 }
 
-fn clauses(run: &[&str], act: &[&str], words: &[Word]) -> Inner {
+/// Looks at each clause once: what stands between `-exec` and its end belongs to the command there.
+fn clauses(run: &[&str], act: &[&str], words: &[Word], depth: usize) -> Inner {
+    // SECURITY: a glob that may become an option may become `-delete`.
+    if words.iter().skip(1).any(may_be_option) {
+        return Inner::Unseen;
+    }
     let mut deepest = Inner::Nothing;
-    for (index, word) in words.iter().enumerate().skip(1) {
-        let found = if run.contains(&word.text.as_str()) {
-            nested(words, index + 1)
-        } else if act.contains(&word.text.as_str()) {
-            Inner::At(index)
+    let mut at = 1;
+    while let Some(word) = words.get(at) {
+        let text = word.text.as_str();
+        let found = if run.contains(&text) {
+            let Some(end) = clause_end(text, words, at + 1) else {
+                return Inner::Whole;
+            };
+            let found = nested(words.get(..end).unwrap_or_default(), at + 1, depth);
+            at = end;
+            found
         } else {
-            continue;
+            at += 1;
+            if !act.contains(&text) {
+                continue;
+            }
+            Inner::At(at - 1)
         };
         deepest = match (deepest, found) {
             (Inner::Unseen, _) | (_, Inner::Unseen) => Inner::Unseen,
@@ -263,25 +329,29 @@ fn clauses(run: &[&str], act: &[&str], words: &[Word]) -> Inner {
     deepest
 }
 
-/// Whether a word of an awk command may run something, write a file, reach the network, or name a
-/// program text that is not in sight. A `>` counts behind `print` only, where it is never a comparison.
-fn awk_acts(text: &str) -> bool {
-    const OPTIONS: [&str; 6] = ["-f", "-i", "-l", "-E", "-e", "--"];
-    if text.starts_with("-F") || text.starts_with("-v") {
-        return false;
+/// Where the clause that begins at a word ends. `None` where implementations differ: some end it at
+/// each `+`, others only at one behind `{}`, and none of them but some at a `+` where they ask first.
+fn clause_end(opened_by: &str, words: &[Word], start: usize) -> Option<usize> {
+    let mut before = "";
+    for (index, word) in words.iter().enumerate().skip(start) {
+        match word.text.as_str() {
+            ";" => return Some(index),
+            "+" if before == "{}" && !opened_by.starts_with("-ok") => return Some(index),
+            "+" => return None,
+            text => before = text,
+        }
     }
-    let option = text.len() > 1 && OPTIONS.iter().any(|option| text.starts_with(option));
-    let pipe = text.replace("||", "").contains('|');
-    let named = ["system", "@", "/inet", "getline"]
-        .iter()
-        .any(|word| text.contains(word));
-    let writes = text.split("print").skip(1).any(|behind| {
-        behind
-            .split([';', '}', '\n'])
-            .next()
-            .is_some_and(|statement| statement.contains('>'))
-    });
-    option || pipe || named || writes
+    Some(words.len())
+}
+
+/// Whether a word's value is unknown and may begin like an option.
+fn may_be_option(word: &Word) -> bool {
+    let first = word.glob_offsets().first().copied();
+    let Some(first) = first.and_then(|offset| usize::try_from(offset).ok()) else {
+        return word.glob;
+    };
+    let known = word.text.get(..first).unwrap_or_default();
+    known.is_empty() || known.starts_with('-')
 }
 
 #[cfg(test)]

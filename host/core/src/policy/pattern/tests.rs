@@ -12,8 +12,8 @@ use crate::shell;
 fn allows(pattern: &str, line: &str) -> bool {
     let script = shell::parse(line).unwrap();
     let pattern = CommandPattern::new(pattern);
-    let leaves = script.leaves();
-    (0..leaves.len()).all(|index| pattern.allows(leaves, index, line).is_some())
+    let scene = Scene::new(script.leaves(), line);
+    (0..script.leaves().len()).all(|index| pattern.allows(&scene, index).is_some())
 }
 
 fn denies(pattern: &str, line: &str) -> bool {
@@ -22,9 +22,13 @@ fn denies(pattern: &str, line: &str) -> bool {
     let spellings: Vec<Spellings> = script
         .leaves()
         .iter()
-        .map(|leaf| Spellings::of(&leaf.words, leaf.canonical()))
+        .map(|leaf| Spellings::of(&leaf.words, leaf.canonical(), Place::Login))
         .collect();
-    let subjects: Vec<Subject<'_>> = spellings.iter().map(Spellings::subject).collect();
+    let subjects: Vec<Subject<'_>> = spellings
+        .iter()
+        .zip(script.leaves())
+        .map(|(spellings, leaf)| spellings.subject(&leaf.words))
+        .collect();
     (0..subjects.len()).any(|index| {
         pattern.denies(&subjects[index]) || pattern.denies_sequence(&subjects, index, line)
     })
@@ -285,7 +289,7 @@ fn a_deny_pattern_matches_loosely() {
 fn the_words_that_a_pattern_spells_are_counted() {
     let spelled = |pattern: &str, line: &str| {
         let script = shell::parse(line).unwrap();
-        CommandPattern::new(pattern).allows(script.leaves(), 0, line)
+        CommandPattern::new(pattern).allows(&Scene::new(script.leaves(), line), 0)
     };
     assert_eq!(
         spelled("sudo systemctl restart *", "sudo systemctl restart x"),
@@ -296,4 +300,72 @@ fn the_words_that_a_pattern_spells_are_counted() {
     assert_eq!(spelled("sudo systemctl*", "sudo systemctl x"), Some(1));
     assert_eq!(spelled("*", "sudo id"), Some(0));
     assert_eq!(spelled("sudo ls", "sudo ls"), Some(2));
+}
+
+#[test]
+fn a_backslash_before_syntax_is_read_as_a_shell_reads_it() {
+    check(
+        "find /x -name y -exec ls {} \\;",
+        &[
+            "find /x -name y -exec ls {} \\;",
+            "find /x -name y -exec ls {} ';'",
+        ],
+        &["find /x -name y -exec ls {}"],
+    );
+    check("echo a\\ b", &["echo 'a b'"], &["echo a b"]);
+    check("grep a\\.b", &["grep 'a\\.b'"], &["grep a.b"]);
+    assert!(denies("find * -exec rm {} \\;", "find /x -exec rm {} \\;"));
+    assert!(!denies("find * -exec rm {} \\;", "find /x"));
+}
+
+#[test]
+fn only_a_harmless_redirection_is_dropped_from_a_pattern() {
+    check(
+        "cat > /srv/f",
+        &[],
+        &["cat /srv/f", "cat", "cat >/dev/null"],
+    );
+    check("cat >", &[], &["cat"]);
+    check(
+        "grep '2>&1' x",
+        &["grep '2>&1' x"],
+        &["grep x", "grep x 2>&1"],
+    );
+    check("ls > /dev/null", &["ls"], &["ls /dev/null"]);
+}
+
+#[test]
+fn a_deny_pattern_that_spells_a_place_denies_the_name_too() {
+    for line in ["rm x", "/usr/bin/rm x", "/bin/rm x"] {
+        assert!(denies("/usr/bin/rm *", line), "{line}");
+    }
+    assert!(!denies("/usr/bin/rm *", "ls x"));
+    assert!(!denies("/opt/app/*", "ls x"));
+}
+
+#[test]
+fn whatever_a_pattern_allows_the_same_pattern_denies() {
+    const WORDS: [&str; 14] = [
+        "rm", "*", "/etc/x", "../x", "./x", "'a b'", "a\\ b", "\\;", "[", "]", "[ab]", "''", "a*",
+        "|",
+    ];
+    let mut allowed = 0;
+    for first in WORDS {
+        for second in WORDS {
+            for third in WORDS {
+                let line = format!("{first} {second} {third} x");
+                if shell::parse(&line).is_err() {
+                    continue;
+                }
+                let starred = format!("{first} * {third} *");
+                for pattern in [line.as_str(), &starred, &format!("{first} *")] {
+                    if allows(pattern, &line) {
+                        allowed += 1;
+                        assert!(denies(pattern, &line), "{pattern:?} {line:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(allowed > 1_000, "{allowed}");
 }

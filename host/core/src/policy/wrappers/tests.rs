@@ -169,3 +169,99 @@ fn a_question_runs_nothing() {
         assert_eq!(of(line), Inner::Nothing, "{line}");
     }
 }
+
+/// As [`of`], without quotes: a `*` is a glob.
+fn bare(line: &str) -> Inner {
+    let script = crate::shell::parse(line).unwrap();
+    inner(&script.leaves()[0].words)
+}
+
+#[test]
+fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
+    for line in [
+        "env -u /usr/bin/i?",
+        "flock /usr/bin/i?",
+        "timeout *",
+        "xargs -a /usr/bin/i?",
+        "find *",
+        "find /x -exe?",
+        "find /x [-]delete",
+    ] {
+        assert_eq!(bare(line), Inner::Unseen, "{line}");
+    }
+    assert_eq!(bare("awk *"), Inner::Whole);
+    assert_eq!(bare("awk -v * x"), Inner::Whole);
+    for line in [
+        "find /var/log/*.log -mtime 1",
+        "awk '{print $1}' /var/log/*.log",
+    ] {
+        assert_eq!(bare(line), Inner::Nothing, "{line}");
+    }
+}
+
+#[test]
+fn a_long_option_with_its_value_attached_must_be_known() {
+    for line in [
+        "env --split-string=id",
+        "strace --output=|id ls",
+        "time --output=/etc/x ls",
+        "sudo --xyz=1 id",
+    ] {
+        assert_eq!(of(line), Inner::Whole, "{line}");
+    }
+    assert_eq!(of("sudo --preserve-env=LANG id"), Inner::At(2));
+    assert_eq!(of("xargs --max-args=1 ls"), Inner::At(2));
+    assert_eq!(of("env - id"), Inner::At(2));
+}
+
+#[test]
+fn wrappers_inside_each_other_are_looked_through_in_bounded_work() {
+    // Without the bounds these would take two to the power of their words.
+    assert_eq!(of(&"find -exec ".repeat(200)), Inner::Whole);
+    assert_eq!(of(&"find -exec ls {} + ".repeat(100)), Inner::At(497));
+    assert_eq!(of(&"env ".repeat(500)), Inner::Whole);
+}
+
+#[test]
+fn a_clause_ends_where_every_implementation_ends_it() {
+    assert_eq!(of("find /x -exec env -u + id ;"), Inner::Whole);
+    assert_eq!(of("find /x -ok env -u {} + id ;"), Inner::Whole);
+    assert_eq!(of("find /x -exec ls {} + -delete"), Inner::At(6));
+    assert_eq!(of("find /x -exec echo -delete ;"), Inner::At(3));
+}
+
+#[test]
+fn an_option_that_no_interpreter_must_know_is_not_a_question() {
+    assert_eq!(of("tclsh --version"), Inner::Whole);
+    assert_eq!(of("csh --help"), Inner::Whole);
+    assert_eq!(of("deno run /tmp/x"), Inner::Whole);
+    assert_eq!(of("perl --version"), Inner::Nothing);
+}
+
+#[test]
+fn awk_cannot_hide_what_it_writes_or_runs() {
+    for line in [
+        "awk BEGIN{print_\"a;b\"_>_\"/x\"}",
+        "awk BEGIN{print_\"print;\"_>_\"/x\"}",
+        "awk BEGIN{print_/;/_>_\"/x\"}",
+        "awk BEGIN{printf_\"}\",1_|_\"sh\"}",
+        "awk BEGIN{print_\"\\\";\"_>_\"/x\"}",
+        "awk 1system(\"id\")",
+        "awk system_(\"id\")",
+        "gawk -o/tmp/x 1",
+        "awk -bf /tmp/x",
+        "awk -- BEGIN{system(\"id\")}",
+    ] {
+        assert_eq!(of(line), Inner::Whole, "{line}");
+    }
+    assert_eq!(bare("awk 'BEGIN{print \"a\" \\\n > \"/x\"}'"), Inner::Whole);
+    for line in [
+        "awk {print_$1} /var/log/system.log a@b",
+        "awk /systemd|cron/{print}",
+        "awk /Filesystem/",
+        "awk {print_$1/1024}",
+        "awk -F: -vx=1 {print_x;}_$3>5",
+    ] {
+        assert_eq!(of(line), Inner::Nothing, "{line}");
+    }
+}

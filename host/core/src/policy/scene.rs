@@ -1,0 +1,89 @@
+//! The simple commands of a script in their order, and which of them run in a directory that is not
+//! known because a `cd` stands before them.
+//!
+//! There, a relative path names something else than the rule's author had in mind: for an allow rule it
+//! is an unknown word. Limit: a word without a slash may be a relative path too (`cat x`), which nobody
+//! can tell from other words; only the file of an interpreter is taken for one (`wrappers`).
+
+use super::{path, wrappers};
+use crate::shell::{Leaf, Word};
+
+/// The builtins that change the directory.
+const MOVERS: [&str; 4] = ["cd", "chdir", "popd", "pushd"];
+
+/// Whether a command runs where the login put it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// No `cd` stands before it.
+    Login,
+    /// One does.
+    Elsewhere,
+}
+
+/// The commands of a script.
+pub(super) struct Scene<'a> {
+    leaves: &'a [Leaf],
+    pub(super) source: &'a str,
+    /// The first command that changes the directory.
+    mover: Option<usize>,
+    /// The words of the commands behind it, their relative paths unknown.
+    behind: Vec<Vec<Word>>,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(leaves: &'a [Leaf], source: &'a str) -> Self {
+        let mover = leaves.iter().position(|leaf| moves(&leaf.words));
+        let first_behind = mover.map_or(leaves.len(), |mover| mover + 1);
+        let behind = leaves.iter().skip(first_behind);
+        Self {
+            leaves,
+            source,
+            mover,
+            behind: behind.map(|leaf| dislocated(&leaf.words)).collect(),
+        }
+    }
+
+    pub(super) fn leaves(&self) -> &'a [Leaf] {
+        self.leaves
+    }
+
+    /// Where a command runs.
+    pub(super) fn place(&self, index: usize) -> Place {
+        match self.mover {
+            Some(mover) if mover < index => Place::Elsewhere,
+            _ => Place::Login,
+        }
+    }
+
+    /// The words of a command for a rule that spells the commands from `start` on: a `cd` that the rule
+    /// itself spells makes nothing unknown.
+    pub(super) fn words(&self, index: usize, start: usize) -> Option<&[Word]> {
+        let behind = self
+            .mover
+            .filter(|mover| *mover < start)
+            .and_then(|mover| self.behind.get(index.checked_sub(mover + 1)?));
+        match behind {
+            Some(words) => Some(words),
+            None => self.leaves.get(index).map(|leaf| leaf.words.as_slice()),
+        }
+    }
+}
+
+/// Whether a command may change the directory, also through `command` or `eval`.
+fn moves(words: &[Word]) -> bool {
+    words.split_first().is_some_and(|(program, arguments)| {
+        let is_mover = |word: &Word| MOVERS.contains(&path::base(&word.text));
+        is_mover(program)
+            || matches!(program.text.as_str(), "eval" | "." | "source")
+            || wrappers::why(&program.text).is_some() && arguments.iter().any(is_mover)
+    })
+}
+
+fn dislocated(words: &[Word]) -> Vec<Word> {
+    let dislocate = |word: &Word| {
+        let mut word = word.clone();
+        word.glob |= path::is_relative(&word.text);
+        word
+    };
+    words.iter().map(dislocate).collect()
+}

@@ -1,0 +1,54 @@
+//! The shell's own commands that run nothing themselves but decide what later commands are, or take
+//! a word for an expression.
+//!
+//! Must not: know every shell. What is harmless is listed; all else has to be spelled by a rule.
+
+use super::Inner;
+use crate::shell::Word;
+
+/// Variables that change how something looks and not what is run.
+const HARMLESS_NAMES: [&str; 7] = [
+    "COLUMNS", "LANG", "LANGUAGE", "LINES", "NO_COLOR", "TERM", "TZ",
+];
+
+/// A builtin that changes the shell: a rule has to name it, and to spell each variable that it sets,
+/// since `PATH` and its like decide what runs.
+pub(super) fn state(arguments: &[Word]) -> Inner {
+    if arguments
+        .iter()
+        .any(|word| word.glob || computes(&word.text))
+    {
+        return Inner::Unseen;
+    }
+    let sets = |word: &Word| {
+        word.text
+            .split_once('=')
+            .is_some_and(|(name, _)| !name.starts_with("LC_") && !HARMLESS_NAMES.contains(&name))
+    };
+    Inner::At(arguments.iter().rposition(sets).map_or(0, |last| last + 1))
+}
+
+/// A builtin that evaluates: nothing as long as no word holds a subscript with a substitution in it.
+/// `printf -v` sets a variable.
+pub(super) fn evaluating(program: &str, arguments: &[Word]) -> Inner {
+    let sets = program == "printf"
+        && arguments
+            .first()
+            .is_some_and(|word| word.text.starts_with("-v") || word.glob);
+    if arguments.iter().any(|word| computes(&word.text)) {
+        Inner::Unseen
+    } else if sets {
+        Inner::Whole
+    } else {
+        Inner::Nothing
+    }
+}
+
+/// Whether a word holds `name[` and a substitution: bash, ksh and zsh run that even where it was quoted.
+fn computes(text: &str) -> bool {
+    let subscript = text.match_indices('[').any(|(at, _)| {
+        text.get(..at)
+            .is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    });
+    subscript && text.contains(['$', '`'])
+}
