@@ -240,7 +240,7 @@ mod tests {
         let fault = read(json!({"a\u{1b}[2J\u{202e}\nb": 1}))
             .unwrap_err()
             .to_string();
-        assert!(fault.starts_with("unknown argument: a[2J b ("), "{fault}");
+        assert!(fault.starts_with("unknown argument: a b ("), "{fault}");
         let long = "x".repeat(5000);
         assert!(read(json!({long: 1})).unwrap_err().to_string().len() < 200);
     }
