@@ -81,11 +81,7 @@ impl Part {
             rest = after;
             let from = text.len();
             scanner.push(run, &mut text);
-            align(
-                &mut pieces,
-                run,
-                text.get(from..).unwrap_or_default().as_bytes(),
-            );
+            align(&mut pieces, run, text.get(from..).unwrap_or_default());
         }
         let from = text.len();
         let (tally, overlooked) = scanner.finish(&mut text);
@@ -222,34 +218,29 @@ fn room(end: &End, piece: &Piece, text_max: usize, raw_max: u64, used: usize) ->
     }
 }
 
-/// Says how a run of raw bytes became text. A sequence that was dropped before unchanged text gives
-/// two pieces.
-fn align(pieces: &mut Vec<Piece>, raw: &[u8], text: &[u8]) {
-    let dropped = raw.len() - if raw.ends_with(text) { text.len() } else { 0 };
-    if dropped == raw.len() {
-        push(
-            pieces,
-            Piece {
-                text: text.len(),
-                raw: raw.len() as u64,
-                form: Form::Changed,
-            },
-        );
-        return;
-    }
+/// Says how a run of raw bytes became text: what both end with is the same bytes, what stands before
+/// it belongs together as a whole. So a mark or a dropped sequence before plain text makes two pieces.
+fn align(pieces: &mut Vec<Piece>, raw: &[u8], text: &str) {
+    let same = raw
+        .iter()
+        .rev()
+        .zip(text.bytes().rev())
+        .take_while(|(raw, text)| **raw == *text)
+        .count();
+    let same = text.len() - text.ceil_char_boundary(text.len() - same);
     push(
         pieces,
         Piece {
-            text: 0,
-            raw: dropped as u64,
+            text: text.len() - same,
+            raw: (raw.len() - same) as u64,
             form: Form::Changed,
         },
     );
     push(
         pieces,
         Piece {
-            text: text.len(),
-            raw: text.len() as u64,
+            text: same,
+            raw: same as u64,
             form: Form::Exact,
         },
     );

@@ -215,6 +215,11 @@ fn an_escape_sequence_at_any_place_of_a_token_hides_nothing() {
         "\r",
         "\x07",
         "\u{ad}",
+        "\u{13430}",
+        "\x1b[3\x071m",
+        "\x1b]0;title\x1b[0m",
+        "\x1bP x\x1b[1m",
+        "\u{9d}x\x18",
     ] {
         for at in 0..=TOKEN.len() {
             let text = format!("x {}{odd}{} y", &TOKEN[..at], &TOKEN[at..]);
@@ -236,6 +241,36 @@ fn an_escape_sequence_at_any_place_of_a_token_hides_nothing() {
             );
         }
     }
+}
+
+#[test]
+fn a_setting_split_by_what_terminals_do_not_show_is_masked() {
+    let setting = "DB_PASSWORD=q9sUujZcL9PBQu";
+    for odd in [
+        "X\x08",
+        "XY\x08\x08",
+        "X\x08\u{200b}",
+        "\x1b]0;t\x1b[0m",
+        "\x1b[\x07m",
+    ] {
+        for at in 1..setting.len() {
+            let text = format!("{}{odd}{}\n", &setting[..at], &setting[at..]);
+            let shown = check(text.as_bytes(), b"", 10_000).stdout;
+            assert!(!shown.contains("PBQu"), "{odd:?} {at} {shown}");
+            assert!(
+                shown.contains("[REDACTED:password]"),
+                "{odd:?} {at} {shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn plain_text_after_a_mark_is_cut_byte_by_byte() {
+    let text = format!("\u{feff}{}", "0123456789abcde\n".repeat(2_000));
+    let shown = check(text.as_bytes(), b"", 5_000);
+    assert!(shown.stdout.starts_with("<U+FEFF>0123"), "{}", shown.stdout);
+    assert!(shown.stdout.len() > 4_900, "{}", shown.stdout.len());
 }
 
 #[test]

@@ -206,6 +206,8 @@ pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found>) -> 
         flag(source, &words, program, index, found);
         position(source, &words, program, index, found);
         if let Some(first) = echoed.filter(|_| PIPED.contains(&name)) {
+            // One reader is enough: a line full of them would find each word again for each.
+            echoed = None;
             piped(source, &words, first, name, found);
         }
         if text.starts_with("<<<") {

@@ -120,6 +120,16 @@ impl Redactor {
         {
             spans.extend(view.back(self.scan(&view.text, edge, Depth::All)));
         }
+        let erased: Vec<Range<usize>> = overlooked
+            .iter()
+            .filter(|range| text.get((*range).clone()) != Some("\n"))
+            .cloned()
+            .collect();
+        if !erased.is_empty()
+            && let Some(view) = View::without(text, marks.iter().cloned().chain(erased).collect())
+        {
+            spans.extend(view.back(self.scan(&view.text, edge, Depth::All)));
+        }
         if !overlooked.is_empty() {
             // Lines that a carriage return ended belong together for tokens only: joining settings
             // as well would mask the next line of every progress report.
@@ -201,7 +211,12 @@ pub(crate) fn unite(text: &str, mut spans: Vec<Span>) -> Vec<Span> {
         span.end = text.ceil_char_boundary(span.end.clamp(span.start, text.len()));
         widen(span, &masks);
     }
-    spans.retain(|span| span.start < span.end && !masks.contains(&(span.start..span.end)));
+    let is_mask = |span: &Span| {
+        masks
+            .binary_search_by_key(&span.start, |mask| mask.start)
+            .is_ok_and(|index| masks.get(index).is_some_and(|mask| mask.end == span.end))
+    };
+    spans.retain(|span| span.start < span.end && !is_mask(span));
     spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
     let mut united: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {

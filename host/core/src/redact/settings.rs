@@ -53,15 +53,7 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
     }
     let judged = names::judge(name.text, word_before(source, name.start))?;
     at = skip_prefix(source, at);
-    let value = match (source.at(at), tie) {
-        (b'\n', Tie::Colon | Tie::Pair) => next_line(source, name, at)?,
-        (b'\n', _) => return None,
-        (b'|' | b'>', Tie::Colon | Tie::Pair) if ends_line(source, at) => block(source, name, at)?,
-        (byte, Tie::Equals) if !matches!(byte, b'"' | b'\'' | b'\\') => shared(source, name, at)
-            .unwrap_or_else(|| values::read(source, at, around(source, name, tie))),
-        _ => values::read(source, at, around(source, name, tie)),
-    };
-    let value = retyped(source, value);
+    let value = value_at(source, name, at, tie, values::JUDGED_BYTES_MAX)?;
     if tie == Tie::Element && source.slice(value.end, value.end + 2) != b"</" {
         // A type parameter or a comparison, and no element.
         return None;
@@ -76,12 +68,28 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
     if !holds_secret(source, name, value, tie, judged) {
         return None;
     }
+    let value = value_at(source, name, at, tie, values::VALUE_BYTES_MAX)?;
     let end = if kind == "passphrase" && value.form == Form::Bare && tie == Tie::Colon {
         source.line_end(value.end, values::VALUE_BYTES_MAX)
     } else {
         value.end
     };
     Found::new(value.start, end, kind)
+}
+
+/// The value at a place, in at most so many bytes where a long one can be read from many names.
+fn value_at(source: Source<'_>, name: Name<'_>, at: usize, tie: Tie, most: usize) -> Option<Value> {
+    let around = around(source, name, tie);
+    let value = match (source.at(at), tie) {
+        (b'\n', Tie::Colon | Tie::Pair) => next_line(source, name, at)?,
+        (b'\n', _) => return None,
+        (b'|' | b'>', Tie::Colon | Tie::Pair) if ends_line(source, at) => block(source, name, at)?,
+        (byte, Tie::Equals) if !matches!(byte, b'"' | b'\'' | b'\\') => {
+            shared(source, name, at).unwrap_or_else(|| values::read(source, at, around, most))
+        }
+        _ => values::read(source, at, around, most),
+    };
+    Some(retyped(source, value, most))
 }
 
 fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judged: Names) -> bool {
@@ -202,7 +210,7 @@ fn shared(source: Source<'_>, name: Name<'_>, at: usize) -> Option<Value> {
 }
 
 /// Past a declared type: in `password: string = "x"` the value is what is assigned.
-fn retyped(source: Source<'_>, value: Value) -> Value {
+fn retyped(source: Source<'_>, value: Value, most: usize) -> Value {
     let types: [&[u8]; 6] = [
         b"string",
         b"str",
@@ -214,7 +222,7 @@ fn retyped(source: Source<'_>, value: Value) -> Value {
     if value.form == Form::Bare && types.contains(&source.slice(value.start, value.end)) {
         let gap = skip_blanks(source, value.end);
         if source.at(gap) == b'=' && source.at(gap + 1) != b'=' {
-            return values::read(source, skip_blanks(source, gap + 1), Around::Line);
+            return values::read(source, skip_blanks(source, gap + 1), Around::Line, most);
         }
     }
     value

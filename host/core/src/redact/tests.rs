@@ -498,6 +498,12 @@ fn the_worst_inputs_finish() {
         "<password ",
         "=",
         "; ",
+        "key=",
+        "key:",
+        ":key>",
+        ":token:",
+        "token=http://",
+        "[REDACTED:a]pw=abc\n",
     ] {
         let long = matches!(unit, "password" | "QUJD" | "\x1b");
         let size = if long { 1_048_576 } else { 65_536 };
@@ -505,6 +511,32 @@ fn the_worst_inputs_finish() {
         let masked = Redactor::default().mask(&text).0;
         assert!(masked.len() <= text.len() * 8, "{unit}");
     }
+}
+
+#[test]
+fn a_long_secret_is_followed_to_its_end() {
+    for signs in ["a1", "a1,", "))1", "é1"] {
+        let secret = signs.repeat(2_000) + "9tail9";
+        for text in [
+            format!("password={secret}\n"),
+            format!("x?password={secret}&y=1\n"),
+            format!("\"password\": \"{secret}\"\n"),
+            format!("<password>{secret}</password>\n"),
+            format!("password:\n  {secret}\n"),
+            format!("password: str = {secret}\n"),
+        ] {
+            let masked = Redactor::default().mask(&text).0;
+            assert!(masked.contains("[REDACTED:password]"), "{text}");
+            assert!(masked.len() < 64 && !masked.contains('9'), "{masked}");
+        }
+    }
+}
+
+#[test]
+fn a_line_of_password_readers_finds_each_word_once() {
+    let line = format!("echo {}{}\n", "abc ".repeat(200), "-S ".repeat(200));
+    let found = rules::scan(&line, Edge::Whole, Depth::All);
+    assert_eq!(found.len(), 200);
 }
 
 /// Text rich in everything that the rules have a branch for.

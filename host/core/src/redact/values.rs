@@ -8,6 +8,10 @@ pub(super) const VALUE_BYTES_MAX: usize = 65_536;
 /// How much of a value the placeholder filter reads, in bytes. A longer value stands for nothing.
 const PLACEHOLDER_BYTES_MAX: usize = 256;
 
+/// How much of a value is read to judge it, in bytes. Only a value that is a secret is followed to its
+/// end: else each name inside a long value that is none would read all of the rest again.
+pub(super) const JUDGED_BYTES_MAX: usize = 512;
+
 /// Longest value that shares its quotes with its name, in bytes.
 const ENCLOSED_BYTES_MAX: usize = 1_024;
 
@@ -50,17 +54,17 @@ pub(super) enum Written {
     Code,
 }
 
-/// The value that begins at `start`, after any blanks.
-pub(super) fn read(source: Source<'_>, start: usize, around: Around) -> Value {
-    if let Some(value) = quoted(source, start) {
+/// The value that begins at `start`, after any blanks, of at most `most` bytes.
+pub(super) fn read(source: Source<'_>, start: usize, around: Around, most: usize) -> Value {
+    if let Some(value) = quoted_within(source, start, most) {
         return value;
     }
     let end = match around {
-        Around::Element => source.run(start, VALUE_BYTES_MAX, |byte| byte != b'<'),
-        Around::Query => source.run(start, VALUE_BYTES_MAX, |byte| {
+        Around::Element => element_end(source, start),
+        Around::Query => source.run(start, most, |byte| {
             is_bare(byte) && !matches!(byte, b'&' | b'#')
         }),
-        Around::Line => bare_end(source, start),
+        Around::Line => bare_end(source, start, most),
     };
     Value {
         start,
@@ -73,6 +77,10 @@ pub(super) fn read(source: Source<'_>, start: usize, around: Around) -> Value {
 /// JSON is read as well; a doubled quote, and the shell's `'\\''`, belong to the value. Without a
 /// closing quote the value ends with its line.
 pub(super) fn quoted(source: Source<'_>, start: usize) -> Option<Value> {
+    quoted_within(source, start, VALUE_BYTES_MAX)
+}
+
+fn quoted_within(source: Source<'_>, start: usize, most: usize) -> Option<Value> {
     let open = source.run(start, 8, |byte| byte == b'\\');
     let slashes = open - start;
     let quote = source.at(open);
@@ -81,7 +89,7 @@ pub(super) fn quoted(source: Source<'_>, start: usize) -> Option<Value> {
     }
     let width = source.run(open, 3, |byte| byte == quote) - open;
     let from = open + if width == 3 { 3 } else { 1 };
-    let limit = source.len().min(from.saturating_add(VALUE_BYTES_MAX));
+    let limit = source.len().min(from.saturating_add(most));
     let value = |end: usize| {
         Some(Value {
             start: from,
@@ -127,10 +135,22 @@ fn is_bare(byte: u8) -> bool {
 
 /// Where a bare value ends: at a blank or quote, or before what begins the next setting. A password
 /// may hold any sign, so a sign alone ends nothing except at the value's very end.
-fn bare_end(source: Source<'_>, start: usize) -> usize {
-    let end = before_next(source, start, source.run(start, VALUE_BYTES_MAX, is_bare));
+fn bare_end(source: Source<'_>, start: usize, most: usize) -> usize {
+    let run = source.run(start, most, is_bare);
+    let end = before_next(source, start, run);
+    if end == start.saturating_add(most) {
+        // It goes on, so its last signs are none.
+        return end;
+    }
     let trailing = |byte: u8| matches!(byte, b',' | b';' | b')' | b']' | b'}' | b'|' | b'\\');
     source.back(end, end - start, trailing).max(start)
+}
+
+/// Where the text of an element ends. Past what judging reads a `>` ends it as well, or a text full of
+/// names with that sign and without a tag would be read to its end from each of them.
+fn element_end(source: Source<'_>, start: usize) -> usize {
+    let near = source.run(start, JUDGED_BYTES_MAX, |byte| byte != b'<');
+    source.run(near, VALUE_BYTES_MAX, |byte| !matches!(byte, b'<' | b'>'))
 }
 
 /// Where, up to `end`, the next setting begins.

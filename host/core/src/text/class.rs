@@ -25,8 +25,10 @@ pub(super) fn hidden_kind(c: char) -> Option<&'static str> {
         | 0xFEFF
         | 0xFFA0
         | 0xFFF0..=0xFFFB
+        | 0x13430..=0x1343F
         | 0x16FE4
         | 0x1BCA0..=0x1BCA3
+        | 0x1D159
         | 0x1D173..=0x1D17A
         | 0xE0080..=0xE0FFF => "invisible",
         code if is_noncharacter(code) => "noncharacter",

@@ -84,13 +84,23 @@ fn escape(length: usize, c: char) -> Step {
         '[' if length == 0 => Step::Goes(Mode::Control(0)),
         ']' | 'P' | 'X' | '^' | '_' if length == 0 => Step::Goes(Mode::Payload(String::new())),
         ' '..='/' if length < SEQUENCE_BYTES_MAX => Step::Goes(Mode::Escape(length + 1)),
+        _ if is_passed_over(c) && length < SEQUENCE_BYTES_MAX => Step::Goes(Mode::Escape(length)),
         '0'..='~' => Step::Ended,
         _ => broken(String::new(), Mode::Text),
     }
 }
 
+/// A control that terminals carry out or ignore inside a sequence, without ending it and without a
+/// trace in the text.
+fn is_passed_over(c: char) -> bool {
+    matches!(c, '\0'..='\u{7}' | '\u{E}'..='\u{17}' | '\u{19}' | '\u{1C}'..='\u{1F}' | '\u{7F}')
+}
+
 fn control(length: usize, c: char) -> Step {
     match c {
+        _ if is_passed_over(c) && length < SEQUENCE_BYTES_MAX => {
+            Step::Goes(Mode::Control(length + 1))
+        }
         ' '..='?' if length < SEQUENCE_BYTES_MAX => Step::Goes(Mode::Control(length + 1)),
         '@'..='~' => Step::Ended,
         _ => broken(String::new(), Mode::Text),

@@ -33,7 +33,8 @@ pub struct Cleaned {
     /// What was removed or marked.
     pub counts: Tally,
     /// Stretches of `text`, in bytes, that a terminal would not have shown: line ends that were lone
-    /// carriage returns and characters erased by a backspace. A secret may be split by them.
+    /// carriage returns, characters erased by a backspace, and what an unfinished string sequence held.
+    /// A secret may be split by them.
     pub overlooked: Vec<Range<usize>>,
 }
 
@@ -216,11 +217,19 @@ impl Sanitiser {
         }
     }
 
-    /// Shows a payload that was none. It holds no introducer, so this cannot open a sequence.
+    /// Shows a payload that was none. It holds no introducer, so this cannot open a sequence. Many
+    /// terminals show nothing of it, so what stands around it may be one word.
     fn replay(&mut self, payload: &str, out: &mut String) {
+        if payload.is_empty() {
+            return;
+        }
+        self.settle(None, out);
+        self.flush_run(out);
+        let from = self.written;
         for c in payload.chars() {
             self.take_text(c, out);
         }
+        self.overlook(from..self.written);
     }
 
     fn take_text(&mut self, c: char, out: &mut String) {
