@@ -2,5 +2,5 @@
 use portcullis_core::audit::Journaled;
 use portcullis_ssh::{Access, Ended, Engine};
 pub async fn run(engine: &Engine, run: Journaled, access: &Access) -> Ended {
-    engine.run(run, access, tokio_util::sync::CancellationToken::new(), None).await
+    engine.run(run, access, Default::default(), None).await
 }

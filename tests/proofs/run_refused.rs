@@ -3,5 +3,5 @@
 use portcullis_core::policy::Admitted;
 use portcullis_ssh::{Access, Ended, Engine};
 pub async fn run(engine: &Engine, run: Admitted, access: &Access) -> Ended {
-    engine.run(run, access, tokio_util::sync::CancellationToken::new(), None).await
+    engine.run(run, access, Default::default(), None).await
 }

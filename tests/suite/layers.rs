@@ -2,8 +2,9 @@
 
 use portcullis_tests::{repository, rust_files};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The rooms of `core`, each with its storey: a room may name rooms of lower storeys, and its own.
 const STOREYS: [(&str, u8); 14] = [
@@ -57,7 +58,7 @@ fn a_room_of_core_sees_only_the_storeys_below() {
     let core = repository().join("host/core/src");
     let storeys: BTreeMap<&str, u8> = STOREYS.into_iter().collect();
     let mut seen = 0;
-    for file in rust_files(&core) {
+    for file in sources(&core) {
         let relative = file.strip_prefix(&core).unwrap();
         let room = relative
             .components()
@@ -98,7 +99,7 @@ fn a_room_of_core_sees_only_the_storeys_below() {
 
 #[test]
 fn core_touches_nothing_outside() {
-    for file in rust_files(&repository().join("host/core/src")) {
+    for file in sources(&repository().join("host/core/src")) {
         let text = code(&file);
         for word in IMPURE {
             assert!(!text.contains(word), "{} names {word}", file.display());
@@ -169,7 +170,7 @@ fn the_io_crates_do_not_see_each_other() {
 #[test]
 fn only_one_file_of_the_binary_prints() {
     let app = repository().join("host/app/src");
-    for file in rust_files(&app) {
+    for file in sources(&app) {
         let text = code(&file);
         let may = file.ends_with("cli/console.rs") || file.ends_with("cli/plan/cases.rs");
         assert!(
@@ -178,6 +179,23 @@ fn only_one_file_of_the_binary_prints() {
             file.display()
         );
     }
+}
+
+/// The sources below a folder that are compiled into the product: tests in files of their own are left out.
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let is_test = |part: &OsStr| {
+        part.to_str().is_some_and(|part| {
+            part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs")
+        })
+    };
+    rust_files(dir)
+        .into_iter()
+        .filter(|file| {
+            !file
+                .strip_prefix(dir)
+                .is_ok_and(|path| path.iter().any(is_test))
+        })
+        .collect()
 }
 
 /// The code of a file without its comments, so that prose may name anything, and without its tests.

@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn a_reason_is_one_clean_bounded_line() {
         let reason = reason(&format!("a\u{1b}[31m\n{}", "ä".repeat(1_000)));
-        assert!(reason.starts_with("a[31m "), "{reason}");
+        assert!(reason.starts_with("a ä"), "{reason}");
         assert!(reason.len() <= PLUGIN_REASON_BYTES_MAX);
     }
 }
