@@ -68,11 +68,7 @@ fn json(plan: &answer::Plan) -> Value {
             })
         })
         .collect();
-    let validators: Vec<Value> = plan
-        .opinions
-        .iter()
-        .map(|opinion| session::opinion(opinion))
-        .collect();
+    let validators: Vec<Value> = plan.opinions.iter().map(session::opinion).collect();
     json!({
         "alias": plan.alias.as_str(),
         "command": plan.command,
