@@ -83,7 +83,11 @@ impl Gatehouse {
 impl House {
     /// Where records go besides the journal, as the snapshot that holds says.
     fn events(&self) -> Events {
-        if self.live().snapshot.settings.audit_stderr { self.events } else { Events::Silent }
+        if self.live().snapshot.settings.audit_stderr {
+            self.events
+        } else {
+            Events::Silent
+        }
     }
 
     /// The snapshot that holds now. A run keeps the one it began with.

@@ -134,8 +134,7 @@ impl House {
         let events = self.events();
         let report = |phase: Phase, bytes_read: u64| {
             let elapsed_ms = micros(began) / 1_000;
-            events
-                .progress(&task_id, phase.as_str(), bytes_read, elapsed_ms);
+            events.progress(&task_id, phase.as_str(), bytes_read, elapsed_ms);
             if let Some(sender) = &caller.progress {
                 // A client that does not take its progress loses notes of it, nothing else.
                 let _ = sender.try_send(Progress {
