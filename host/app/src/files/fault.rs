@@ -6,6 +6,7 @@
 use jiff::Zoned;
 use portcullis_core::config::{PathFault, SecretNameFault};
 use portcullis_core::limits::{KEY_PATH_CHARS_MAX, SECRET_NAME_CHARS_MAX};
+use portcullis_core::redact::Redactor;
 use portcullis_core::text;
 use serde_json::{Map, Value, json};
 use std::io;
@@ -258,8 +259,9 @@ impl FileFault {
     pub(super) fn new(kind: Kind, attempted: &str, base: &Path, why: Why) -> Self {
         Self {
             kind,
-            // What a configuration names may be of any length and hold anything.
-            attempted: text::step(attempted),
+            // SECURITY: what a configuration names may be of any length and hold anything, such as the key
+            // itself where its path belongs.
+            attempted: Redactor::default().mask(&text::step(attempted)).0,
             base: base.to_owned(),
             why: Box::new(why),
         }

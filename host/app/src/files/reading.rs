@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 /// Most steps of a path: each costs an open directory.
@@ -18,6 +19,16 @@ const COMPONENTS_MAX: usize = 32;
 
 /// The bytes of a regular file.
 pub(super) fn read(dir: &Dir, path: &Path, bytes_max: u64) -> Result<Vec<u8>, Why> {
+    read_if(dir, path, bytes_max, |_| Ok(()))
+}
+
+/// The bytes of a regular file whose permission bits are agreed to.
+pub(super) fn read_if(
+    dir: &Dir,
+    path: &Path,
+    bytes_max: u64,
+    agrees: impl FnOnce(Mode) -> Result<(), Why>,
+) -> Result<Vec<u8>, Why> {
     let file = open(dir, path)?;
     let meta = file.metadata().map_err(Why::Io)?;
     if meta.is_dir() {
@@ -26,6 +37,7 @@ pub(super) fn read(dir: &Dir, path: &Path, bytes_max: u64) -> Result<Vec<u8>, Wh
     if !meta.is_file() {
         return Err(Why::NotRegular);
     }
+    agrees(Mode::from_raw_mode(meta.mode()))?;
     let too_large = |size| Why::TooLarge {
         size,
         max: bytes_max,
@@ -43,13 +55,6 @@ pub(super) fn read(dir: &Dir, path: &Path, bytes_max: u64) -> Result<Vec<u8>, Wh
         return Err(too_large(size));
     }
     Ok(bytes)
-}
-
-/// The permission bits of a file, if it is there.
-pub(super) fn mode(dir: &Dir, path: &Path) -> Option<Mode> {
-    let file = open(dir, path).ok()?;
-    let stat = rustix::fs::fstat(&file).ok()?;
-    Some(Mode::from_raw_mode(stat.st_mode))
 }
 
 fn open(dir: &Dir, path: &Path) -> Result<File, Why> {

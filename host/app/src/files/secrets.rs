@@ -98,8 +98,7 @@ fn unquote(value: &[u8]) -> &[u8] {
 /// The bytes of `.env`. One that everybody may write is refused: whoever can write it says which password
 /// is tried where. One that others may read is used, as the seed system does, and complained of.
 fn env_file(place: &Place, dir: &Dir) -> Result<Vec<u8>, Why> {
-    let path = Path::new(ENV_FILE);
-    if let Some(mode) = reading::mode(dir, path) {
+    let agrees = |mode: Mode| {
         if mode.contains(Mode::WOTH) {
             let mode = mode.as_raw_mode();
             return Err(Why::Permissions { mode });
@@ -108,8 +107,9 @@ fn env_file(place: &Place, dir: &Dir) -> Result<Vec<u8>, Why> {
             let dir = place.path.display();
             tracing::warn!(%dir, "insecure_file_permissions: others may read .env (chmod 600)");
         }
-    }
-    reading::read(dir, path, ENV_FILE_BYTES_MAX)
+        Ok(())
+    };
+    reading::read_if(dir, Path::new(ENV_FILE), ENV_FILE_BYTES_MAX, agrees)
 }
 
 #[cfg(test)]

@@ -420,6 +420,32 @@ fn an_env_file_that_everybody_can_write_is_refused() {
 }
 
 #[test]
+fn a_secret_in_the_place_of_a_path_or_a_name_is_not_told() {
+    let stage = Stage::new();
+    let dirs = stage.dirs();
+    let body = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW";
+    let token = "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";
+    for text in [
+        format!("-----BEGIN OPENSSH PRIVATE KEY----- {body}"),
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n"),
+        format!("{token}/{body}{}", "x".repeat(600)),
+        format!("../{token}"),
+        token.to_owned(),
+    ] {
+        for fault in [
+            refused(dirs.key(&text)),
+            refused(dirs.plugin(&text, 9)),
+            refused(dirs.known_hosts(Some(&text))),
+            refused(dirs.secret(&text)),
+        ] {
+            let told = format!("{fault} {fault:?} {:?}", fault.event());
+            let begun = text.contains("BEGIN") && told.contains("b3BlbnNzaC1r");
+            assert!(!begun && !told.contains("GwCz55yi5"), "{told}");
+        }
+    }
+}
+
+#[test]
 fn known_hosts_may_lie_anywhere_and_is_the_users_own_by_default() {
     let stage = Stage::new();
     let home = stage.path("home");

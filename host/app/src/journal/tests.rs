@@ -612,6 +612,35 @@ fn what_was_only_written_is_under_the_head_once_the_journal_is_closed() {
 }
 
 #[test]
+fn a_record_whose_sync_failed_is_under_the_head_once_the_journal_is_closed() {
+    let folder = Folder::new();
+    let journal = Journal::open(&folder.state()).unwrap();
+    append(&journal, 1, Durability::Written);
+    let head = folder.path("journal/head.json");
+    fs::rename(&head, folder.path("elsewhere")).unwrap();
+    // A batch that fails stands for the sync that was due.
+    assert!(try_append(&journal, 2, Durability::Synced).is_err());
+    fs::rename(folder.path("elsewhere"), &head).unwrap();
+    journal.close();
+    let report = folder.report();
+    assert_eq!(
+        (report.records, report.after_head, report.bad),
+        (1, 0, None)
+    );
+}
+
+#[test]
+fn a_line_that_is_longer_than_a_record_is_named_as_that() {
+    let folder = Folder::with(3);
+    let mut lines = folder.lines();
+    lines[1].insert_str(5, &" ".repeat(2_000_000));
+    folder.rewrite(&lines);
+    let bad = folder.bad();
+    assert_eq!((bad.line, bad.seq), (2, Some(2)));
+    assert!(bad.reason.contains("bytes in a line"), "{}", bad.reason);
+}
+
+#[test]
 fn many_calls_at_once_get_one_number_each() {
     let folder = Folder::new();
     let journal = Arc::new(Journal::open(&folder.state()).unwrap());

@@ -7,7 +7,7 @@ use super::JournalFault;
 use super::disk::{Snapshot, snapshot};
 use super::store::{Line, next_line};
 use cap_std::fs::Dir;
-use portcullis_core::audit::chain::{FirstBad, Known, Mac, Pass, Place};
+use portcullis_core::audit::chain::{FirstBad, Known, Mac, Pass, Place, RECORD_BYTES_MAX};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 
@@ -123,6 +123,8 @@ fn lines(
     loop {
         match next_line(&mut reader, &mut line)? {
             Line::End => return Ok(Ok(0)),
+            // Longer than a record can be, so it was not torn off but put there.
+            Line::Torn if line.len() > RECORD_BYTES_MAX => {}
             Line::Torn => return Ok(Ok(line.len() as u64)),
             Line::Whole => {}
         }

@@ -102,6 +102,9 @@ fn ended() -> SinkFault {
 /// What the thread does until it is told to end or nobody can ask any more.
 fn write(mut store: Store, messages: &Receiver<Message>) {
     let mut unsynced = false;
+    // Records that a fault has kept from their sync. The next batch's sync covers them, or the last one:
+    // trying again at once would only spin.
+    let mut owed = false;
     loop {
         let first = if unsynced {
             messages.recv_timeout(Duration::from_millis(LINGER_MS))
@@ -117,8 +120,14 @@ fn write(mut store: Store, messages: &Receiver<Message>) {
             (End::Yes(_), _) | (End::No, true) => Due::Yes,
             (End::No, false) => Due::No,
         };
-        if !batch.is_empty() || unsynced {
-            unsynced = one_batch(&mut store, batch, due, unsynced);
+        let last = matches!(end, End::Yes(_)) && owed;
+        if !batch.is_empty() || unsynced || last {
+            match one_batch(&mut store, batch, due) {
+                Outcome::Synced => (unsynced, owed) = (false, false),
+                Outcome::Unsynced => unsynced = true,
+                Outcome::Nothing => {}
+                Outcome::Failed => (unsynced, owed) = (false, owed || unsynced),
+            }
         }
         if let End::Yes(done) = end {
             if let Some(done) = done {
@@ -161,15 +170,26 @@ fn gather(first: Message, messages: &Receiver<Message>) -> (Vec<(Draft, Answer)>
     }
 }
 
-/// Writes one batch and answers it. Returns whether records stand in the journal that the head does not
-/// name yet. `Due::Yes` syncs whatever the drafts ask for.
-fn one_batch(store: &mut Store, batch: Vec<(Draft, Answer)>, due: Due, unsynced: bool) -> bool {
+/// What has become of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Everything in the journal is on the disk.
+    Synced,
+    /// Records stand in the journal that the head does not name yet.
+    Unsynced,
+    /// Nobody wanted anything any more.
+    Nothing,
+    /// None of the batch is in the journal.
+    Failed,
+}
+
+/// Writes one batch and answers it. `Due::Yes` syncs whatever the drafts ask for.
+fn one_batch(store: &mut Store, batch: Vec<(Draft, Answer)>, due: Due) -> Outcome {
     let mut locked = match store.lock() {
         Ok(locked) => locked,
         Err(fault) => {
             refuse_all(batch, &fault);
-            // The next batch's sync covers what is unsynced now; trying again at once would only spin.
-            return false;
+            return Outcome::Failed;
         }
     };
     // SECURITY: whoever has stopped waiting has been told that nothing was recorded and does not run.
@@ -184,11 +204,15 @@ fn one_batch(store: &mut Store, batch: Vec<(Draft, Answer)>, due: Due, unsynced:
             for (answer, receipt) in answers.into_iter().zip(receipts) {
                 let _ = answer.send(receipt.map_err(|fault| SinkFault(fault.to_string())));
             }
-            due == Due::No && (unsynced || !drafts.is_empty())
+            match due {
+                Due::Yes => Outcome::Synced,
+                Due::No if drafts.is_empty() => Outcome::Nothing,
+                Due::No => Outcome::Unsynced,
+            }
         }
         Err(fault) => {
             refuse_all(drafts.into_iter().zip(answers).collect(), &fault);
-            false
+            Outcome::Failed
         }
     }
 }
