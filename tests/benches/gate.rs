@@ -202,7 +202,7 @@ fn log(bytes: usize) -> String {
     let mut line = 0_u32;
     while text.len() < bytes {
         line += 1;
-        if line % 10_000 == 0 {
+        if line.is_multiple_of(10_000) {
             text.push_str("2026-11-21T10:00:00Z web1 app[812]: login token=ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8 ok\n");
         } else {
             text.push_str(&format!(
