@@ -166,6 +166,8 @@ async fn hostile_input_is_logged_as_an_event() {
         .filter(|event| event["msg"] == "security_event")
         .map(|event| event["type"].as_str().unwrap())
         .collect();
+    let journal = bytes_below(&gate.state());
+    assert!(holds(&journal, "\"kind\":\"input_refused\"") && !holds(&journal, "a\u{202e}b"));
     assert_eq!(
         types,
         [

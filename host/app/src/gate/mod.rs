@@ -97,24 +97,28 @@ impl House {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Checks the inputs and finds the host: the first two steps of every decision.
-    fn admit_request(
+    /// Checks the inputs and finds the host: the first two steps of every decision. What ends here is
+    /// recorded too, without the text that was not taken.
+    async fn admit_request(
         &self,
         live: &Live,
         principal: &Principal,
         alias: &str,
         command: &str,
     ) -> Result<(RunRequest, Target), Fault> {
-        let request = RunRequest::parse(alias, command).map_err(|fault| {
-            self.events().input_refused(principal, &fault);
-            Fault::Input(fault)
-        })?;
-        let target = live
-            .snapshot
-            .inventory
-            .resolve(&request.alias)
-            .ok_or_else(|| Fault::UnknownAlias(request.alias.clone()))?;
-        Ok((request, target))
+        let fault = match RunRequest::parse(alias, command) {
+            Ok(request) => match live.snapshot.inventory.resolve(&request.alias) {
+                Some(target) => return Ok((request, target)),
+                None => Fault::UnknownAlias(request.alias),
+            },
+            Err(fault) => {
+                self.events().input_refused(principal, &fault);
+                Fault::Input(fault)
+            }
+        };
+        let body = Map::from_iter([("code".to_owned(), json!(fault.code()))]);
+        self.note("input_refused", principal, body).await;
+        Err(fault)
     }
 
     /// Records something that is not a decision. A read that cannot be recorded is still answered: a full

@@ -68,7 +68,9 @@ impl House {
         command: String,
     ) -> Result<Plan, Fault> {
         let live = self.live();
-        let (request, target) = self.admit_request(&live, &caller.principal, &alias, &command)?;
+        let (request, target) = self
+            .admit_request(&live, &caller.principal, &alias, &command)
+            .await?;
         let host = target.host.clone();
         let case = Case::new(caller.principal.clone(), target, request.line.clone());
         let decision = live.snapshot.policy.decide(case, live.validators());

@@ -72,7 +72,9 @@ impl House {
         let began = Instant::now();
         let mut timing = Timing::default();
         let live = self.live();
-        let (request, target) = self.admit_request(&live, &caller.principal, alias, command)?;
+        let (request, target) = self
+            .admit_request(&live, &caller.principal, alias, command)
+            .await?;
 
         let case = Case::new(caller.principal.clone(), target, request.line.clone());
         let decision = live.snapshot.policy.decide(case, live.validators());

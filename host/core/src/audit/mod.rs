@@ -28,7 +28,7 @@ pub enum Durability {
 /// A record before it has a number.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// `run_open`, `run_close`, `refused`, `plan`, `reload`, `read`, `security`, `start`, …
+    /// `run_open`, `run_close`, `refused`, `input_refused`, `plan`, `reload`, `read`.
     pub kind: &'static str,
     /// When.
     pub at: Micros,
