@@ -252,6 +252,9 @@ fn a_setting_split_by_what_terminals_do_not_show_is_masked() {
         "X\x08\u{200b}",
         "\x1b]0;t\x1b[0m",
         "\x1b[\x07m",
+        "\r",
+        "\x1b[31m\r\x1b[K",
+        "\u{200b}\r",
     ] {
         for at in 1..setting.len() {
             let text = format!("{}{odd}{}\n", &setting[..at], &setting[at..]);
@@ -275,8 +278,15 @@ fn plain_text_after_a_mark_is_cut_byte_by_byte() {
 
 #[test]
 fn progress_after_a_carriage_return_stays() {
-    let shown = check(b"token: 10%\rtoken: 20%\rdone\n", b"", 100);
-    assert_eq!(shown.stdout, "token: 10%\ntoken: 20%\ndone\n");
+    for text in [
+        "token: 10%\rtoken: 20%\rdone\n",
+        "secret=unset\rpassword: 3 of 5\rpassword: 4 of 5\n",
+        "key 1/20\rkey 2/20\rkey 3/20\rall keys read\n",
+        "Password: \rLast login: Tue May 13\n",
+    ] {
+        let shown = check(text.as_bytes(), b"", 200);
+        assert_eq!(shown.stdout, text.replace('\r', "\n"));
+    }
 }
 
 #[test]
@@ -361,7 +371,16 @@ fn a_text_scrubbed_without_a_cap_is_as_output_is() {
 
 #[test]
 fn the_worst_outputs_finish() {
-    for unit in ["a\x1b", "\r", "ghp_", "\u{200b}x", "é\u{202e}"] {
+    for unit in [
+        "a\x1b",
+        "\r",
+        "ghp_",
+        "\u{200b}x",
+        "é\u{202e}",
+        "secret=ab12ab12\r",
+        "key=\r",
+        "key=\x08",
+    ] {
         let text = unit.repeat(524_288 / unit.len());
         let shown = check(text.as_bytes(), b"", 100_000);
         assert!(shown.truncated || shown.stdout.len() < text.len());

@@ -131,14 +131,20 @@ impl Redactor {
             spans.extend(view.back(self.scan(&view.text, edge, Depth::All)));
         }
         if !overlooked.is_empty() {
-            // Lines that a carriage return ended belong together for tokens only: joining settings
-            // as well would mask the next line of every progress report.
             let left_out = marks
                 .into_iter()
                 .chain(overlooked.iter().cloned())
                 .collect();
             if let Some(view) = View::without(text, left_out) {
                 spans.extend(view.back(self.scan(&view.text, edge, Depth::Tokens)));
+                let settings = self.scan(&view.text, edge, Depth::All);
+                spans.extend(settings.into_iter().filter_map(|span| {
+                    let value = view.text.get(span.start..span.end)?;
+                    let found = view.back(vec![span]).next()?;
+                    let lines = |text: &str| text.matches('\n').count();
+                    let whole = text.get(found.start..found.end)?;
+                    (lines(whole) == lines(value) || is_one_word(value)).then_some(found)
+                }));
             }
         }
         unite(text, spans)
@@ -170,6 +176,12 @@ impl Redactor {
         }
         (text, counts)
     }
+}
+
+/// Whether a value that carriage returns split is one made-up word. Percentages, further settings and
+/// plain words are what the next line of a progress report holds, and a report must stay readable.
+fn is_one_word(value: &str) -> bool {
+    ties::is_mixed(value.as_bytes()) && !value.contains(['%', ':', '=', ' ', '\t'])
 }
 
 /// Adds counts to counts.

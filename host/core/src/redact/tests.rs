@@ -501,6 +501,7 @@ fn the_worst_inputs_finish() {
         "key=",
         "key:",
         ":key>",
+        "key\u{a0}",
         ":token:",
         "token=http://",
         "[REDACTED:a]pw=abc\n",

@@ -144,13 +144,17 @@ fn column(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)
     let first = matches!(source.before(source.back(name.start, 64, frame)), b'\n' | 0);
     let barred = source.at(gap) == b'|' && source.at(gap + 1) != b'|';
     let wide = gap - name.end >= 2 || source.at(name.end) == b'\t';
+    if !first || !(barred || wide) {
+        // The rest may be long, and is read for the one name that begins its line.
+        return None;
+    }
     let start = source.run(gap, GAP_BYTES_MAX, frame);
     let end = source.run(start, values::VALUE_BYTES_MAX, |byte| byte > b' ');
     let last = source.run(end, GAP_BYTES_MAX, frame);
     let alone = matches!(source.at(last), b'\n' | 0);
     let text = source.slice(start, end);
     let mixed = is_mixed(text);
-    (first && alone && mixed && (barred || wide)).then_some((start, Tie::Column))
+    (alone && mixed).then_some((start, Tie::Column))
 }
 
 /// An assigning sign, with where the value begins. Comparisons and scopes assign nothing.
