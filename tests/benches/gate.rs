@@ -17,7 +17,7 @@ use portcullis_core::inventory::{Host, Target};
 use portcullis_core::policy::{Case, Jury, Outcome, Policy};
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::{Alias, CommandLine, Principal};
-use portcullis_mcp::{ChildStderr, Client, connect_child};
+use portcullis_mcp::Client;
 use portcullis_tests::sshd::{GateFolder, Sshd, user};
 use serde_json::{Value, json};
 use std::fs;
@@ -280,25 +280,6 @@ fn redaction(report: &mut Report) {
     );
 }
 
-async fn connect(gate: &GateFolder) -> Client {
-    let arguments = [
-        "serve".to_owned(),
-        "--stdio".to_owned(),
-        "--config".to_owned(),
-        gate.config().display().to_string(),
-        "--state".to_owned(),
-        gate.state().display().to_string(),
-    ];
-    connect_child(
-        &portcullis_tests::portcullis(),
-        &arguments,
-        &[],
-        ChildStderr::Discard,
-    )
-    .await
-    .unwrap()
-}
-
 async fn call(client: &Client) -> Value {
     let answer = client
         .call("ssh_run", json!({"alias": "web1", "command": "true"}))
@@ -318,7 +299,7 @@ async fn runs(report: &mut Report) {
     let (mut first_reply, mut first_run) = (Vec::new(), Vec::new());
     for _ in 0..10 {
         let began = Instant::now();
-        let client = connect(&gate).await;
+        let client = gate.connect().await;
         client.call("ssh_ping", json!({})).await.unwrap();
         first_reply.push(began.elapsed());
         call(&client).await;
@@ -338,7 +319,7 @@ async fn runs(report: &mut Report) {
         Some(("ssh, new connection", plain)),
     );
 
-    let client = connect(&gate).await;
+    let client = gate.connect().await;
     for _ in 0..5 {
         call(&client).await;
     }
@@ -403,7 +384,7 @@ async fn runs(report: &mut Report) {
 
 /// Resident memory of a server that has answered once and then did nothing.
 async fn idle_rss(gate: &GateFolder) -> f64 {
-    let client = connect(gate).await;
+    let client = gate.connect().await;
     client.call("ssh_ping", json!({})).await.unwrap();
     tokio::time::sleep(Duration::from_millis(800)).await;
     let config = gate.config().display().to_string();

@@ -1,6 +1,7 @@
 //! A real OpenSSH server on a loopback port with throwaway keys, and a configuration of the gate for it. Both
 //! live in a temporary folder and end with the value.
 
+use portcullis_mcp::{ChildStderr, Client, connect_child};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -225,6 +226,20 @@ impl GateFolder {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
+    }
+
+    /// A real server on this folder with a real client connected to it.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    pub async fn connect(&self) -> Client {
+        let text = |path: PathBuf| path.display().to_string();
+        let (config, state) = (text(self.config()), text(self.state()));
+        let arguments =
+            ["serve", "--stdio", "--config", &config, "--state", &state].map(ToOwned::to_owned);
+        connect_child(&crate::portcullis(), &arguments, &[], ChildStderr::Discard)
+            .await
+            .unwrap()
     }
 
     /// A call of the binary on this folder, without its verb.

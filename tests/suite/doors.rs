@@ -1,7 +1,6 @@
 //! The cases through the other doors: the command line (`plan --cases`) and MCP. The first door, `core` itself,
 //! is tried in `host/core/tests`.
 
-use portcullis_mcp::{ChildStderr, connect_child};
 use portcullis_tests::sshd::GateFolder;
 use portcullis_tests::{portcullis, repository};
 use serde_json::{Value, json};
@@ -158,18 +157,7 @@ async fn tool_responses_hold_through_mcp() {
         ] {
             fs::write(gate.config().join(file), row["config"][key].to_string()).unwrap();
         }
-        let arguments = [
-            "serve",
-            "--stdio",
-            "--config",
-            gate.config().to_str().unwrap(),
-            "--state",
-            gate.state().to_str().unwrap(),
-        ]
-        .map(ToOwned::to_owned);
-        let client = connect_child(&portcullis(), &arguments, &[], ChildStderr::Discard)
-            .await
-            .unwrap();
+        let client = gate.connect().await;
         let (id, expect) = (&row["id"], &row["expect"]);
         if tool == "tools/list" {
             let tools = client.tools().await.unwrap();

@@ -1,9 +1,7 @@
 //! One journal, many processes: what an operator's machine looks like when every client starts a server of its
 //! own.
 
-use portcullis_mcp::{ChildStderr, connect_child};
 use portcullis_ssh::target::{Reply, Target, ThrowawayKey};
-use portcullis_tests::portcullis;
 use portcullis_tests::sshd::GateFolder;
 use serde_json::{Value, json};
 use std::fs;
@@ -65,20 +63,7 @@ async fn four_servers_with_a_thousand_runs_each_leave_one_journal() {
 }
 
 async fn serve_and_run(gate: &GateFolder) {
-    let arguments = [
-        "serve",
-        "--stdio",
-        "--config",
-        gate.config().to_str().unwrap(),
-        "--state",
-        gate.state().to_str().unwrap(),
-    ]
-    .map(ToOwned::to_owned);
-    let client = Arc::new(
-        connect_child(&portcullis(), &arguments, &[], ChildStderr::Discard)
-            .await
-            .unwrap(),
-    );
+    let client = Arc::new(gate.connect().await);
     let mut lanes = Vec::new();
     for _ in 0..IN_FLIGHT {
         let client = Arc::clone(&client);

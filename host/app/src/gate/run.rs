@@ -10,6 +10,7 @@ use portcullis_core::answer::{Denied, Fault, Ran, Run, Timing};
 use portcullis_core::audit::{self, Closing};
 use portcullis_core::clock::Clock;
 use portcullis_core::inventory::Target;
+use portcullis_core::output::{PluginFailure, Shown};
 use portcullis_core::policy::{Admitted, Case, Decision, Heard, Outcome, Refused};
 use portcullis_core::request::{RunRequest, TaskId, sha256_hex};
 use portcullis_mcp::gate::{Caller, Progress};
@@ -152,7 +153,7 @@ impl House {
             .run(journaled, &access, caller.stop.clone(), Some(&report))
             .await;
         Ok(Run::Ran(Box::new(
-            self.finish(&live, &request, ended, timing, began).await?,
+            self.finish(&live, &request, ended, timing, began).await,
         )))
     }
 
@@ -164,7 +165,7 @@ impl House {
         ended: Ended,
         mut timing: Timing,
         began: Instant,
-    ) -> Result<Ran, Fault> {
+    ) -> Ran {
         let Ended {
             spent,
             raw,
@@ -180,7 +181,8 @@ impl House {
         let scrubbing = Instant::now();
         let (snapshot, host) = (Arc::clone(live), spent.heard().case.target().host.clone());
         let output_bytes_max = spent.heard().limits.max_output_bytes;
-        let shown = tokio::task::spawn_blocking(move || {
+        let (bytes_out, bytes_err) = (raw.stdout.total(), raw.stderr.total());
+        let scrubbed = tokio::task::spawn_blocking(move || {
             raw.cap(output_bytes_max)
                 .sanitise()
                 .redact(
@@ -191,11 +193,9 @@ impl House {
                 )
                 .into_shown()
         })
-        .await
-        .map_err(|_| Fault::Setup {
-            code: "internal",
-            message: "the output was not processed",
-        })?;
+        .await;
+        // A panic there is our bug. The command has run all the same: its record is closed, its output withheld.
+        let shown = scrubbed.unwrap_or_else(|_| withheld(bytes_out, bytes_err));
         timing.output_us = micros(scrubbing);
 
         let closing = Closing {
@@ -216,7 +216,7 @@ impl House {
         }
         self.events()
             .audit(&spent, &closing, closed.as_ref().ok(), self.clock.now());
-        Ok(Ran {
+        Ran {
             task_id: spent.task().as_str().to_owned(),
             alias: request.alias.clone(),
             hash: request.line.hash16(),
@@ -227,7 +227,7 @@ impl House {
             fault,
             timing,
             journal_fault: closed.is_err(),
-        })
+        }
     }
 
     /// Records a refusal and answers it. The case stays refused when the record cannot be written.
@@ -307,6 +307,20 @@ impl House {
         let normalised = live.redactor.mask(&normalised).0;
         self.events()
             .bypass_attempt(heard, &original, &normalised, pattern);
+    }
+}
+
+/// What is shown of output that could not be processed: how much there was.
+fn withheld(stdout_bytes: u64, stderr_bytes: u64) -> Shown {
+    let failure = PluginFailure {
+        code: "output_failed",
+        detail: "the output could not be processed".to_owned(),
+    };
+    Shown {
+        stdout_bytes,
+        stderr_bytes,
+        withheld: Some(("gate".to_owned(), failure)),
+        ..Shown::default()
     }
 }
 
