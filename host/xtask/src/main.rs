@@ -86,7 +86,8 @@ fn run(command: &mut Command) -> Result<(), String> {
 fn demo() -> Result<(), String> {
     let root = root();
     let guests = setup::guests(&root)?;
-    run(cargo(&root).args(["build", "--quiet", "--package", "portcullis"]))?;
+    // The whole selection, so that the suite finds nearly everything built.
+    run(cargo(&root).args(["build", "--quiet", "--workspace", "--bins"]))?;
     run(Command::new(setup::binary(&root, "debug"))
         .arg("demo")
         .arg("--plugins")
