@@ -123,9 +123,9 @@ fn bench() -> Result<(), String> {
     setup::packages()?;
     let guests = setup::guests(&root)?;
     let python = setup::python(&root)?;
-    run(cargo(&root).args(["build", "--release", "--package", "portcullis"]))?;
+    run(cargo(&root).args(["build", "--release", "--workspace", "--bins"]))?;
     run(cargo(&root)
-        .args(["bench", "--package", "portcullis-tests", "--bench", "gate"])
+        .args(["bench", "--workspace", "--bench", "gate"])
         .env("PORTCULLIS_GUESTS", &guests)
         .env("PORTCULLIS_BIN", setup::binary(&root, "release"))
         .env("PORTCULLIS_PYTHON", &python))
