@@ -9,6 +9,7 @@ use crate::calls::Calls;
 use crate::envelope::ArgumentsNotAnObject;
 use crate::gate::{Caller, Gate};
 use crate::progress;
+use crate::shapes::{PingShape, PongWord};
 use crate::tools::{self, ToolName};
 use futures::FutureExt;
 use portcullis_core::answer::{Fault, Run};
@@ -56,8 +57,8 @@ impl Edge {
         match tool {
             ToolName::Ping => {
                 self.gate.ping(caller).await;
-                let shape = answers::PingShape {
-                    status: answers::PongWord::Pong,
+                let shape = PingShape {
+                    status: PongWord::Pong,
                 };
                 answers::shaped(&shape, Standing::Worked)
             }

@@ -3,7 +3,7 @@
 //! The way of a call, each step in its own file:
 //!
 //! ```text
-//! stdio ─ lines ─ strict ─ envelope ─ wire ─(rmcp)─ edge ─ arguments ─ gate ─ answers
+//! stdio ─ lines ─ strict ─ envelope ─ wire ─(rmcp)─ edge ─ arguments ─ gate ─ answers ─ shapes
 //!                              └── calls: which ids are under way, and how each is taken back
 //! ```
 //!
@@ -24,6 +24,7 @@ mod lines;
 mod progress;
 mod schema;
 mod serve;
+mod shapes;
 mod stdio;
 mod strict;
 mod tools;

@@ -4,7 +4,8 @@
 //! shared ones changes. Anything else (a socket pair, a terminal, a file) gets two threads that block in
 //! its place: a thread does not keep a process alive, but a blocking task of the runtime would.
 //!
-//! Must not: write anything by itself.
+//! Must not: write anything by itself. Shown by `a_socket_pair_is_served_and_does_not_hold_up_the_end` in
+//! `tests/edges.rs`.
 
 use rmcp::transport::stdio_pipes;
 use std::io::{Error, ErrorKind, Read, Write};

@@ -3,12 +3,12 @@
 //!
 //! Must not: call the gate. The hints are for clients; nothing here is decided by them.
 
-use crate::answers::{
+use crate::arguments::{self, Parameter, Takes};
+use crate::schema;
+use crate::shapes::{
     DeniedShape, FaultShape, HostShape, HostsShape, KeptShape, PingShape, PlanShape, RanShape,
     ReloadedShape,
 };
-use crate::arguments::{self, Parameter, Takes};
-use crate::schema;
 use rmcp::model::{Tool, ToolAnnotations};
 use std::sync::Arc;
 

@@ -382,3 +382,40 @@ fn a_client_that_goes_away_without_a_word_ends_the_process() {
     assert!(status.success());
     assert!(rest.is_empty());
 }
+
+/// A client on a socket pair, as Node gives its children, instead of two pipes.
+#[test]
+fn a_socket_pair_is_served_and_does_not_hold_up_the_end() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    let (near, far) = UnixStream::pair().unwrap();
+    let twin = far.try_clone().unwrap();
+    let mut child = std::process::Command::new(session::fake_gate())
+        .stdin(OwnedFd::from(far))
+        .stdout(OwnedFd::from(twin))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(near.try_clone().unwrap()).lines();
+    let hello = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    });
+    (&near).write_all(format!("{hello}\n").as_bytes()).unwrap();
+    let reply: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(reply["result"]["protocolVersion"], "2025-11-25");
+    // The input stays open: a read that blocks must not keep the process from ending.
+    let id = child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert!(child.wait().unwrap().success());
+    drop(near);
+}
