@@ -18,8 +18,8 @@
 //! | `exact` | values that the host knows | `known-secret` |
 //!
 //! Known limits: a secret without prefix, name or place is not seen; a bare pass phrase of several
-//! words is masked to its first word unless its name says `passphrase`; card numbers, addresses and
-//! other personal data are not looked for.
+//! words is masked to its first word, or not at all where it reads as prose, unless its name says
+//! `passphrase`; card numbers, addresses and other personal data are not looked for.
 
 mod blocks;
 mod commands;
