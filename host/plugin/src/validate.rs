@@ -47,7 +47,11 @@ impl Question {
         }
         let mut leaves = Vec::new();
         for (at, leaf) in script.leaves().iter().enumerate() {
-            let open = leaf.words.iter().enumerate().filter(|(_, word)| word.glob);
+            let open = leaf
+                .words
+                .iter()
+                .enumerate()
+                .filter(|(_, word)| word.is_unknown());
             facts.extend(open.map(|(word, _)| ("open-word".to_owned(), format!("{at}:{word}"))));
             leaves.push(leaf.words.iter().map(|word| word.text.clone()).collect());
         }

@@ -3,11 +3,13 @@
 //! The steps of the gate are types, and each consumes the one before:
 //! [`Case`] → [`Decision`] → [`Outcome`] → [`Authorized`] → [`Admitted`].
 
+mod capability;
 mod gate;
 mod glob;
 mod limits;
 mod path;
 mod pattern;
+mod profile;
 mod refusal;
 mod rule;
 mod rules;
@@ -15,12 +17,14 @@ mod scene;
 mod tripwire;
 mod wrappers;
 
+pub use capability::{Capability, Need, PathUse, UsedPath, Uses};
 pub use gate::{
     Admitted, Authorized, Case, Decision, Exec, Heard, Hearing, Jury, Opinion, Outcome,
     PluginFailure, Refused, Verdict,
 };
 pub use glob::Glob;
 pub use limits::{LimitKeys, LimitLayers, Limits};
+pub use profile::Profiles;
 pub use refusal::{Code, Refusal, RuleRef};
 pub use rule::{Effect, ExtraArgs, Rule};
 pub(crate) use rule::{PathArgs, Scope, Simple, Structured};

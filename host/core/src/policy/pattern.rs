@@ -80,7 +80,7 @@ impl WordPattern {
 
     fn allows(&self, word: &Word) -> bool {
         let text = word.text.as_str();
-        if word.glob {
+        if word.is_unknown() {
             return false;
         }
         match self {
@@ -97,7 +97,9 @@ impl WordPattern {
     /// could only take one into its `*`; and a path may only vary behind a directory that is spelled.
     fn allows_program(&self, word: &Word) -> bool {
         let spelled = match self {
-            Self::Fixed(own) | Self::FixedPath(own) => return !word.glob && *own == word.text,
+            Self::Fixed(own) | Self::FixedPath(own) => {
+                return !word.is_unknown() && *own == word.text;
+            }
             Self::Matching(_) => !word.text.contains('/'),
             Self::MatchingPath(glob) => {
                 let before = glob.text().split(['*', '?', '[']).next();
@@ -264,7 +266,7 @@ enum Spelled {
 
 impl Spellings {
     pub(super) fn of(words: &[Word], canonical: String, place: Place) -> Self {
-        let is_known = words.iter().all(|word| !word.glob);
+        let is_known = words.iter().all(|word| !word.is_unknown());
         let mut spellings = Self {
             known: is_known.then_some(canonical).into_iter().collect(),
             open: Vec::new(),
@@ -282,7 +284,7 @@ impl Spellings {
         let words = words
             .iter()
             .enumerate()
-            .map(|(index, word)| match word.glob {
+            .map(|(index, word)| match word.is_unknown() {
                 true => Spelled::Unknown,
                 false => spell(index, &word.text),
             });

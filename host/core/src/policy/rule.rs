@@ -332,7 +332,7 @@ impl Rule {
 impl Simple {
     fn covers(&self, words: &[Word]) -> Option<usize> {
         let (program, arguments) = words.split_first()?;
-        let known = words.iter().all(|word| !word.glob);
+        let known = words.iter().all(|word| !word.is_unknown());
         let few = self.max_args.is_none_or(|most| arguments.len() <= most);
         (known && few && self.names.contains(&program.text)).then_some(1)
     }
@@ -387,7 +387,7 @@ impl Structured {
     fn covers(&self, words: &[Word]) -> Option<usize> {
         let (program, arguments) = words.split_first()?;
         let prefix = self.prefix.as_deref().unwrap_or_default();
-        let known = words.iter().all(|word| !word.glob);
+        let known = words.iter().all(|word| !word.is_unknown());
         let restricted = self.prefix.is_some() || self.paths.is_some();
         let named = program.text == self.binary
             && prefix.len() <= arguments.len()
@@ -443,7 +443,7 @@ impl Structured {
                 _ => return false,
             }
         }
-        if arguments.iter().any(|word| word.glob) {
+        if arguments.iter().any(|word| word.is_unknown()) {
             return true;
         }
         self.paths

@@ -219,11 +219,9 @@ impl Hearing<'_> {
         tripped: Option<(&str, Sight)>,
     ) -> (Option<RuleRef>, Option<Refusal>) {
         let shown = || format!("`{}`", shown(leaf.source(self.scene.source)));
-        let Some(program) = leaf
-            .words
-            .first()
-            .filter(|program| !program.glob && !program.text.is_empty() && program.text.is_ascii())
-        else {
+        let Some(program) = leaf.words.first().filter(|program| {
+            !program.is_unknown() && !program.text.is_empty() && program.text.is_ascii()
+        }) else {
             let detail = format!("{} does not name its program in plain ASCII text.", shown());
             return (None, Some(Refusal::policy(Code::Unanalysable, detail)));
         };

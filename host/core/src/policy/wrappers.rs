@@ -149,7 +149,7 @@ fn looked_through(words: &[Word], depth: usize) -> Inner {
         return Inner::Nothing;
     }
     // SECURITY: a glob may become several words, and then the command begins at another one.
-    let unknown = arguments.iter().any(|word| word.glob);
+    let unknown = arguments.iter().any(|word| word.is_unknown());
     match wrapper.shape {
         Shape::Prefix { alone, .. } => match command_at(&wrapper.shape, words) {
             Some(Found::At(index)) => nested(words, index, depth),
@@ -348,7 +348,7 @@ fn clause_end(opened_by: &str, words: &[Word], start: usize) -> Option<usize> {
 fn may_be_option(word: &Word) -> bool {
     let first = word.glob_offsets().first().copied();
     let Some(first) = first.and_then(|offset| usize::try_from(offset).ok()) else {
-        return word.glob;
+        return word.is_unknown();
     };
     let known = word.text.get(..first).unwrap_or_default();
     known.is_empty() || known.starts_with('-')

@@ -179,6 +179,7 @@ impl<'s> Grammar<'s> {
             words,
             span: start..end,
             redirections,
+            assignments: Vec::new(),
             role: Role {
                 reads_pipe: false,
                 feeds_pipe: false,

@@ -40,7 +40,7 @@ mod word;
 #[cfg(test)]
 mod tests;
 
-pub use tree::{Leaf, Redirection, Role, Script, Word};
+pub use tree::{Assignment, FileUse, Leaf, Redirection, Role, Script, Word};
 
 use crate::limits::COMMAND_BYTES_MAX;
 

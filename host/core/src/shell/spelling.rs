@@ -98,20 +98,22 @@ fn write_redirections(out: &mut String, redirections: &[Redirection]) {
     for redirection in redirections {
         // The blank keeps a digit from joining the word before it: `echo 2 >/dev/null`.
         out.push(' ');
-        match *redirection {
+        match redirection {
             Redirection::ToNull { fd } => {
-                write_descriptor(out, fd, 1);
+                write_descriptor(out, *fd, 1);
                 out.push_str(">/dev/null");
             }
             Redirection::FromNull { fd } => {
-                write_descriptor(out, fd, 0);
+                write_descriptor(out, *fd, 0);
                 out.push_str("</dev/null");
             }
             Redirection::Duplicate { from, to } => {
-                write_descriptor(out, from, 1);
+                write_descriptor(out, *from, 1);
                 out.push_str(">&");
-                write_digit(out, to);
+                write_digit(out, *to);
             }
+            // Not read yet, so never written.
+            Redirection::File { .. } | Redirection::Here { .. } => {}
         }
     }
 }

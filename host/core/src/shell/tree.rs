@@ -16,11 +16,27 @@ pub struct Word {
     pub quoted: bool,
     /// Whether it holds an unquoted glob character. What the program gets is then unknown.
     pub glob: bool,
+    /// Whether it holds a `$name` or a `$(…)` whose value is decided on the host.
+    pub dynamic: bool,
+    /// Whether it begins with a `~` that the host expands.
+    pub tilde: bool,
     /// Byte offsets in `text` that are glob syntax, ascending. All of them are ASCII.
     pub(super) active: Box<[u32]>,
 }
 
 impl Word {
+    /// The text that the program gets, where that is certain: no glob, expansion or tilde in it.
+    #[must_use]
+    pub fn known(&self) -> Option<&str> {
+        (!self.is_unknown()).then_some(self.text.as_str())
+    }
+
+    /// Whether what the program gets is decided on the host.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.glob || self.dynamic || self.tilde
+    }
+
     /// Byte offsets in `text` that are unquoted glob syntax, ascending: `*`, `?`, and every byte of a
     /// bracket expression.
     #[must_use]
@@ -41,8 +57,30 @@ impl Word {
     }
 }
 
-/// What a simple command does with its descriptors: only what cannot touch a file.
+/// `name=value` before a program, or without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The variable.
+    pub name: String,
+    /// What it is set to.
+    pub value: Word,
+}
+
+/// How a redirection opens a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// `<`
+    Read,
+    /// `>` and `>|`
+    Write,
+    /// `>>`
+    Append,
+    /// `<>`
+    ReadWrite,
+}
+
+/// What a simple command does with its descriptors.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redirection {
     /// `2>/dev/null` (and `>>`, which is the same for that device).
     ToNull {
@@ -60,6 +98,22 @@ pub enum Redirection {
         from: u8,
         /// The descriptor that it becomes a copy of.
         to: u8,
+    },
+    /// A file other than `/dev/null` is opened. It has to be granted by a rule.
+    File {
+        /// The descriptor that is replaced.
+        fd: u8,
+        /// How it is opened.
+        access: FileUse,
+        /// Which file.
+        target: Word,
+    },
+    /// The descriptor reads a text that stands in the script (`<<`).
+    Here {
+        /// The descriptor that is replaced.
+        fd: u8,
+        /// The text, without the line that ends it.
+        body: String,
     },
 }
 
@@ -83,6 +137,8 @@ pub struct Leaf {
     pub span: Range<usize>,
     /// Its redirections, in the order in which the shell applies them.
     pub redirections: Vec<Redirection>,
+    /// The variables that are set for it.
+    pub assignments: Vec<Assignment>,
     /// How it is joined to its neighbours.
     pub role: Role,
 }
@@ -112,6 +168,7 @@ impl Leaf {
     fn means_the_same(&self, other: &Self) -> bool {
         self.words.len() == other.words.len()
             && self.redirections == other.redirections
+            && self.assignments == other.assignments
             && self.role == other.role
             && self
                 .words

@@ -206,6 +206,8 @@ impl Builder {
                 span: self.start..end,
                 quoted: self.quoted,
                 glob: !self.active.is_empty(),
+                dynamic: false,
+                tilde: false,
                 active: self.active.into_boxed_slice(),
             },
             bare_equals: self.bare_equals,

@@ -15,12 +15,12 @@ pub(super) fn acts(arguments: &[Word]) -> bool {
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         let text = word.text.as_str();
-        if word.glob {
+        if word.is_unknown() {
             return true;
         }
         match text {
             "-F" | "-v" => {
-                if words.next().is_some_and(|value| value.glob) {
+                if words.next().is_some_and(|value| value.is_unknown()) {
                     return true;
                 }
             }

@@ -34,7 +34,7 @@ pub(super) fn evaluating(program: &str, arguments: &[Word]) -> Inner {
     let sets = program == "printf"
         && arguments
             .first()
-            .is_some_and(|word| word.text.starts_with("-v") || word.glob);
+            .is_some_and(|word| word.text.starts_with("-v") || word.is_unknown());
     if arguments.iter().any(|word| computes(&word.text)) {
         Inner::Unseen
     } else if sets {
