@@ -3,9 +3,13 @@
 //! The steps of the gate are types, and each consumes the one before:
 //! [`Case`] → [`Decision`] → [`Outcome`] → [`Authorized`] → [`Admitted`].
 
+mod bench;
 mod capability;
+mod command;
 mod gate;
 mod glob;
+mod grants;
+mod held;
 mod limits;
 mod path;
 mod pattern;
@@ -23,6 +27,8 @@ pub use gate::{
     PluginFailure, Refused, Verdict,
 };
 pub use glob::Glob;
+pub(crate) use grants::{Grants, PathGlob};
+pub use held::Mode;
 pub use limits::{LimitKeys, LimitLayers, Limits};
 pub use profile::Profiles;
 pub use refusal::{Code, Refusal, RuleRef};
