@@ -9,7 +9,7 @@ mod glob;
 mod limits;
 mod path;
 mod pattern;
-mod profile;
+pub(crate) mod profile;
 mod refusal;
 mod rule;
 mod rules;
