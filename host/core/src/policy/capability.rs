@@ -66,6 +66,10 @@ pub struct Need {
 impl Need {
     /// No word of the command shows what would be done.
     pub const NOT_IN_WORDS: usize = usize::MAX;
+
+    /// The `why` of a use of a program that gives a shell in ways that no profile can tell; a rule with
+    /// `unsafe_ok` grants it.
+    pub const GIVES_A_SHELL: &str = "is known to give a shell";
 }
 
 /// How a path among a command's words is used.

@@ -13,7 +13,7 @@ mod held;
 mod limits;
 mod path;
 mod pattern;
-mod profile;
+pub(crate) mod profile;
 mod refusal;
 mod rule;
 mod rules;
