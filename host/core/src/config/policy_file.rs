@@ -10,6 +10,7 @@ mod examples;
 mod rule;
 
 use super::ConfigFault;
+use super::profiles::{RawProfile, with_profiles};
 use super::yaml::{self, from_yaml};
 use crate::limits;
 use crate::net::{Entry, EntryFault, Lists};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Deserializer};
 use serde_yaml::{Location, Spanned};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 const FILE: &str = "policy.yml";
 /// The versions of the format that are known; a file without one may use every shape.
@@ -79,6 +81,10 @@ struct RawPolicy {
     overrides: Option<RawOverrides>,
     #[serde(default, deserialize_with = "given")]
     mode: Option<RawMode>,
+    #[serde(default)]
+    profiles: BTreeMap<String, RawProfile>,
+    #[serde(default)]
+    secret_paths: Vec<String>,
 }
 
 /// How a host's commands may be joined.
@@ -250,6 +256,25 @@ fn note(at: Location, path: &str, message: String, hint: &str) -> ConfigFault {
 
 impl RawPolicy {
     fn compile(self, notes: &mut Notes) -> Policy {
+        let profiles = match with_profiles(FILE, self.profiles, self.secret_paths) {
+            Ok((profiles, replaced)) => {
+                for name in replaced {
+                    notes.warnings.push(ConfigFault {
+                        file: FILE,
+                        line: 0,
+                        column: 0,
+                        path: format!("profiles.{name}"),
+                        message: "replaces what is known of this program as a whole".to_owned(),
+                        hint: "What the entry does not say is not known any more.".to_owned(),
+                    });
+                }
+                profiles
+            }
+            Err(faults) => {
+                notes.faults.extend(faults);
+                Arc::default()
+            }
+        };
         if let Some(version) = &self.version
             && !VERSIONS.contains(&version.value.0)
         {
@@ -281,7 +306,7 @@ impl RawPolicy {
         }
         for (index, position, own) in examples {
             if let Some(rule) = rules.get(position) {
-                examples::verify(index, rule, &own, notes);
+                examples::verify(index, rule, &own, &profiles, notes);
             }
         }
         Policy::new(
@@ -290,7 +315,7 @@ impl RawPolicy {
             LimitLayers::new(&base, aliases, tags),
             network,
         )
-        .with_profiles(super::profiles())
+        .with_profiles(profiles)
     }
 }
 

@@ -133,8 +133,8 @@ struct RawWhen {
 ///
 /// # Errors
 /// What is wrong in the shipped data; a test sees to it that nothing is.
-pub fn shipped_profiles() -> Result<Profiles, Vec<ConfigFault>> {
-    static READ: OnceLock<Result<Profiles, Vec<ConfigFault>>> = OnceLock::new();
+pub fn shipped_profiles() -> Result<Arc<Profiles>, Vec<ConfigFault>> {
+    static READ: OnceLock<Result<Arc<Profiles>, Vec<ConfigFault>>> = OnceLock::new();
     READ.get_or_init(|| {
         let mut reader = Reader::default();
         for (file, text) in SHIPPED {
@@ -143,7 +143,7 @@ pub fn shipped_profiles() -> Result<Profiles, Vec<ConfigFault>> {
                 Err(fault) => reader.faults.push(fault),
             }
         }
-        reader.finish()
+        reader.finish().map(Arc::new)
     })
     .clone()
 }
@@ -157,8 +157,11 @@ pub(super) fn with_profiles(
     file: &'static str,
     profiles: BTreeMap<String, RawProfile>,
     secret_paths: Vec<String>,
-) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
+) -> Result<(Arc<Profiles>, Vec<String>), Vec<ConfigFault>> {
     let shipped = shipped_profiles()?;
+    if profiles.is_empty() && secret_paths.is_empty() {
+        return Ok((shipped, Vec::new()));
+    }
     let mut reader = Reader {
         programs: shipped.entries().clone(),
         secrets: shipped.secrets().as_ref().clone(),
@@ -170,7 +173,9 @@ pub(super) fn with_profiles(
     };
     reader.file(file, raw, OnTwice::Replace);
     let replaced = std::mem::take(&mut reader.replaced);
-    reader.finish().map(|profiles| (profiles, replaced))
+    reader
+        .finish()
+        .map(|profiles| (Arc::new(profiles), replaced))
 }
 
 /// What a second entry for one program is.

@@ -7,7 +7,7 @@
 //!   a path is allowed only by a pattern that spells the path.
 //! * A `*` in a word that holds a `/` stays in that word, and the word is compared as a normalised
 //!   path; a word that climbs (`..`) is never matched.
-//! * A `*` alone at the end stands for one or more words, a `*` at the end of another last word for
+//! * A `*` alone at the end stands for one or more words (behind the program alone also for none), a `*` at the end of another last word for
 //!   that word's rest and any further words; a `*` alone between words for exactly one word.
 //!
 //! A word whose value is decided on the host (an unquoted glob) is matched only by what stands for
@@ -229,7 +229,11 @@ impl PartPattern {
                 rest = Rest::Anything;
             }
             if index == last && index > 0 && stem.is_empty() {
-                rest = Rest::Something;
+                // Whoever writes `df *` means `df` too.
+                rest = match words.len() {
+                    1 => Rest::Anything,
+                    _ => Rest::Something,
+                };
                 continue;
             }
             words.push(WordPattern::new(if border { stem } else { word }));

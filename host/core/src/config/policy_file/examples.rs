@@ -6,21 +6,29 @@
 use super::Notes;
 use super::rule::RawExamples;
 use crate::inventory::Host;
-use crate::policy::{Effect, LimitKeys, LimitLayers, Policy, Rule};
+use crate::policy::{Effect, LimitKeys, LimitLayers, Policy, Profiles, Rule};
 use crate::request::{Alias, CommandLine};
 use crate::shell;
 use serde_yaml::Spanned;
+use std::sync::Arc;
 
 /// Checks a rule against its own examples.
-pub(super) fn verify(index: usize, rule: &Rule, examples: &RawExamples, notes: &mut Notes) {
-    let alone = alone(rule);
+pub(super) fn verify(
+    index: usize,
+    rule: &Rule,
+    examples: &RawExamples,
+    profiles: &Arc<Profiles>,
+    notes: &mut Notes,
+) {
+    let alone = |rule: &Rule| alone(rule).with_profiles(Arc::clone(profiles));
+    let policy = alone(rule);
     for (key, texts, expected) in [
         ("allow", &examples.allow, true),
         ("deny", &examples.deny, false),
     ] {
         for (position, text) in texts.iter().enumerate() {
             let path = format!("rules[{index}].examples.{key}[{position}]");
-            match allows(&alone, text) {
+            match allows(&policy, text) {
                 Err(why) => notes.fault(text.defined, &path, why, ""),
                 Ok(Ok(())) if expected => {}
                 Ok(Err(_)) if !expected => {}
@@ -39,11 +47,17 @@ pub(super) fn verify(index: usize, rule: &Rule, examples: &RawExamples, notes: &
             }
         }
     }
-    warn_of_idle_patterns(index, rule, examples, notes);
+    warn_of_idle_patterns(index, rule, examples, alone, notes);
 }
 
 /// A pattern that none of the examples needs may be misspelt.
-fn warn_of_idle_patterns(index: usize, rule: &Rule, examples: &RawExamples, notes: &mut Notes) {
+fn warn_of_idle_patterns(
+    index: usize,
+    rule: &Rule,
+    examples: &RawExamples,
+    alone: impl Fn(&Rule) -> Policy,
+    notes: &mut Notes,
+) {
     let texts = match rule.effect() {
         Effect::Allow => &examples.allow,
         Effect::Deny => &examples.deny,
@@ -52,11 +66,11 @@ fn warn_of_idle_patterns(index: usize, rule: &Rule, examples: &RawExamples, note
         return;
     };
     for (position, single) in rule.single_patterns() {
-        let alone = alone(&single);
+        let policy = alone(&single);
         let wanted = rule.effect() == Effect::Allow;
         let idle = texts
             .iter()
-            .all(|text| matches!(allows(&alone, text), Ok(found) if found.is_ok() != wanted));
+            .all(|text| matches!(allows(&policy, text), Ok(found) if found.is_ok() != wanted));
         if idle {
             notes.warn(
                 first.defined,
@@ -80,7 +94,6 @@ fn alone(rule: &Rule) -> Policy {
     };
     let limits = LimitLayers::new(&keys, [].into(), [].into());
     Policy::new(None, rules, limits, crate::net::Lists::default())
-        .with_profiles(crate::config::profiles())
 }
 
 /// Whether a policy allows a command, and if not, why not; or why that cannot be told.
