@@ -57,6 +57,7 @@ fn host() -> Host {
         credentials: None,
         tags: Vec::new(),
         description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
     }
 }
 

@@ -92,6 +92,7 @@ fn host(row: &Value) -> Host {
             .map(|tag| tag.as_str().unwrap().to_owned())
             .collect(),
         description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
     }
 }
 

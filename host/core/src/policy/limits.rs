@@ -191,6 +191,7 @@ mod tests {
             credentials: None,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             description: String::new(),
+            shell: crate::inventory::LoginShell::default(),
         }
     }
 

@@ -15,7 +15,7 @@ use super::rule::{Rule, Subjects, Texts};
 use super::scene::Scene;
 use super::tripwire::{self, Sight};
 use super::{Code, Limits, Refusal, RuleRef};
-use crate::inventory::Host;
+use crate::inventory::{Host, LoginShell};
 use crate::net::Lists;
 use crate::request::CommandLine;
 use crate::shell::{Leaf, Script};
@@ -186,6 +186,11 @@ impl Policy {
             subjects: texts.as_ref().map(|texts| texts.subjects(&scene)),
         };
         let mut judgement = hearing.judge();
+        if let LoginShell::Other(name) = host.shell {
+            judgement
+                .refusal
+                .get_or_insert_with(|| unsupported_shell(name));
+        }
         if held.limits.mode == Mode::Simple && !script.is_single() {
             judgement.refusal.get_or_insert_with(more_than_one);
         }
@@ -333,6 +338,15 @@ pub(super) fn named(rules: &[Rule], position: usize) -> String {
         Some(name) => format!("Rule {position} ({})", shown(name)),
         None => format!("Rule {position}"),
     }
+}
+
+fn unsupported_shell(name: &str) -> Refusal {
+    let detail =
+        format!("The login shell of this host is {name}, which reads commands in another way.");
+    let mut refusal = Refusal::policy(Code::UnsupportedShell, detail);
+    "The operator can give the login a POSIX shell and say so with `shell:` in servers.yml."
+        .clone_into(&mut refusal.hint);
+    refusal
 }
 
 fn more_than_one() -> Refusal {

@@ -28,6 +28,7 @@ fn host(alias: &str, tags: &[&str]) -> Host {
         credentials: None,
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         description: String::new(),
+        shell: crate::inventory::LoginShell::default(),
     }
 }
 

@@ -111,6 +111,7 @@ fn allows(policy: &Policy, text: &Spanned<String>) -> Result<Result<(), String>,
         credentials: None,
         tags: Vec::new(),
         description: String::new(),
+        shell: crate::inventory::LoginShell::default(),
     };
     let judgement = policy.judge(&host, &line, &script);
     Ok(match judgement.refusal {
