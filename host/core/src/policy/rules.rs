@@ -14,7 +14,7 @@ use super::{Code, Limits, Refusal, RuleRef, path};
 use crate::inventory::Host;
 use crate::net::Lists;
 use crate::request::CommandLine;
-use crate::shell::{Leaf, Script};
+use crate::shell::{Leaf, Redirection, Script};
 use crate::text;
 
 /// Longest part of a command that a refusal's sentence repeats, in characters.
@@ -225,6 +225,19 @@ impl Hearing<'_> {
             let detail = format!("{} does not name its program in plain ASCII text.", shown());
             return (None, Some(Refusal::policy(Code::Unanalysable, detail)));
         };
+        // No rule can grant these yet.
+        let opens = |redirection: &Redirection| match redirection {
+            Redirection::File { .. } => true,
+            Redirection::ToNull { .. }
+            | Redirection::FromNull { .. }
+            | Redirection::Duplicate { .. }
+            | Redirection::Here { .. } => false,
+        };
+        let mut redirections = leaf.redirections.iter().chain(&leaf.inherited);
+        if !leaf.assignments.is_empty() || redirections.any(opens) {
+            let detail = format!("{} sets a variable or opens a file.", shown());
+            return (None, Some(Refusal::policy(Code::NoRule, detail)));
+        }
         if let Some(held) = self.denied_by(index) {
             let detail = format!("{} denies {}.", named(held), shown());
             let refusal = Refusal::policy(Code::DenyRule, detail);
