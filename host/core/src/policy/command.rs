@@ -58,7 +58,7 @@ impl<'a> Command<'a> {
     pub(super) fn of_leaf(leaf: &'a Leaf, words: &'a [Word], place: Place) -> Self {
         Self {
             words: Cow::Borrowed(words),
-            redirections: leaf.redirections.iter().collect(),
+            redirections: leaf.redirections.iter().chain(&leaf.inherited).collect(),
             assignments: &leaf.assignments,
             place,
             user: None,
@@ -102,6 +102,15 @@ impl<'a> Command<'a> {
     pub(super) fn effects(&self, profiles: &Profiles) -> Effects {
         let mut effects = Effects::default();
         self.add_assignments(&mut effects.needs);
+        // SECURITY: an unquoted value may become any number of words, or none.
+        if self.words.iter().any(Word::may_split) {
+            effects.needs.push(Need {
+                capability: Capability::Execute,
+                word: Need::NOT_IN_WORDS,
+                path: None,
+                why: Cow::Borrowed("has a value outside double quotes that is decided on the host"),
+            });
+        }
         self.add_redirections(&mut effects.needs);
         match wrappers::look(&self.words) {
             Look::Nothing => {}

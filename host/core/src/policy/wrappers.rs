@@ -396,7 +396,12 @@ fn script_of(program: &str, arguments: &[Word]) -> Option<Vec<Run>> {
         at,
         in_line: false,
         words: leaf.words.clone(),
-        redirections: leaf.redirections.clone(),
+        redirections: leaf
+            .redirections
+            .iter()
+            .chain(&leaf.inherited)
+            .cloned()
+            .collect(),
         assignments: leaf.assignments.clone(),
         reads_pipe: leaf.role.reads_pipe,
         ..Run::default()

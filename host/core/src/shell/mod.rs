@@ -31,8 +31,13 @@
 //! they are written with zsh and ksh in mind, but fish, csh and rc read quotes in other ways.
 
 mod characters;
+mod compound;
+mod expand;
 mod grammar;
+mod here;
+mod names;
 pub mod reason;
+mod redirect;
 mod spelling;
 mod tree;
 mod word;
@@ -47,8 +52,17 @@ use crate::limits::COMMAND_BYTES_MAX;
 /// Most words in a whole script. A command within the character limit cannot hold more, so this
 /// only bounds the memory of a caller that skipped that limit.
 pub const SCRIPT_WORDS_MAX: usize = 5_000;
-/// Most redirections of one simple command.
+/// Most redirections of one command.
 pub const REDIRECTIONS_MAX: usize = 16;
+/// Most redirections that the leaves of a script have from what is around them, all together.
+pub const INHERITED_MAX: usize = 512;
+/// Most assignments of one simple command.
+pub const ASSIGNMENTS_MAX: usize = 16;
+/// Most here-documents of a script.
+pub const HERE_DOCUMENTS_MAX: usize = 4;
+/// Most words and redirections of a script's commands as they are judged, where loops make them more than
+/// those that are written.
+pub const JUDGED_WORDS_MAX: usize = 2_000;
 
 /// Why a text is not a script that can be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
