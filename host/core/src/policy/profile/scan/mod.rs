@@ -4,6 +4,10 @@
 //! does not understand needs `Execute`.
 
 mod awk;
+mod jq;
+mod mongo;
+mod sed;
+mod sql;
 
 use super::super::capability::Capability;
 use super::model::Language;
@@ -32,9 +36,12 @@ pub(super) fn scan(language: Language, text: &str) -> Vec<Effect<'_>> {
     }
     match language {
         Language::Awk => awk::scan(text),
-        _ => vec![Effect::Needs(
-            Capability::Execute,
-            "can run another program",
-        )],
+        Language::Sed => sed::scan(text),
+        Language::Jq => jq::scan(text),
+        Language::Mongo => mongo::scan(text),
+        Language::Psql | Language::Mysql | Language::Sqlite => sql::scan(language, text),
     }
 }
+
+#[cfg(test)]
+mod tests;
