@@ -2,6 +2,8 @@
 //! built beside the text, not read from it, so it does not depend on the recogniser.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod run;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::string::string_regex;
