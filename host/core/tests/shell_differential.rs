@@ -14,8 +14,7 @@
 
 mod shell_samples;
 
-use portcullis_core::shell::Leaf;
-use portcullis_core::shell::parse;
+use portcullis_core::shell::{Leaf, Word, parse};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use shell_samples::run::{FILE, HOME, Nested, TAKES, TOGGLES, VALUE, nested};
@@ -225,9 +224,7 @@ fn covers(leaf: &Leaf, vector: &[String]) -> bool {
         _ => vector,
     };
     let splits = leaf.words.iter().any(|word| word.may_split());
-    let fits = |(word, got): (&portcullis_core::shell::Word, &String)| {
-        word.is_unknown() || word.text == *got
-    };
+    let fits = |(word, got): (&Word, &String)| word.is_unknown() || word.text == *got;
     splits && leaf.program() == vector[0]
         || leaf.words.len() == vector.len() && leaf.words.iter().zip(vector).all(fits)
 }
@@ -286,7 +283,8 @@ fn line(soup: &str) -> Option<(String, String, Vec<String>)> {
     let [leaf] = script.leaves() else { return None };
     let words = leaf.words.get(3..)?;
     let certain = |text: &str| !text.contains('/') && !text.starts_with('.');
-    if words.iter().any(|word| word.glob && !certain(&word.text)) {
+    let open = |word: &Word| word.dynamic || word.tilde || word.glob && !certain(&word.text);
+    if words.iter().any(open) {
         return None;
     }
     let texts = words.iter().map(|word| word.text.clone()).collect();
