@@ -14,9 +14,10 @@
 
 mod shell_samples;
 
-use portcullis_core::shell::parse;
+use portcullis_core::shell::{Leaf, Word, parse};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use shell_samples::run::{FILE, HOME, Nested, TAKES, TOGGLES, VALUE, nested};
 use shell_samples::{FAILS, ODD, SUCCEEDS, sample, soup};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -27,6 +28,10 @@ use tempfile::TempDir;
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash"], &["busybox", "sh"]];
 /// Scripts that are run whole, with stubs.
 const SCRIPTS: usize = 250;
+/// Nested scripts that are run whole; `PORTCULLIS_SOAK` makes them many.
+const NESTED: usize = 1_000;
+/// See [`NESTED`].
+const NESTED_SOAK: usize = 100_000;
 /// Of these, every such one is also run as it was written.
 const WRITTEN_EVERY: usize = 4;
 /// Lines of words that are read by the builtin `printf`.
@@ -41,6 +46,14 @@ const UNIT: char = '\u{1f}';
 /// A stub appends its name and arguments with one write, so that the records of a pipeline stay whole.
 const STUB: &str =
     "#!/bin/sh\nprintf '%s\\037' \"${0##*/}\" \"$@\" '\u{1e}' >>\"$RECORD\"\nexit STATUS\n";
+
+/// It ends with 0 and 1 in turn, counted apart for each first argument, and records only its name.
+const TOGGLE: &str = "#!/bin/sh\nprintf '%s\\037' \"${0##*/}\" '\u{1e}' >>\"$RECORD\"\n\
+    read -r n <\"$RECORD.$1\" 2>/dev/null\nif [ \"$n\" = 1 ]; then echo 0 >\"$RECORD.$1\"; exit 1; fi\necho 1 >\"$RECORD.$1\"\n";
+
+/// It records what it reads as its last argument.
+const TAKE: &str = "#!/bin/sh\nb=\nwhile IFS= read -r l; do b=\"$b$l\n\"; done\n\
+    printf '%s\\037' \"${0##*/}\" \"$@\" \"$b\" '\u{1e}' >>\"$RECORD\"\n";
 
 fn runner(test: &str) -> TestRunner {
     let seed: [u8; 32] = match std::env::var("PORTCULLIS_TEST_SEED") {
@@ -117,6 +130,11 @@ impl Stage {
             fs::write(&path, STUB.replace("STATUS", status)).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
         }
+        for (name, stub) in [(TOGGLES, TOGGLE), (TAKES, TAKE)] {
+            let path = stubs.path().join(name);
+            fs::write(&path, stub).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        }
         Self {
             stubs,
             empty: TempDir::new().unwrap(),
@@ -141,6 +159,8 @@ impl Stage {
             .env("PATH", self.stubs.path())
             .env("RECORD", &record)
             .env("LC_ALL", "C")
+            .env("HOME", HOME)
+            .env("VALUE", VALUE)
             .current_dir(directory)
             .stdin(Stdio::null())
             .stderr(Stdio::null())
@@ -195,6 +215,66 @@ fn every_shell_runs_the_vectors_that_were_judged() {
     }
 }
 
+/// Whether a vector is what a leaf was judged as, up to what was judged as unknown.
+fn covers(leaf: &Leaf, vector: &[String]) -> bool {
+    let vector = match (vector.first().map(String::as_str), vector.split_last()) {
+        // What it read is no word of the command; and its number was not recorded.
+        (Some(TAKES), Some((_, words))) => words,
+        (Some(TOGGLES), _) => return leaf.program() == TOGGLES,
+        _ => vector,
+    };
+    let splits = leaf.words.iter().any(|word| word.may_split());
+    let fits = |(word, got): (&Word, &String)| word.is_unknown() || word.text == *got;
+    splits && leaf.program() == vector[0]
+        || leaf.words.len() == vector.len() && leaf.words.iter().zip(vector).all(fits)
+}
+
+#[test]
+fn every_shell_runs_nested_commands_as_they_were_judged() {
+    let stage = Stage::new();
+    let mut runner = runner("every_shell_runs_nested_commands_as_they_were_judged");
+    let wanted = match std::env::var_os("PORTCULLIS_SOAK") {
+        Some(_) => NESTED_SOAK,
+        None => NESTED,
+    };
+    let shells = shells();
+    // One shell for each sample in turn; a soak meets every sample with every shell.
+    let every = wanted == NESTED_SOAK;
+    for number in 0..wanted {
+        let drawn = draw(&mut runner, &nested(), 1, |sample: Nested| {
+            let script = parse(&sample.source).ok()?;
+            Some((sample, script))
+        });
+        let (sample, script) = &drawn[0];
+        for vector in &sample.run {
+            let covered = script.leaves().iter().any(|leaf| covers(leaf, vector));
+            assert!(covered, "{vector:?} was not judged in {:?}", sample.source);
+        }
+        let own = shells[number % shells.len()];
+        for shell in shells.iter().filter(|shell| every || **shell == own) {
+            let mut texts = vec![script.render()];
+            if number % WRITTEN_EVERY == 0 {
+                texts.push(sample.source.clone());
+            }
+            for text in texts {
+                let directory = TempDir::new().unwrap();
+                fs::write(directory.path().join(FILE), "x\n").unwrap();
+                let (record, _) = stage.run(shell, &text, directory.path());
+                let (mut run, mut expected) = (vectors(&record), sample.run.clone());
+                if !sample.ordered {
+                    run.sort();
+                    expected.sort();
+                }
+                assert_eq!(
+                    run, expected,
+                    "{shell:?} ran {text:?}, written {:?}",
+                    sample.source
+                );
+            }
+        }
+    }
+}
+
 /// A line whose words the builtin `printf` writes out, if it is accepted and what its globs match in an
 /// empty directory is certain: nothing, so that each stays as it is.
 fn line(soup: &str) -> Option<(String, String, Vec<String>)> {
@@ -203,7 +283,8 @@ fn line(soup: &str) -> Option<(String, String, Vec<String>)> {
     let [leaf] = script.leaves() else { return None };
     let words = leaf.words.get(3..)?;
     let certain = |text: &str| !text.contains('/') && !text.starts_with('.');
-    if words.iter().any(|word| word.glob && !certain(&word.text)) {
+    let open = |word: &Word| word.dynamic || word.tilde || word.glob && !certain(&word.text);
+    if words.iter().any(open) {
         return None;
     }
     let texts = words.iter().map(|word| word.text.clone()).collect();
