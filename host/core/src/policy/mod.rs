@@ -4,6 +4,7 @@
 //! [`Case`] → [`Decision`] → [`Outcome`] → [`Authorized`] → [`Admitted`].
 
 mod capability;
+mod deny;
 mod gate;
 mod glob;
 mod limits;
