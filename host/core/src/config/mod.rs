@@ -7,6 +7,7 @@ mod credentials;
 mod names;
 mod plugins;
 mod policy_file;
+mod profiles;
 mod servers;
 mod settings;
 mod tree;
@@ -14,6 +15,7 @@ pub(crate) mod yaml;
 
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
 pub use policy_file::policy;
+pub use profiles::shipped_profiles;
 pub use settings::Settings;
 
 use crate::inventory::Inventory;

@@ -12,6 +12,9 @@ use crate::shell::Word;
 /// Most parts of a path that are looked at; a longer one may lie anywhere.
 const PARTS_MAX: usize = 256;
 
+/// Characters that look like a slash: fullwidth, division, fraction and big solidus.
+const SLASHES: [char; 4] = ['\u{ff0f}', '\u{2215}', '\u{2044}', '\u{29f8}'];
+
 /// Where a pattern begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Anchor {
@@ -217,6 +220,10 @@ impl<'a> Reach<'a> {
         let Some(text) = word.text.get(from..) else {
             return Self::Anything;
         };
+        // SECURITY: something on the way may fold what only looks like a slash into one.
+        if text.contains(SLASHES) {
+            return Self::Anything;
+        }
         let tilde = word.tilde && from == 0;
         let home = tilde && (text == "~" || text.starts_with("~/"));
         if tilde && !home {

@@ -7,10 +7,12 @@
 //!
 //! Must not: decide, or allow anything.
 
-use super::super::{path, wrappers};
+use super::super::path;
+use super::super::wrappers::{self, Look, Run};
 use super::words::{Kind, Takes, kinds};
 use super::{Subject, Whereabouts};
 use crate::shell::{self, Redirection, Word};
+use std::borrow::Cow;
 
 /// Most commands inside each other that are looked through.
 const DEPTH_MAX: usize = 6;
@@ -106,30 +108,21 @@ fn walk<T>(
         whereabouts: &whereabouts,
         ..*subject
     };
+    match wrappers::look(words) {
+        Look::Runs(runs) => return each_run(&runs, &inner, depth, left, look),
+        Look::Nothing if !more && name != "ip" => return None,
+        Look::Nothing | Look::Spelled(..) | Look::Unseen => {}
+    }
     for start in starts(name, words) {
-        let end = match name {
-            "find" => clause_end(words, start),
-            _ => words.len(),
-        };
-        let Some(command) = words.get(start..end).filter(|command| !command.is_empty()) else {
+        let Some(command) = words.get(start..).filter(|command| !command.is_empty()) else {
             continue;
         };
-        let found = match completed(name, command) {
-            Some(command) => {
-                let inner = Subject {
-                    words: &command,
-                    ..inner
-                };
-                walk(&inner, depth - 1, left, look)
-            }
-            None => {
-                let inner = Subject {
-                    words: command,
-                    ..inner
-                };
-                walk(&inner, depth - 1, left, look)
-            }
+        let command = completed(name, command);
+        let inner = Subject {
+            words: &command,
+            ..inner
         };
+        let found = walk(&inner, depth - 1, left, look);
         if found.is_some() {
             return found;
         }
@@ -140,6 +133,40 @@ fn walk<T>(
         .skip(1)
         .filter(|word| !word.is_unknown() && word.text.contains([' ', ';', '|', '&', '\n']))
         .find_map(|word| script(&word.text, &inner, depth, left, look))
+}
+
+/// The commands that the wrapper's grammar shows.
+fn each_run<T>(
+    runs: &[Run],
+    outer: &Subject<'_>,
+    depth: usize,
+    left: &mut usize,
+    look: &mut dyn FnMut(&Subject<'_>) -> Option<T>,
+) -> Option<T> {
+    let mut whereabouts = outer.whereabouts.clone();
+    for run in runs {
+        let redirections: Vec<Redirection> = run
+            .redirections
+            .iter()
+            .chain(outer.redirections)
+            .cloned()
+            .collect();
+        let mut role = outer.role;
+        role.reads_pipe |= run.reads_pipe;
+        let inner = Subject {
+            words: &run.words,
+            redirections: &redirections,
+            assignments: &run.assignments,
+            role,
+            whereabouts: &whereabouts,
+        };
+        let found = walk(&inner, depth - 1, left, look);
+        if found.is_some() {
+            return found;
+        }
+        whereabouts.pass_words(&run.words);
+    }
+    None
 }
 
 /// What cannot be looked through is a program that is not known.
@@ -253,7 +280,6 @@ fn moved(name: &str, subject: &Subject<'_>) -> Whereabouts {
 
 /// The words at which a wrapped command may begin.
 fn starts(name: &str, words: &[Word]) -> Vec<usize> {
-    let is_wrapper = |word: &Word| wrappers::runs_words(&word.text);
     if name == "ip" {
         let exec = words.iter().position(|word| word.text == "exec");
         return exec.map(|at| at + 2).into_iter().collect();
@@ -267,18 +293,6 @@ fn starts(name: &str, words: &[Word]) -> Vec<usize> {
             .filter(|(_, word)| runs(word))
             .map(|(at, _)| at + 1)
             .collect();
-    }
-    match wrappers::inner(words) {
-        wrappers::Inner::At(last) => {
-            let between = words.iter().enumerate().take(last).skip(1);
-            return between
-                .filter(|(_, word)| is_wrapper(word))
-                .map(|(at, _)| at)
-                .chain([last])
-                .collect();
-        }
-        wrappers::Inner::Nothing if !MORE.contains(&name) => return Vec::new(),
-        wrappers::Inner::Nothing | wrappers::Inner::Whole | wrappers::Inner::Unseen => {}
     }
     let own = OPERANDS.iter().find(|(wrapper, _)| *wrapper == name);
     let mut operands = own.map_or(0, |(_, operands)| *operands);
@@ -302,21 +316,11 @@ fn starts(name: &str, words: &[Word]) -> Vec<usize> {
     starts
 }
 
-fn clause_end(words: &[Word], start: usize) -> usize {
-    words
-        .iter()
-        .enumerate()
-        .skip(start)
-        .find(|(_, word)| matches!(word.text.as_str(), ";" | "+"))
-        .map_or(words.len(), |(at, _)| at)
-}
-
-/// A wrapped command with what its wrapper puts in: words that are not known. `None` where it puts in
-/// nothing.
-fn completed(wrapper: &str, command: &[Word]) -> Option<Vec<Word>> {
+/// A wrapped command with what its wrapper puts in: words that are not known.
+fn completed<'w>(wrapper: &str, command: &'w [Word]) -> Cow<'w, [Word]> {
     let fills = matches!(wrapper, "find" | "parallel" | "sem") || wrappers::appends_words(wrapper);
     if !fills {
-        return None;
+        return Cow::Borrowed(command);
     }
     let mut words = command.to_vec();
     for word in words.iter_mut().skip(1) {
@@ -328,5 +332,5 @@ fn completed(wrapper: &str, command: &[Word]) -> Option<Vec<Word>> {
         more.dynamic = true;
         words.push(more);
     }
-    Some(words)
+    Cow::Owned(words)
 }

@@ -51,7 +51,11 @@ impl Whereabouts {
 
     /// What stands behind a leaf: it may have changed the directory.
     pub(crate) fn pass(&mut self, leaf: &Leaf) {
-        let mut words = leaf.words.as_slice();
+        self.pass_words(&leaf.words);
+    }
+
+    /// As [`pass`](Self::pass), for a command of which only the words are at hand.
+    pub(super) fn pass_words(&mut self, mut words: &[Word]) {
         // Each round takes one word away.
         while let Some((program, rest)) = words.split_first() {
             match super::super::path::base(&program.text) {
