@@ -342,7 +342,7 @@ fn flags(key: &str, texts: Option<&[String]>, sink: &mut Sink<'_>) -> Vec<Flag> 
 
 fn alternatives(key: &str, texts: Option<&[String]>, sink: &mut Sink<'_>) -> Vec<Alternatives> {
     for (index, text) in texts.unwrap_or_default().iter().enumerate() {
-        if text.split('|').any(str::is_empty) {
+        if Alternatives::split(text).any(str::is_empty) {
             sink.add(
                 &format!("{key}[{index}]"),
                 "expected words joined by `|`; got an empty one".to_owned(),

@@ -73,7 +73,26 @@ fn may_be_option(word: &Word) -> bool {
 
 impl Alternatives {
     pub(super) fn new(text: &str) -> Self {
-        Self(text.split('|').map(Glob::new).collect())
+        Self(Self::split(text).map(Glob::new).collect())
+    }
+
+    /// The parts of a text between `|`s that stand in no bracket expression.
+    pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+        let mut opened: Option<usize> = None;
+        let mut at = 0;
+        text.split(move |c: char| {
+            let here = at;
+            at += c.len_utf8();
+            match (c, opened) {
+                ('[', None) if text.get(here + 1..).is_some_and(|rest| rest.contains(']')) => {
+                    opened = Some(here);
+                }
+                (']', Some(start)) if here > start + 1 => opened = None,
+                ('|', None) => return true,
+                _ => {}
+            }
+            false
+        })
     }
 
     /// Whether a word is, or may be, one of them.
