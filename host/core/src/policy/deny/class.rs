@@ -35,11 +35,17 @@ struct Place {
     deep: bool,
 }
 
-/// A class of places.
+/// A class of places, with the classes that it is made of.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Class {
+    own: Group,
+    others: Vec<Group>,
+}
+
+/// Places, and what does not belong to them: written with a `!` before it.
+#[derive(Debug, Clone, Default)]
+struct Group {
     places: Vec<Place>,
-    /// What does not belong to it, written with a `!` before it.
     exceptions: Vec<Place>,
 }
 
@@ -153,27 +159,31 @@ impl Class {
     /// The text is no place: not absolute, not below `~` and not `**/…`.
     pub(super) fn add(&mut self, text: &str) -> Result<(), ()> {
         match text.strip_prefix('!') {
-            Some(exception) => self.exceptions.push(Place::read(exception).ok_or(())?),
-            None => self.places.push(Place::read(text).ok_or(())?),
+            Some(exception) => self.own.exceptions.push(Place::read(exception).ok_or(())?),
+            None => self.own.places.push(Place::read(text).ok_or(())?),
         }
         Ok(())
     }
 
-    /// Adds all places of another class.
+    /// Adds another class. Its exceptions hold for its own places only.
     pub(super) fn unite(&mut self, other: &Self) {
-        self.places.extend(other.places.iter().cloned());
-        self.exceptions.extend(other.exceptions.iter().cloned());
+        self.others.push(other.own.clone());
+        self.others.extend(other.others.iter().cloned());
     }
 
     /// Whether the path may lie in the class.
     pub(super) fn holds(&self, reach: &Reach<'_>) -> bool {
         match reach {
             Reach::Anything => true,
-            Reach::Paths(paths) => paths.iter().any(|path| self.holds_path(path)),
+            Reach::Paths(paths) => paths.iter().any(|path| {
+                self.own.holds(path) || self.others.iter().any(|group| group.holds(path))
+            }),
         }
     }
+}
 
-    fn holds_path(&self, path: &Path<'_>) -> bool {
+impl Group {
+    fn holds(&self, path: &Path<'_>) -> bool {
         // SECURITY: what is open may be anything, so no exception covers it.
         let certain = path.parts.iter().all(|part| part.behind.is_none());
         if certain

@@ -103,7 +103,7 @@ impl Entry {
         let Some(class) = &self.redirects else {
             return true;
         };
-        subject.redirections.iter().any(|redirection| {
+        subject.all_redirections().any(|redirection| {
             let Redirection::File { access, target, .. } = redirection else {
                 return false;
             };
@@ -243,8 +243,7 @@ impl Entry {
 fn reads_input(subject: &Subject<'_>) -> bool {
     subject.role.reads_pipe
         || subject
-            .redirections
-            .iter()
+            .all_redirections()
             .any(|redirection| match redirection {
                 Redirection::File { fd, access, .. } => {
                     *fd == 0 && matches!(access, FileUse::Read | FileUse::ReadWrite)

@@ -40,12 +40,21 @@ pub(crate) struct Subject<'a> {
     pub(crate) words: &'a [Word],
     /// Its own redirections.
     pub(crate) redirections: &'a [Redirection],
+    /// Those of the groups and loops around it.
+    pub(crate) inherited: &'a [Redirection],
     /// The variables that are set for it.
     pub(crate) assignments: &'a [Assignment],
     /// How it is joined to its neighbours.
     pub(crate) role: Role,
     /// In which directory it runs.
     pub(crate) whereabouts: &'a Whereabouts,
+}
+
+impl<'a> Subject<'a> {
+    /// Every redirection that holds for the command.
+    fn all_redirections(&self) -> impl Iterator<Item = &'a Redirection> {
+        self.redirections.iter().chain(self.inherited)
+    }
 }
 
 /// An entry that a command hits.

@@ -37,7 +37,7 @@ const OPERANDS: &[(&str, usize)] = &[
     ("setlock", 1),
     ("setuidgid", 1),
     ("sg", 1),
-    ("su", 1),
+    ("su", 2),
     ("su-exec", 1),
     ("tmux", 1),
 ];
@@ -148,7 +148,7 @@ fn each_run<T>(
         let redirections: Vec<Redirection> = run
             .redirections
             .iter()
-            .chain(outer.redirections)
+            .chain(outer.all_redirections())
             .cloned()
             .collect();
         let mut role = outer.role;
@@ -156,6 +156,7 @@ fn each_run<T>(
         let inner = Subject {
             words: &run.words,
             redirections: &redirections,
+            inherited: &[],
             assignments: &run.assignments,
             role,
             whereabouts: &whereabouts,
@@ -197,7 +198,7 @@ fn script<T>(
         let redirections: Vec<Redirection> = leaf
             .redirections
             .iter()
-            .chain(outer.redirections)
+            .chain(outer.all_redirections())
             .cloned()
             .collect();
         let mut role = leaf.role;
@@ -205,6 +206,7 @@ fn script<T>(
         let inner = Subject {
             words: &leaf.words,
             redirections: &redirections,
+            inherited: &[],
             assignments: &leaf.assignments,
             role,
             whereabouts: &whereabouts,
