@@ -227,15 +227,14 @@ impl Hearing<'_> {
         };
         // No rule can grant these yet.
         let opens = |redirection: &Redirection| match redirection {
-            Redirection::File { .. } => true,
+            Redirection::File { .. } | Redirection::Here { .. } => true,
             Redirection::ToNull { .. }
             | Redirection::FromNull { .. }
-            | Redirection::Duplicate { .. }
-            | Redirection::Here { .. } => false,
+            | Redirection::Duplicate { .. } => false,
         };
         let mut redirections = leaf.redirections.iter().chain(&leaf.inherited);
         if !leaf.assignments.is_empty() || redirections.any(opens) {
-            let detail = format!("{} sets a variable or opens a file.", shown());
+            let detail = format!("{} sets a variable, or reads or writes a file.", shown());
             return (None, Some(Refusal::policy(Code::NoRule, detail)));
         }
         if let Some(held) = self.denied_by(index) {
