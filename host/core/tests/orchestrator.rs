@@ -92,6 +92,7 @@ fn host(row: &Value) -> Host {
             .map(|tag| tag.as_str().unwrap().to_owned())
             .collect(),
         description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
     }
 }
 
@@ -197,7 +198,7 @@ fn every_hosts_limits_are_the_expected_ones() {
             "require_known_host": limits.require_known_host,
             "task_result_ttl": limits.task_result_ttl,
             "task_progress_interval": limits.task_progress_interval,
-            "deny_substrings": limits.deny_substrings,
+            "deny_substrings": *limits.deny_substrings,
         });
         let asked = row["expect"].as_object().unwrap();
         asked

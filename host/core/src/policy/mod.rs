@@ -3,13 +3,18 @@
 //! The steps of the gate are types, and each consumes the one before:
 //! [`Case`] → [`Decision`] → [`Outcome`] → [`Authorized`] → [`Admitted`].
 
+mod bench;
 mod capability;
+mod command;
+mod deny;
 mod gate;
 mod glob;
+mod grants;
+mod held;
 mod limits;
 mod path;
 mod pattern;
-mod profile;
+pub(crate) mod profile;
 mod refusal;
 mod rule;
 mod rules;
@@ -23,6 +28,8 @@ pub use gate::{
     PluginFailure, Refused, Verdict,
 };
 pub use glob::Glob;
+pub(crate) use grants::{Grants, PathGlob};
+pub use held::Mode;
 pub use limits::{LimitKeys, LimitLayers, Limits};
 pub use profile::Profiles;
 pub use refusal::{Code, Refusal, RuleRef};

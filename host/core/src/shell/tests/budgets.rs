@@ -208,7 +208,7 @@ fn a_script_keeps_at_most_sixteen_times_the_longest_command() {
         " b".repeat(JUDGED_WORDS_MAX / 4 - 2)
     );
     let value = "v".repeat(9_000);
-    let long = format!("for x in {value}; do a{} '{value}'; done", " $x".repeat(15));
+    let long = format!("for x in {value}; do a{} '{value}'; done", " $x".repeat(4));
     let open = format!("for x in 1 2 3; do a \"$x{}\"; done", "$y".repeat(2_000));
     let redirected = format!(
         "{{ {}}}{}",

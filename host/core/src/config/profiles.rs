@@ -1,0 +1,488 @@
+//! The shape of profiles in YAML, shipped or in `policy.yml`, and its way to [`Profiles`].
+//!
+//! The format is described at the head of `policy/profile/data/text.yml`. A misspelled key, kind or
+//! option is a fault, because whoever wrote it has meant to restrict something.
+//!
+//! Must not: judge commands.
+
+use super::ConfigFault;
+use super::yaml::from_yaml;
+use crate::policy::profile::{
+    Kind, Opt, Options, Profile, SecretPaths, Spelled, Style, Unlisted, Value, Verbs,
+};
+use crate::policy::{Capability, Glob, Profiles};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
+
+/// The shipped data, by file.
+const SHIPPED: [(&str, &str); 10] = [
+    ("text.yml", include_str!("../policy/profile/data/text.yml")),
+    (
+        "files.yml",
+        include_str!("../policy/profile/data/files.yml"),
+    ),
+    (
+        "languages.yml",
+        include_str!("../policy/profile/data/languages.yml"),
+    ),
+    (
+        "databases.yml",
+        include_str!("../policy/profile/data/databases.yml"),
+    ),
+    (
+        "system.yml",
+        include_str!("../policy/profile/data/system.yml"),
+    ),
+    (
+        "network.yml",
+        include_str!("../policy/profile/data/network.yml"),
+    ),
+    (
+        "containers.yml",
+        include_str!("../policy/profile/data/containers.yml"),
+    ),
+    (
+        "packages.yml",
+        include_str!("../policy/profile/data/packages.yml"),
+    ),
+    (
+        "disks.yml",
+        include_str!("../policy/profile/data/disks.yml"),
+    ),
+    (
+        "secrets.yml",
+        include_str!("../policy/profile/data/secrets.yml"),
+    ),
+];
+/// Deepest verbs within verbs.
+const VERBS_DEPTH_MAX: usize = 6;
+
+/// A file of profiles, or the two keys of `policy.yml`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    #[serde(default)]
+    profiles: BTreeMap<String, RawProfile>,
+    #[serde(default)]
+    secret_paths: Vec<String>,
+}
+
+/// What `policy.yml` says under `profiles:`, or behind one verb.
+#[derive(Deserialize, Default, Clone)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProfile {
+    style: Option<RawStyle>,
+    unknown: Option<RawUnlisted>,
+    posix: Option<bool>,
+    bundle: Option<bool>,
+    abbreviate: Option<bool>,
+    ignore_case: Option<bool>,
+    options: Option<BTreeMap<String, String>>,
+    operands: Option<String>,
+    last: Option<String>,
+    patterns: Option<Vec<String>>,
+    drops_first: Option<String>,
+    clauses: Option<String>,
+    need: Option<String>,
+    recursive: Option<bool>,
+    runs_input: Option<bool>,
+    #[serde(rename = "unsafe")]
+    gives_shell: Option<bool>,
+    globals: Option<RawGlobals>,
+    verbs: Option<BTreeMap<String, String>>,
+    verb: Option<BTreeMap<String, RawProfile>>,
+    default: Option<String>,
+    none: Option<String>,
+    when: Option<Vec<RawWhen>>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum RawStyle {
+    Gnu,
+    Single,
+    Pairs,
+    Bare,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum RawUnlisted {
+    Execute,
+    Harmless,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum RawGlobals {
+    /// Options stand before the verb only.
+    Before,
+    /// Options may stand behind the verb too.
+    Anywhere,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct RawWhen {
+    has: String,
+    then: RawProfile,
+}
+
+/// The shipped profiles, read once.
+///
+/// # Errors
+/// What is wrong in the shipped data; a test sees to it that nothing is.
+pub fn shipped_profiles() -> Result<Arc<Profiles>, Vec<ConfigFault>> {
+    static READ: OnceLock<Result<Arc<Profiles>, Vec<ConfigFault>>> = OnceLock::new();
+    READ.get_or_init(|| {
+        let mut reader = Reader::default();
+        for (file, text) in SHIPPED {
+            match from_yaml::<RawFile>(file, text) {
+                Ok(raw) => reader.file(file, raw, OnTwice::Fault),
+                Err(fault) => reader.faults.push(fault),
+            }
+        }
+        reader.finish().map(Arc::new)
+    })
+    .clone()
+}
+
+/// The shipped profiles with an operator's on top: an entry for a known program replaces it. The names
+/// of replaced programs come along, so that a check can say them.
+///
+/// # Errors
+/// What is wrong in the shipped data or the operator's.
+pub(super) fn with_profiles(
+    file: &'static str,
+    profiles: BTreeMap<String, RawProfile>,
+    secret_paths: Vec<String>,
+) -> Result<(Arc<Profiles>, Vec<String>), Vec<ConfigFault>> {
+    let shipped = shipped_profiles()?;
+    if profiles.is_empty() && secret_paths.is_empty() {
+        return Ok((shipped, Vec::new()));
+    }
+    let mut reader = Reader {
+        programs: shipped.entries().clone(),
+        secrets: shipped.secrets().as_ref().clone(),
+        ..Reader::default()
+    };
+    let raw = RawFile {
+        profiles,
+        secret_paths,
+    };
+    reader.file(file, raw, OnTwice::Replace);
+    let replaced = std::mem::take(&mut reader.replaced);
+    reader
+        .finish()
+        .map(|profiles| (Arc::new(profiles), replaced))
+}
+
+/// What a second entry for one program is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnTwice {
+    Fault,
+    Replace,
+}
+
+#[derive(Default)]
+struct Reader {
+    programs: HashMap<Box<str>, Arc<Profile>>,
+    secrets: SecretPaths,
+    replaced: Vec<String>,
+    faults: Vec<ConfigFault>,
+    file: &'static str,
+    at: String,
+}
+
+impl Reader {
+    fn finish(self) -> Result<Profiles, Vec<ConfigFault>> {
+        if self.faults.is_empty() {
+            Ok(Profiles::new(self.programs, Arc::new(self.secrets)))
+        } else {
+            Err(self.faults)
+        }
+    }
+
+    fn fault(&mut self, message: String) {
+        self.faults.push(ConfigFault {
+            file: self.file,
+            line: 0,
+            column: 0,
+            path: self.at.clone(),
+            message,
+            hint: "The format is described in the manual's page on profiles.".to_owned(),
+        });
+    }
+
+    fn file(&mut self, file: &'static str, raw: RawFile, on_twice: OnTwice) {
+        self.file = file;
+        for (index, pattern) in raw.secret_paths.iter().enumerate() {
+            if !self.secrets.add(pattern) {
+                self.at = format!("secret_paths[{index}]");
+                self.fault(format!("expected a path pattern; got `{pattern}`"));
+            }
+        }
+        let mut own: HashMap<Box<str>, Arc<Profile>> = HashMap::new();
+        for (names, raw) in raw.profiles {
+            self.at = format!("profiles.{names}");
+            let profile = Arc::new(self.profile(raw, Profile::default(), VERBS_DEPTH_MAX));
+            if names.trim().is_empty() {
+                self.fault("expected names of programs; got none".to_owned());
+            }
+            for name in names.split_whitespace() {
+                let twice = own.insert(name.into(), Arc::clone(&profile)).is_some();
+                let known = self.programs.contains_key(name);
+                if twice || known && on_twice == OnTwice::Fault {
+                    self.fault(format!("expected each program once; got `{name}` twice"));
+                } else if known {
+                    self.replaced.push(name.to_owned());
+                }
+            }
+        }
+        self.programs.extend(own);
+    }
+
+    /// Lays what is written over `base`.
+    fn profile(&mut self, raw: RawProfile, base: Profile, depth: usize) -> Profile {
+        let mut to = base;
+        if let Some(style) = raw.style {
+            to.style = match style {
+                RawStyle::Gnu => Style::Gnu,
+                RawStyle::Single => Style::Single,
+                RawStyle::Pairs => Style::Pairs,
+                RawStyle::Bare => Style::Bare,
+            };
+        }
+        if let Some(unknown) = raw.unknown {
+            to.unlisted = match unknown {
+                RawUnlisted::Execute => Unlisted::Execute,
+                RawUnlisted::Harmless => Unlisted::Harmless,
+            };
+        }
+        for (field, value) in [
+            (&mut to.posix, raw.posix),
+            (&mut to.bundle, raw.bundle),
+            (&mut to.abbreviate, raw.abbreviate),
+            (&mut to.ignore_case, raw.ignore_case),
+            (&mut to.recursive, raw.recursive),
+            (&mut to.runs_input, raw.runs_input),
+            (&mut to.gives_shell, raw.gives_shell),
+        ] {
+            *field = value.unwrap_or(*field);
+        }
+        for (kind, list) in raw.options.unwrap_or_default() {
+            self.options(&kind, &list, to.style, &mut to.options);
+        }
+        if let Some(list) = raw.operands {
+            to.operands = list
+                .split_whitespace()
+                .filter_map(|word| self.kind(word))
+                .collect();
+        }
+        if let Some(word) = raw.last {
+            to.last = self.kind(&word);
+        }
+        if let Some(list) = raw.patterns {
+            to.patterns = list.iter().filter_map(|text| self.pattern(text)).collect();
+        }
+        if let Some(list) = raw.drops_first {
+            to.drops_first = self.spelled_all(&list, to.style);
+        }
+        if let Some(list) = raw.clauses {
+            to.clauses = self.spelled_all(&list, to.style);
+        }
+        if let Some(word) = raw.need {
+            to.need = self.kind(&word);
+        }
+        if raw.verbs.is_some() || raw.verb.is_some() {
+            to.verbs = Some(self.verbs(
+                &to,
+                raw.verbs,
+                raw.verb,
+                raw.globals,
+                raw.default,
+                raw.none,
+                depth,
+            ));
+        } else if raw.default.is_some() || raw.none.is_some() || raw.globals.is_some() {
+            self.fault(
+                "expected `verbs` or `verb` beside `default`, `none` and `globals`".to_owned(),
+            );
+        }
+        if let Some(list) = raw.when {
+            to.when = Vec::new();
+            for RawWhen { has, then } in list {
+                let names = self.spelled_all(&has, to.style);
+                for name in &names {
+                    let listed = match name {
+                        Spelled::Short(letter) => to.options.short(*letter).is_some(),
+                        Spelled::Long(name) => to.options.long(name).is_some(),
+                    };
+                    if !listed {
+                        self.fault(format!("expected options that `options` lists in `{has}`"));
+                    }
+                }
+                let base = Profile {
+                    when: Vec::new(),
+                    ..to.clone()
+                };
+                let profile = self.deeper(then, base, depth);
+                to.when.push((names, profile));
+            }
+        }
+        to
+    }
+
+    fn deeper(&mut self, raw: RawProfile, base: Profile, depth: usize) -> Profile {
+        let Some(depth) = depth.checked_sub(1) else {
+            self.fault(format!(
+                "expected at most {VERBS_DEPTH_MAX} levels of verbs"
+            ));
+            return base;
+        };
+        self.profile(raw, base, depth)
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one caller, which takes its own fields apart"
+    )]
+    fn verbs(
+        &mut self,
+        parent: &Profile,
+        classes: Option<BTreeMap<String, String>>,
+        own: Option<BTreeMap<String, RawProfile>>,
+        globals: Option<RawGlobals>,
+        default: Option<String>,
+        none: Option<String>,
+        depth: usize,
+    ) -> Verbs {
+        // What holds for words behind a verb: the parent's options, and operands without effect.
+        let anywhere = matches!(globals, None | Some(RawGlobals::Anywhere));
+        let base = Profile {
+            style: parent.style,
+            options: if anywhere {
+                parent.options.clone()
+            } else {
+                Options::default()
+            },
+            unlisted: parent.unlisted,
+            abbreviate: parent.abbreviate,
+            ignore_case: parent.ignore_case,
+            patterns: parent.patterns.clone(),
+            ..Profile::default()
+        };
+        let mut known: BTreeMap<Box<str>, Arc<Profile>> = BTreeMap::new();
+        let of_class = |kind: Kind| {
+            Arc::new(Profile {
+                need: Some(kind),
+                ..base.clone()
+            })
+        };
+        for (class, names) in classes.unwrap_or_default() {
+            let Some(kind) = self.kind(&class) else {
+                continue;
+            };
+            let profile = of_class(kind);
+            for name in names.split_whitespace() {
+                self.add_verb(&mut known, name, &profile);
+            }
+        }
+        for (names, raw) in own.unwrap_or_default() {
+            let here = self.at.len();
+            self.at.push_str(".verb.");
+            self.at.push_str(&names);
+            let profile = Arc::new(self.deeper(raw, base.clone(), depth));
+            for name in names.split_whitespace() {
+                self.add_verb(&mut known, name, &profile);
+            }
+            self.at.truncate(here);
+        }
+        let default = default.and_then(|word| self.kind(&word));
+        let none = none.and_then(|word| self.kind(&word));
+        Verbs {
+            known: known.into_iter().collect(),
+            other: of_class(default.unwrap_or(Kind::Needs(Capability::Execute))),
+            none: none.unwrap_or(Kind::Text),
+        }
+    }
+
+    fn add_verb(
+        &mut self,
+        known: &mut BTreeMap<Box<str>, Arc<Profile>>,
+        name: &str,
+        profile: &Arc<Profile>,
+    ) {
+        if known.insert(name.into(), Arc::clone(profile)).is_some() {
+            self.fault(format!("expected each verb once; got `{name}` twice"));
+        }
+    }
+
+    fn kind(&mut self, word: &str) -> Option<Kind> {
+        let kind = Kind::named(word);
+        if kind.is_none() {
+            self.fault(format!("expected the name of a kind; got `{word}`"));
+        }
+        kind
+    }
+
+    /// `GLOB KIND`.
+    fn pattern(&mut self, text: &str) -> Option<(Glob, Kind)> {
+        let Some((glob, kind)) = text.rsplit_once(' ') else {
+            self.fault(format!("expected a glob and a kind; got `{text}`"));
+            return None;
+        };
+        self.kind(kind).map(|kind| (Glob::new(glob), kind))
+    }
+
+    fn options(&mut self, kind: &str, list: &str, style: Style, to: &mut Options) {
+        let Some(kind) = self.kind(kind) else { return };
+        for word in list.split_whitespace() {
+            let (text, value) = match word.strip_suffix("=?") {
+                Some(text) => (text, Value::Attached),
+                None => match word.strip_suffix('=') {
+                    Some(text) => (text, Value::Required),
+                    None => (word, Value::Absent),
+                },
+            };
+            let names = self.spelled(text, style);
+            if names.len() != 1 && value != Value::Absent {
+                self.fault(format!("expected one letter before `=`; got `{word}`"));
+            }
+            for name in names {
+                to.set(name, Opt { value, kind });
+            }
+        }
+    }
+
+    fn spelled_all(&mut self, list: &str, style: Style) -> Vec<Spelled> {
+        list.split_whitespace()
+            .flat_map(|word| {
+                let word = word.strip_suffix("=?").unwrap_or(word);
+                self.spelled(word.strip_suffix('=').unwrap_or(word), style)
+            })
+            .collect()
+    }
+
+    /// The options that one word of the data names: `-abc` are three in the style `gnu`.
+    fn spelled(&mut self, text: &str, style: Style) -> Vec<Spelled> {
+        let long = |name: &str| vec![Spelled::Long(name.into())];
+        let names = match (style, text.strip_prefix("--"), text.strip_prefix('-')) {
+            (Style::Gnu, Some(name), _) if name.len() > 1 => long(name),
+            (Style::Gnu, None, Some(letters)) => letters.chars().map(Spelled::Short).collect(),
+            (Style::Single, None, Some(name)) if !name.is_empty() => long(name),
+            (Style::Pairs, None, None) if !text.is_empty() => long(text),
+            _ => Vec::new(),
+        };
+        if names.is_empty() {
+            self.fault(format!(
+                "expected an option of the profile's style; got `{text}`"
+            ));
+        }
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests;
