@@ -29,7 +29,7 @@ fn of_script(set: &DenySet, script: &Script) -> Said {
         let subject = Subject {
             words: &leaf.words,
             redirections: &leaf.redirections,
-            inherited: &[],
+            inherited: &leaf.inherited,
             assignments: &leaf.assignments,
             role: leaf.role,
             whereabouts: &whereabouts,
