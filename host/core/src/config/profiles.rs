@@ -211,7 +211,7 @@ impl Reader {
             column: 0,
             path: self.at.clone(),
             message,
-            hint: "The format is described in the manual's page on profiles.".to_owned(),
+            hint: "The format is described in config/README.md and in the head of the shipped data.".to_owned(),
         });
     }
 
