@@ -218,7 +218,7 @@ fn a_script_keeps_at_most_sixteen_times_the_longest_command() {
     let redirected = format!(
         "{{ {}}}{}",
         "a; ".repeat(32),
-        format!(" >{}", "f".repeat(60)).repeat(16)
+        format!(" >{}", "f".repeat(8)).repeat(16)
     );
     for source in [lines, globs, quotes, holes, loops, long, open, redirected] {
         let script =
