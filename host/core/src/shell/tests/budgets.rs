@@ -209,11 +209,16 @@ fn a_script_keeps_at_most_sixteen_times_the_longest_command() {
     );
     let value = "v".repeat(9_000);
     let long = format!("for x in {value}; do a{} '{value}'; done", " $x".repeat(4));
-    let open = format!("for x in 1 2 3; do a \"$x{}\"; done", "$y".repeat(2_000));
+    // The comment raises what may be added.
+    let open = format!(
+        "for x in 1 2 3; do a \"$x{}\"; done # {}",
+        "$y".repeat(3_500),
+        "c".repeat(COMMAND_BYTES_MAX - 7_100)
+    );
     let redirected = format!(
         "{{ {}}}{}",
         "a; ".repeat(32),
-        format!(" >{}", "f".repeat(60)).repeat(16)
+        format!(" >{}", "f".repeat(8)).repeat(16)
     );
     for source in [lines, globs, quotes, holes, loops, long, open, redirected] {
         let script =
