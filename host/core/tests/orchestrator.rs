@@ -22,11 +22,11 @@ use std::net::IpAddr;
 const DIFFERENT: &[(&str, &str)] = &[
     (
         "pd-160",
-        "the same act in other letters is for `deny_commands`, which is not read yet",
+        "the same act in other letters is for `deny_commands`, which the row's policy does not have",
     ),
     (
         "pd-161",
-        "the same act with an end-of-options mark is for `deny_commands`, which is not read yet",
+        "the same act with an end-of-options mark is for `deny_commands`, which the row's policy does not have",
     ),
 ];
 
