@@ -426,6 +426,205 @@ const HARD: &[&str] = &[
     "ok >&2 a 1>&2 2>/dev/null 9>&1",
 ];
 
+/// The same for what is nested, with what runs.
+const HARD_NESTED: &[(&str, &[&[&str]])] = &[
+    (
+        "{ ok a; }; (ok b); ( (ok c); (ok d) ); { { ok e; } } 2>&1",
+        &[
+            &["ok", "a"],
+            &["ok", "b"],
+            &["ok", "c"],
+            &["ok", "d"],
+            &["ok", "e"],
+        ],
+    ),
+    ("{ ok a\n}\n(ok b\n)", &[&["ok", "a"], &["ok", "b"]]),
+    (
+        "if ok a; then ok b; fi; if ! { ok c; }; then ok d; fi >/dev/null",
+        &[&["ok", "a"], &["ok", "b"], &["ok", "c"]],
+    ),
+    (
+        "if ok a\nthen ok b # c\nfi # d",
+        &[&["ok", "a"], &["ok", "b"]],
+    ),
+    (
+        "if if no; then no; fi then ok a; else ok b; fi",
+        &[&["no"], &["ok", "a"]],
+    ),
+    (
+        "for x in a 'b c' \"d\"e; do ok \"$x\" \"-${x}-\"; done",
+        &[
+            &["ok", "a", "-a-"],
+            &["ok", "b c", "-b c-"],
+            &["ok", "de", "-de-"],
+        ],
+    ),
+    (
+        "for x in a b; do for y in c d; do ok $x$y \"$x/$y.z\"; done; done",
+        &[
+            &["ok", "ac", "a/c.z"],
+            &["ok", "ad", "a/d.z"],
+            &["ok", "bc", "b/c.z"],
+            &["ok", "bd", "b/d.z"],
+        ],
+    ),
+    ("for x in a\n\n# c\ndo # d\nok $x\ndone", &[&["ok", "a"]]),
+    (
+        "for in1 in do done in; do ok $in1 do done; done",
+        &[
+            &["ok", "do", "do", "done"],
+            &["ok", "done", "do", "done"],
+            &["ok", "in", "do", "done"],
+        ],
+    ),
+    (
+        "for x in *.none; do ok $x \"$x\" /l/\"$x\"; done",
+        &[&["ok", "*.none", "*.none", "/l/*.none"]],
+    ),
+    (
+        "ok \"$(ok-2 'a\"b' \"c'd\")\" x$(ok-2 e)y",
+        &[&["ok-2", "a\"b", "c'd"], &["ok-2", "e"], &["ok", "", "xy"]],
+    ),
+    (
+        "ok \"$( (ok-2 f))\" \"$({ ok-2 g; })\"",
+        &[&["ok-2", "f"], &["ok-2", "g"], &["ok", "", ""]],
+    ),
+    (
+        "ok \"$(ok-2 \"$(ok-2 'h)')\")\"",
+        &[&["ok-2", "h)"], &["ok-2", ""], &["ok", ""]],
+    ),
+    ("ok \"a$(ok-2 b # )\n)c\"", &[&["ok-2", "b"], &["ok", "ac"]]),
+    (
+        "ok \"$VALUE\" \"<$VALUE>\" \"${VALUE}x\" \"\\$VALUE\" '$VALUE' \"$VALUE\"'[1]' \"$VALUE:h\"",
+        &[&[
+            "ok", VALUE, "<v  w*>", "v  w*x", "$VALUE", "$VALUE", "v  w*[1]", "v  w*:h",
+        ]],
+    ),
+    (
+        "ok ~ ~/a ~/'b c' a~ '~' \"~\" ~/\"$VALUE\"",
+        &[&[
+            "ok",
+            HOME,
+            "/home/a b/a",
+            "/home/a b/b c",
+            "a~",
+            "~",
+            "~",
+            "/home/a b/v  w*",
+        ]],
+    ),
+    (
+        "A=b ok; A='c d' B='~'x; ok \"$A$B\"; _A= ok b",
+        &[&["ok"], &["ok", "c d~x"], &["ok", "b"]],
+    ),
+    (
+        "A=\"$VALUE\"; ok \"$A\"; A=$VALUE; ok \"$A\"",
+        &[&["ok", VALUE], &["ok", VALUE]],
+    ),
+    ("takes <<E\nx\nE\nok b", &[&["takes", "x\n"], &["ok", "b"]]),
+    (
+        "takes a <<'E'\n$x `y` \\z '\"\nE\nok",
+        &[&["takes", "a", "$x `y` \\z '\"\n"], &["ok"]],
+    ),
+    (
+        "takes a <<\\E && ok b\n$x\nE\n",
+        &[&["takes", "a", "$x\n"], &["ok", "b"]],
+    ),
+    (
+        "takes <<-E && ok c\n\tx\n\t\ty\tz\n\tE\nok d",
+        &[&["takes", "x\ny\tz\n"], &["ok", "c"], &["ok", "d"]],
+    ),
+    ("takes <<E\nEOF\nEOF_\nE\n", &[&["takes", "EOF\nEOF_\n"]]),
+    ("takes <<E\nE", &[&["takes", ""]]),
+    (
+        "{ takes <<E\nx\nE\n}; ok b",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "(takes <<E)\nx\nE\nok b",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "( takes <<E\nx\nE\n); ok b",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "{ takes; } <<E; ok b\nx\nE\n",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "if takes <<E\nx\nE\nthen ok b; fi",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "for x in a b; do takes <<'E'\n$x\nE\ndone",
+        &[&["takes", "$x\n"], &["takes", "$x\n"]],
+    ),
+    (
+        "takes <<E; for x in a b; do\nx\nE\nok $x; done",
+        &[&["takes", "x\n"], &["ok", "a"], &["ok", "b"]],
+    ),
+    ("takes <<E # it's\nx\nE\n", &[&["takes", "x\n"]]),
+    ("takes <<E &\nx\nE\nwait", &[&["takes", "x\n"]]),
+    (
+        "ok a 3<<E 4<<'F' b\nx\nE\n$y\nF\nok-2",
+        &[&["ok", "a", "b"], &["ok-2"]],
+    ),
+    (
+        "ok a >g 2>>'h i' <in0 3<>j; ok >|g",
+        &[&["ok", "a"], &["ok"]],
+    ),
+    (
+        "takes <in0; { takes; ok; } <in0",
+        &[&["takes", "x\n"], &["takes", "x\n"], &["ok"]],
+    ),
+];
+
+#[test]
+fn hard_nested_cases_run_alike_as_written_and_as_rendered() {
+    let stage = Stage::new();
+    for (source, expected) in HARD_NESTED {
+        let script = parse(source).unwrap_or_else(|refusal| panic!("{source:?}: {refusal}"));
+        for shell in shells() {
+            let rendered = script.render();
+            // A text may reach the shell through `$(…)`, which cuts the last newline off.
+            let cut = rendered.trim_end_matches('\n').to_owned();
+            for text in [(*source).to_owned(), rendered, cut] {
+                let directory = TempDir::new().unwrap();
+                fs::write(directory.path().join(FILE), "x\n").unwrap();
+                let (record, _) = stage.run(shell, &text, directory.path());
+                assert_eq!(
+                    vectors(&record),
+                    *expected,
+                    "{shell:?} {text:?}, written {source:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_glob_matches_stays_one_word() {
+    let stage = Stage::new();
+    let files = TempDir::new().unwrap();
+    for name in ["a b.log", "c*.log", "-n.log"] {
+        fs::write(files.path().join(name), "").unwrap();
+    }
+    let script = parse("for f in *.log; do ok $f \"/l/$f\"; done").unwrap();
+    assert_eq!(script.leaves()[0].canonical(), "ok *.log /l/*.log");
+    for shell in shells() {
+        let (record, _) = stage.run(shell, &script.render(), files.path());
+        let mut run = vectors(&record);
+        run.sort();
+        let one = |name: &str| vec!["ok".to_owned(), name.to_owned(), format!("/l/{name}")];
+        assert_eq!(
+            run,
+            [one("-n.log"), one("a b.log"), one("c*.log")],
+            "{shell:?}"
+        );
+    }
+}
+
 #[test]
 fn hard_cases_are_read_alike_as_written_and_as_rendered() {
     let stage = Stage::new();
