@@ -4,7 +4,6 @@
 use portcullis_tests::sshd::GateFolder;
 use portcullis_tests::{portcullis, repository};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};

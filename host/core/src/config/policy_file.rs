@@ -6,6 +6,7 @@
 //!
 //! Must not: judge commands, or know about other files.
 
+mod denying;
 mod examples;
 mod rule;
 
@@ -85,6 +86,8 @@ struct RawPolicy {
     profiles: BTreeMap<String, RawProfile>,
     #[serde(default)]
     secret_paths: Vec<String>,
+    #[serde(default, deserialize_with = "given")]
+    deny_commands: Option<denying::RawList>,
 }
 
 /// How a host's commands may be joined.
@@ -203,7 +206,7 @@ pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>
     let raw = if yaml::is_empty(text) {
         RawPolicy::default()
     } else {
-        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![explained(fault)])?
+        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![fault])?
     };
     let mut notes = Notes::default();
     let policy = raw.compile(&mut notes);
@@ -212,18 +215,6 @@ pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>
     } else {
         Err(notes.faults)
     }
-}
-
-/// Keys of later versions get their own words: a typing error is not what is wrong with them.
-fn explained(mut fault: ConfigFault) -> ConfigFault {
-    const LATER: [&str; 1] = ["deny_commands"];
-    if LATER
-        .iter()
-        .any(|key| fault.message.ends_with(&format!("unknown key `{key}`")))
-    {
-        fault.hint = "This key is not supported by this version, and a policy is never enforced in part: remove it.".to_owned();
-    }
-    fault
 }
 
 /// What was found while a policy was put together.
@@ -296,6 +287,7 @@ impl RawPolicy {
         let aliases = layers(overrides.aliases, "overrides.aliases", notes);
         let tags = layers(overrides.tags, "overrides.tags", notes);
         let network = self.network.unwrap_or_default().compile(notes);
+        let deny = denying::compile(self.deny_commands.as_ref(), "deny_commands", notes);
         let mut rules = Vec::new();
         let mut examples = Vec::new();
         for (index, raw) in self.rules.unwrap_or_default().into_iter().enumerate() {
@@ -316,6 +308,7 @@ impl RawPolicy {
             network,
         )
         .with_profiles(profiles)
+        .with_deny_commands(deny)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Must not: match anything. A rule that can match nothing is a fault, not a rule: whoever wrote it
 //! relies on it.
 
-use super::{Count, Notes, given};
+use super::{Count, Notes, denying, given};
 use crate::limits;
 use crate::policy::{
     Effect, ExtraArgs, Glob, Grants, PathArgs, PathGlob, Rule, Scope, Simple, Structured,
@@ -59,6 +59,8 @@ pub(super) struct RawRule {
     unsafe_ok: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     require_approval: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    deny_commands: Option<denying::RawList>,
 }
 
 /// Commands that a rule is, and is not, about. They are judged by the rule alone when it is loaded.
@@ -133,12 +135,26 @@ pub(super) fn compile(
         },
         binary: exact_names(vec![binary], &format!("{path}.binary"), notes).concat(),
     });
+    if effect == Effect::Allow && raw.deny_commands.is_some() {
+        notes.fault(
+            at,
+            &format!("{path}.deny_commands"),
+            "`deny_commands` belongs to rules with `action: deny`, or to the top of the file",
+            "An allow rule does not deny; at the top of the file it holds on every host.",
+        );
+    }
+    let denies = denying::compile(
+        raw.deny_commands.as_ref(),
+        &format!("{path}.deny_commands"),
+        notes,
+    );
     let rule = Rule::new(effect, raw.name, Scope::new(&raw.aliases, &raw.tags));
     let rule = rule
         .with_commands(&commands)
         .with_simple(simple)
         .with_structured(structured)
-        .with_grants(grants);
+        .with_grants(grants)
+        .with_deny_commands(denies);
     Some((rule, raw.examples))
 }
 
@@ -282,7 +298,9 @@ fn check_keys(raw: &RawRule, at: Location, path: &str, notes: &mut Notes) -> Opt
         );
         sound = None;
     }
-    if raw.binary.is_none() && raw.simple_binaries.is_none() && raw.commands.is_none() {
+    let names_commands =
+        raw.binary.is_some() || raw.simple_binaries.is_some() || raw.commands.is_some();
+    if !names_commands && raw.deny_commands.is_none() {
         notes.fault(
             at,
             path,
@@ -292,6 +310,7 @@ fn check_keys(raw: &RawRule, at: Location, path: &str, notes: &mut Notes) -> Opt
         sound = None;
     }
     let nothing = raw.binary.is_none()
+        && raw.deny_commands.is_none()
         && raw.simple_binaries.as_ref().is_none_or(Vec::is_empty)
         && raw.commands.as_ref().is_none_or(Vec::is_empty);
     if sound.is_some() && nothing {
