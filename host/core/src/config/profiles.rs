@@ -82,6 +82,7 @@ pub(super) struct RawProfile {
     operands: Option<String>,
     last: Option<String>,
     patterns: Option<Vec<String>>,
+    values: Option<Vec<String>>,
     drops_first: Option<String>,
     clauses: Option<String>,
     need: Option<String>,
@@ -281,6 +282,12 @@ impl Reader {
         if let Some(list) = raw.patterns {
             to.patterns = list.iter().filter_map(|text| self.pattern(text)).collect();
         }
+        if let Some(list) = raw.values {
+            to.values = list
+                .iter()
+                .flat_map(|text| self.value(text, to.style))
+                .collect();
+        }
         if let Some(list) = raw.drops_first {
             to.drops_first = self.spelled_all(&list, to.style);
         }
@@ -366,6 +373,11 @@ impl Reader {
             abbreviate: parent.abbreviate,
             ignore_case: parent.ignore_case,
             patterns: parent.patterns.clone(),
+            values: if anywhere {
+                parent.values.clone()
+            } else {
+                Vec::new()
+            },
             ..Profile::default()
         };
         let mut known: BTreeMap<Box<str>, Arc<Profile>> = BTreeMap::new();
@@ -429,6 +441,19 @@ impl Reader {
             return None;
         };
         self.kind(kind).map(|kind| (Glob::new(glob), kind))
+    }
+
+    /// `OPTION GLOB KIND`.
+    fn value(&mut self, text: &str, style: Style) -> Vec<(Spelled, Glob, Kind)> {
+        let Some((option, rest)) = text.split_once(' ') else {
+            self.fault(format!("expected an option, a glob and a kind; got `{text}`"));
+            return Vec::new();
+        };
+        let Some((glob, kind)) = self.pattern(rest) else {
+            return Vec::new();
+        };
+        let names = self.spelled_all(option, style).into_iter();
+        names.map(|name| (name, glob.clone(), kind)).collect()
     }
 
     fn options(&mut self, kind: &str, list: &str, style: Style, to: &mut Options) {
