@@ -489,7 +489,7 @@ impl Reader {
     fn spelled(&mut self, text: &str, style: Style) -> Vec<Spelled> {
         let long = |name: &str| vec![Spelled::Long(name.into())];
         let names = match (style, text.strip_prefix("--"), text.strip_prefix('-')) {
-            (Style::Gnu, Some(name), _) if name.len() > 1 => long(name),
+            (Style::Gnu, Some(name), _) if !name.is_empty() => long(name),
             (Style::Gnu, None, Some(letters)) => letters.chars().map(Spelled::Short).collect(),
             (Style::Single, None, Some(name)) if !name.is_empty() => long(name),
             (Style::Pairs, None, None) if !text.is_empty() => long(text),
