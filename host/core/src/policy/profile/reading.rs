@@ -165,7 +165,13 @@ impl<'a> Reading<'a> {
             self.need(Capability::Execute, at, None, UNKNOWN);
             return None;
         };
-        Some((verb_profile(chosen, text), at))
+        let found = verb_profile(chosen, text);
+        if std::ptr::eq(found, verbs.other.as_ref())
+            && let Some((_, kind)) = chosen.patterns.iter().find(|(glob, _)| glob.matches(text))
+        {
+            self.plain(*kind, at);
+        }
+        Some((found, at))
     }
 
     /// Cuts the words from `start` on into options and operands; with verbs, up to the first operand.
@@ -274,6 +280,13 @@ impl<'a> Reading<'a> {
             }
             return;
         };
+        let own = found.value.and_then(|(_, text)| {
+            let of_option = profile.values.iter();
+            of_option
+                .filter(|(name, _, _)| found.name.is(name))
+                .find(|(_, glob, _)| glob.matches(text))
+        });
+        let kind = own.map_or(kind, |(_, _, own)| *own);
         match (kind, found.value) {
             (Kind::Recursive, _) => {}
             (Kind::InPlace, Some((word, suffix))) if suffix.contains(['/', '*']) => {
