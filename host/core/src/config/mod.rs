@@ -11,7 +11,7 @@ mod profiles;
 mod servers;
 mod settings;
 mod tree;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
 pub use policy_file::policy;

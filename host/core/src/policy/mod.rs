@@ -6,6 +6,7 @@
 mod bench;
 mod capability;
 mod command;
+mod deny;
 mod gate;
 mod glob;
 mod grants;

@@ -46,6 +46,17 @@ pub struct Finding {
     pub runs: Vec<(String, Option<String>)>,
 }
 
+impl Finding {
+    /// The kinds of effect that it needs grants for, each once, in the order of the kinds.
+    #[must_use]
+    pub fn capabilities(&self) -> Vec<&'static str> {
+        let mut kinds: Vec<_> = self.needs.iter().map(|need| need.capability).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.into_iter().map(super::Capability::as_str).collect()
+    }
+}
+
 /// What the rules say of a whole script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {

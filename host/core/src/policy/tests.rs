@@ -55,6 +55,8 @@ fn check(text: &str, allowed: &[&str], refused: &[(&str, Code)]) {
 
 const NO_TEXTS: &str = "limits: {deny_substrings: []}\n";
 
+mod grants;
+
 #[test]
 fn a_policy_without_rules_refuses_everything() {
     for policy in [Policy::default(), policy(""), policy("rules: []")] {

@@ -7,7 +7,8 @@ use super::tree::{Assignment, Hole, Leaf, Loop, Redirection, Splitting, Word};
 use super::{JUDGED_WORDS_MAX, Unanalysable, reason};
 use crate::limits::SHELL_LEAVES_MAX;
 
-/// Most bytes of text that may be added to a source of this length, by values and by commands in words.
+/// Most bytes of text, and of what marks parts of it, that may be added to a source of this length by values
+/// and by commands in words.
 pub(super) fn text_bytes_max(source_bytes: usize) -> usize {
     const FACTOR: usize = 4;
     const SLACK: usize = 4_096;
@@ -61,12 +62,18 @@ impl Budget {
     /// Pays for a leaf; fails where there is too little.
     fn pay(&mut self, leaf: &Leaf) -> Option<()> {
         let values = leaf.assignments.iter().map(|assignment| &assignment.value);
-        let words = leaf.words.iter().chain(values).map(|word| word.text.len());
-        let redirections = leaf.redirections.iter().chain(&leaf.inherited);
-        let text: usize = words.chain(redirections.map(Redirection::text_bytes)).sum();
+        let words = leaf.words.iter().chain(values).map(|word| {
+            let marks =
+                size_of_val(word.holes.as_ref()).saturating_add(size_of_val(word.glob_offsets()));
+            word.text.len().saturating_add(marks)
+        });
+        let redirections = || leaf.redirections.iter().chain(&leaf.inherited);
+        let text: usize = words
+            .chain(redirections().map(Redirection::text_bytes))
+            .sum();
         let count = leaf.words.len().checked_add(leaf.assignments.len())?;
-        let redirections = leaf.redirections.len().checked_add(leaf.inherited.len())?;
-        self.words = self.words.checked_sub(count.checked_add(redirections)?)?;
+        let count = count.checked_add(redirections().count())?;
+        self.words = self.words.checked_sub(count)?;
         self.text = self.text.checked_sub(text)?;
         Some(())
     }

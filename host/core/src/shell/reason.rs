@@ -62,6 +62,8 @@ reasons! {
     LOCALE_QUOTING = "locale_quoting";
     /// A `$` before something that shells do not agree on.
     DOLLAR = "dollar";
+    /// Quotes around nothing in a word with a bare expansion.
+    EMPTY_QUOTES = "empty_quotes";
     /// `{a,b}` or `{1..3}`.
     BRACE_EXPANSION = "brace_expansion";
     /// A `~` that a shell would expand, but for `~` and `~/…` as an argument.

@@ -136,6 +136,11 @@ pub(super) fn read(grammar: &mut Grammar<'_>, setting: Setting) -> Read<Reading>
         return Err(Unanalysable::new(at, reason::EXTENDED_GLOB));
     }
     grammar.check_line()?;
+    let cut = |hole: &Hole| hole.splitting == Splitting::Cut;
+    // `""$x` is an empty word where `$x` is nothing, and `$x` alone is none.
+    if builder.empty_quotes && builder.holes.iter().any(cut) {
+        return Err(Unanalysable::new(builder.start, reason::EMPTY_QUOTES));
+    }
     Ok(builder.finish(grammar.cursor.at()))
 }
 
@@ -147,6 +152,8 @@ struct Builder {
     active: Vec<u32>,
     holes: Vec<Hole>,
     quoted: bool,
+    /// Whether a quoted part held nothing.
+    empty_quotes: bool,
     tilde: bool,
     /// The character before, if it was not quoted.
     last_bare: Option<char>,
@@ -175,6 +182,7 @@ impl Builder {
             active: Vec::new(),
             holes: Vec::new(),
             quoted: false,
+            empty_quotes: false,
             tilde: false,
             last_bare: assigned.then_some('='),
             bare_equals: assigned,
@@ -287,8 +295,10 @@ fn single_quoted(cursor: &mut Cursor<'_>, builder: &mut Builder) -> Result<(), U
     let open = cursor.at();
     cursor.pass(1);
     builder.open_quote();
+    let before = builder.text.len();
     while let Some(c) = cursor.next_char() {
         if c == '\'' {
+            builder.empty_quotes |= builder.text.len() == before;
             return Ok(());
         }
         builder.push_quoted(c);
@@ -300,6 +310,7 @@ fn double_quoted(grammar: &mut Grammar<'_>, builder: &mut Builder) -> Result<(),
     let open = grammar.cursor.at();
     grammar.cursor.pass(1);
     builder.open_quote();
+    let before = builder.text.len();
     loop {
         let cursor = &mut grammar.cursor;
         let at = cursor.at();
@@ -307,6 +318,7 @@ fn double_quoted(grammar: &mut Grammar<'_>, builder: &mut Builder) -> Result<(),
             None => return Err(Unanalysable::new(open, reason::UNTERMINATED_DOUBLE_QUOTE)),
             Some(b'"') => {
                 cursor.pass(1);
+                builder.empty_quotes |= builder.text.len() == before;
                 return Ok(());
             }
             Some(b'`') => return Err(Unanalysable::new(at, reason::BACKTICK)),

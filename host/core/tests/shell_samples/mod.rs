@@ -2,6 +2,8 @@
 //! built beside the text, not read from it, so it does not depend on the recogniser.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod run;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::string::string_regex;
@@ -96,8 +98,9 @@ fn word() -> impl Strategy<Value = Spelt> {
     proptest::collection::vec(piece, 1..4).prop_map(|pieces| {
         let mut spelling: String = pieces.iter().map(|piece| piece.spelling.as_str()).collect();
         let mut text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
-        // A `#` that begins a word would begin a comment, and the rest would not be run.
-        if spelling.starts_with('#') {
+        // A `#` that begins a word would begin a comment, and the rest would not be run; a `~` would be
+        // expanded.
+        if spelling.starts_with(['#', '~']) {
             spelling.insert(0, 'x');
             text.insert(0, 'x');
         }

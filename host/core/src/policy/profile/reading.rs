@@ -25,6 +25,9 @@ pub(super) fn read(profile: &Profile, secrets: &SecretPaths, words: &[Word]) -> 
         reads_here: false,
         in_place: false,
     };
+    if asks_only(profile, words) {
+        return Uses::default();
+    }
     let mut profile = profile;
     let (mut start, mut named_at) = (1, 0);
     // Each round goes one verb deeper, and no profile lies within itself.
@@ -41,6 +44,18 @@ pub(super) fn read(profile: &Profile, secrets: &SecretPaths, words: &[Word]) -> 
     // The sort is stable, so what one word does stays in order.
     reading.uses.needs.sort_by_key(|need| need.word);
     reading.uses
+}
+
+/// Whether the only word behind the program asks who it is, in a program that has such an option.
+fn asks_only(profile: &Profile, words: &[Word]) -> bool {
+    let [_, only] = words else { return false };
+    let name = match only.known() {
+        Some("--version") => "version",
+        Some("--help") => "help",
+        _ => return false,
+    };
+    let runs = profile.need == Some(Kind::Needs(Capability::Execute));
+    profile.style == Style::Gnu && (!runs || profile.options.long(name).is_some())
 }
 
 /// An option as it stands in the words.
@@ -247,7 +262,9 @@ impl<'a> Reading<'a> {
 
     fn apply_option(&mut self, profile: &Profile, found: &Found<'_>) {
         let Some(kind) = self.option(profile, found) else {
-            if profile.unlisted == Unlisted::Execute {
+            let asks =
+                profile.style == Style::Gnu && matches!(found.name, Name::Long("help" | "version"));
+            if profile.unlisted == Unlisted::Execute && !asks {
                 self.need(
                     Capability::Execute,
                     found.word,
@@ -294,9 +311,15 @@ impl<'a> Reading<'a> {
             let Some(word_at) = self.words.get(*word) else {
                 continue;
             };
-            if let Some((_, own)) = profile.patterns.iter().find(|(glob, _)| {
-                glob.matches(&word_at.text) || word_at.is_unknown() && !glob.is_literal()
-            }) {
+            let own = profile.patterns.iter().find(|(glob, kind)| {
+                // SECURITY: a word that is not known may be what does harm, and is not what does none.
+                if word_at.is_unknown() {
+                    !matches!(kind, Kind::Text | Kind::Free | Kind::Name)
+                } else {
+                    glob.matches(&word_at.text)
+                }
+            });
+            if let Some((_, own)) = own {
                 kind = *own;
             }
             any_read |= reads(kind);
@@ -490,11 +513,15 @@ fn long<'a>(
         None => (text, None),
     };
     let push = |to: &mut Vec<Found<'a>>, name: &'a str, opt: Option<Opt>, next: &mut usize| {
-        let required = opt.is_some_and(|opt| opt.value == Value::Required);
-        let value = match attached {
-            Some(value) => Some((here, value)),
-            None if required => next_value(profile, words, here, to, next),
-            None => None,
+        let value = match (attached, opt.map_or(Value::Absent, |opt| opt.value)) {
+            (Some(value), _) => Some((here, value)),
+            (None, Value::Required) => next_value(profile, words, here, to, next),
+            (None, Value::Two) => {
+                let value = next_value(profile, words, here + 1, to, next);
+                *next = here + 3;
+                value
+            }
+            (None, Value::Absent | Value::Attached) => None,
         };
         to.push(Found {
             word: here,
@@ -588,7 +615,8 @@ fn cluster<'a>(
             continue;
         }
         let value = match opt.map_or(Value::Absent, |opt| opt.value) {
-            Value::Absent => None,
+            // LIMIT: no known program has a letter with two values.
+            Value::Absent | Value::Two => None,
             Value::Required if rest.is_empty() => next_value(profile, words, here, to, &mut next),
             Value::Required => Some((here, rest.strip_prefix('=').unwrap_or(rest))),
             Value::Attached if rest.is_empty() => None,

@@ -10,9 +10,11 @@ use super::super::path;
 /// Most parts of a path that are compared; a longer path counts as secret.
 const PARTS_MAX: usize = 128;
 /// Longest name that is compared with globs; a longer one counts as a secret's.
-const NAME_BYTES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 128;
 /// Fewest fixed characters that tell a secret by the last part of a relative path alone.
-const FIXED_MIN: usize = 4;
+const FIXED_MIN: usize = 6;
+/// The same for a path that climbs out of the directory that the command runs in.
+const FIXED_CLIMBING_MIN: usize = 2;
 
 /// One pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,8 @@ struct Path<'a> {
     parts: &'a [&'a str],
     /// Whether `*`, `?` and `[` in it are globs.
     glob: bool,
+    /// Whether it is relative and begins by going up.
+    climbs: bool,
 }
 
 impl SecretPaths {
@@ -110,6 +114,7 @@ impl SecretPaths {
             rooted,
             parts,
             glob,
+            climbs: !rooted && path::climbs(text),
         });
         if path.parts.is_empty() {
             // The root, a home or the directory that the command runs in, which is a home at first.
@@ -153,7 +158,8 @@ impl Pattern {
             // A relative path may begin at any part, as long as what is left of the pattern says enough.
             return (0..self.parts.len()).any(|from| {
                 let rest = self.parts.get(from..).unwrap_or_default();
-                says_enough(rest, self.below) && self.meets_from(rest, path, recursive && from == 0)
+                says_enough(rest, self.below, path.climbs)
+                    && self.meets_from(rest, path, recursive && from == 0)
             });
         }
         // It holds in any directory, so it may begin at any part of the path. An ancestor is anything.
@@ -190,21 +196,27 @@ impl Pattern {
         }
         self.parts.iter().zip(path.parts).all(|(own, part)| {
             let is_glob = path.glob && part.contains(['*', '?', '[']);
-            overlap(own, part, path.glob) && (!is_glob || points_at(own, part))
+            (!is_glob || points_at(own, part)) && overlap(own, part, path.glob)
         })
     }
 }
 
 /// Whether the rest of a pattern tells a secret without the directories before it.
-fn says_enough(parts: &[Box<str>], below: bool) -> bool {
-    let Some(first) = parts.first() else {
-        return false;
-    };
-    let fixed = first.chars().filter(|c| !matches!(c, '*' | '?')).count();
-    let whole = fixed == first.chars().count();
-    whole && (parts.len() > 1 || below || fixed >= FIXED_MIN) && first.as_ref() != "etc"
-        || whole && parts.len() > 1
-        || !whole && parts.len() == 1 && !below && fixed >= FIXED_MIN
+fn says_enough(parts: &[Box<str>], below: bool, climbs: bool) -> bool {
+    match parts {
+        [] => false,
+        [only] => {
+            let fixed = only.chars().filter(|c| !matches!(c, '*' | '?')).count();
+            fixed
+                >= if climbs {
+                    FIXED_CLIMBING_MIN
+                } else {
+                    FIXED_MIN
+                }
+                && (climbs || !below)
+        }
+        [first, ..] => !first.contains(['*', '?']),
+    }
 }
 
 /// Whether a glob was written with such names in mind. A bare `*` in an ordinary directory was not,
@@ -213,7 +225,7 @@ fn points_at(own: &str, part: &str) -> bool {
     let tail = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
     let head = part.split(['*', '?', '[']).next().unwrap_or_default();
     if own.contains('*') {
-        tail.len() >= 2 || head.len() >= FIXED_MIN && own.starts_with(head)
+        tail.len() >= 2 || head.len() >= 4 && own.starts_with(head)
     } else {
         head.starts_with('.') || head.len() + tail.len() >= 2
     }
@@ -228,6 +240,23 @@ fn overlap(own: &str, part: &str, glob: bool) -> bool {
     // A shell's `*` takes no dot at the beginning of a name.
     if glob && part.starts_with(['*', '?', '[']) && own.starts_with('.') {
         return false;
+    }
+    if glob {
+        // A quick look at both ends, and at the length, spares nearly all of the work below.
+        let fixed = part.split(['*', '?', '[']).next().unwrap_or_default();
+        let own_fixed = own.split(['*', '?']).next().unwrap_or_default();
+        if !fixed.starts_with(own_fixed) && !own_fixed.starts_with(fixed) {
+            return false;
+        }
+        let fixed = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
+        let own_fixed = own.rsplit(['*', '?']).next().unwrap_or_default();
+        if !fixed.ends_with(own_fixed) && !own_fixed.ends_with(fixed) {
+            return false;
+        }
+        let fewest = part.bytes().filter(|b| *b != b'*').count();
+        if !own.contains('*') && !part.contains('[') && fewest > own.len() {
+            return false;
+        }
     }
     if part.len() > NAME_BYTES_MAX {
         return true;

@@ -203,6 +203,9 @@ const ROWS: &[(&str, usize, &str)] = &[
     ("echo $(a 'b)", 9, "unterminated_single_quote"),
     ("echo $((a); b)", 5, "arithmetic_expansion"),
     ("echo $(a))", 9, "unexpected_parenthesis"),
+    ("echo \"\"$x", 5, "empty_quotes"),
+    ("echo $x''$y", 5, "empty_quotes"),
+    ("echo a$(b)\"\"", 5, "empty_quotes"),
     // Assignments.
     ("A=* ls", 0, "glob_in_assignment"),
     ("A=a[b] ls", 0, "glob_in_assignment"),
