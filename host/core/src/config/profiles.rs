@@ -216,7 +216,9 @@ impl Reader {
             column: 0,
             path: self.at.clone(),
             message,
-            hint: "The format is described in config/README.md and in the head of the shipped data.".to_owned(),
+            hint:
+                "The format is described in config/README.md and in the head of the shipped data."
+                    .to_owned(),
         });
     }
 
@@ -453,7 +455,9 @@ impl Reader {
     /// `OPTION GLOB KIND`.
     fn value(&mut self, text: &str, style: Style) -> Vec<(Spelled, Glob, Kind)> {
         let Some((option, rest)) = text.split_once(' ') else {
-            self.fault(format!("expected an option, a glob and a kind; got `{text}`"));
+            self.fault(format!(
+                "expected an option, a glob and a kind; got `{text}`"
+            ));
             return Vec::new();
         };
         let Some((glob, kind)) = self.pattern(rest) else {
