@@ -35,6 +35,10 @@ const SHIPPED: [(&str, &str); 11] = [
         include_str!("../policy/profile/data/system.yml"),
     ),
     (
+        "services.yml",
+        include_str!("../policy/profile/data/services.yml"),
+    ),
+    (
         "network.yml",
         include_str!("../policy/profile/data/network.yml"),
     ),
