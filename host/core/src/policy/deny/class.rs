@@ -8,9 +8,10 @@
 use super::super::glob::{Glob, Piece};
 use super::whereabouts::Whereabouts;
 use crate::shell::Word;
+use std::collections::HashMap;
 
 /// Most parts of a path that are looked at; a longer one may lie anywhere.
-const PARTS_MAX: usize = 256;
+const PARTS_MAX: usize = 64;
 
 /// Characters that look like a slash: fullwidth, division, fraction and big solidus.
 const SLASHES: [char; 4] = ['\u{ff0f}', '\u{2215}', '\u{2044}', '\u{29f8}'];
@@ -46,6 +47,10 @@ pub(super) struct Class {
 #[derive(Debug, Clone, Default)]
 struct Group {
     places: Vec<Place>,
+    /// Positions of the places that begin at `/` with a known part, by that part.
+    rooted: HashMap<Box<str>, Vec<usize>>,
+    /// Positions of the others.
+    elsewhere: Vec<usize>,
     exceptions: Vec<Place>,
 }
 
@@ -138,6 +143,12 @@ impl Part<'_> {
             None => glob.matches(self.before),
             // A shell's glob matches no name that begins with a dot, unless it says so.
             Some(_) if self.before.is_empty() && glob.text().starts_with('.') => false,
+            Some(behind) if glob.is_literal() => {
+                let own = glob.text();
+                own.len() >= self.before.len() + behind.len()
+                    && own.starts_with(self.before)
+                    && own.ends_with(behind)
+            }
             Some(behind) => glob.could_match(&[
                 Piece::Known(self.before),
                 Piece::Unknown,
@@ -160,7 +171,7 @@ impl Class {
     pub(super) fn add(&mut self, text: &str) -> Result<(), ()> {
         match text.strip_prefix('!') {
             Some(exception) => self.own.exceptions.push(Place::read(exception).ok_or(())?),
-            None => self.own.places.push(Place::read(text).ok_or(())?),
+            None => self.own.add(Place::read(text).ok_or(())?),
         }
         Ok(())
     }
@@ -183,6 +194,30 @@ impl Class {
 }
 
 impl Group {
+    fn add(&mut self, place: Place) {
+        let at = self.places.len();
+        let first = place.parts.first().filter(|_| place.anchor == Anchor::Root);
+        match first.filter(|first| first.is_literal()) {
+            Some(first) => self.rooted.entry(first.text().into()).or_default().push(at),
+            None => self.elsewhere.push(at),
+        }
+        self.places.push(place);
+    }
+
+    /// Whether one of the places holds what the parts say.
+    fn holds_parts(&self, home: bool, parts: &[Part<'_>]) -> bool {
+        let holds = |at: &usize| self.places.get(*at).is_some_and(|it| it.holds(home, parts));
+        let rooted = match parts.first() {
+            // What the first part is decides which places are looked at, unless it is open.
+            Some(first) if first.behind.is_some() => {
+                return self.places.iter().any(|it| it.holds(home, parts));
+            }
+            Some(first) if !home => self.rooted.get(first.before),
+            Some(_) | None => None,
+        };
+        rooted.into_iter().flatten().any(holds) || self.elsewhere.iter().any(holds)
+    }
+
     fn holds(&self, path: &Path<'_>) -> bool {
         // SECURITY: what is open may be anything, so no exception covers it.
         let certain = path.parts.iter().all(|part| part.behind.is_none());
@@ -196,7 +231,7 @@ impl Group {
         }
         let mut parts = path.parts.as_slice();
         loop {
-            if self.places.iter().any(|it| it.holds(path.home, parts)) {
+            if self.holds_parts(path.home, parts) {
                 return true;
             }
             // Everything in a directory is as much as the directory.
