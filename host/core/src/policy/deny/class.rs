@@ -49,6 +49,8 @@ struct Group {
     places: Vec<Place>,
     /// Positions of the places that begin at `/` with a known part, by that part.
     rooted: HashMap<Box<str>, Vec<usize>>,
+    /// Positions of the places at any depth with a known first part, by that part.
+    anywhere: HashMap<Box<str>, Vec<usize>>,
     /// Positions of the others.
     elsewhere: Vec<usize>,
     exceptions: Vec<Place>,
@@ -176,29 +178,51 @@ impl Class {
         Ok(())
     }
 
-    /// Adds another class. Its exceptions hold for its own places only.
+    /// Adds another class, whose exceptions hold for its own places only. An exception that is added by
+    /// itself holds for everything.
     pub(super) fn unite(&mut self, other: &Self) {
-        self.others.push(other.own.clone());
-        self.others.extend(other.others.iter().cloned());
+        for group in std::iter::once(&other.own).chain(&other.others) {
+            if group.exceptions.is_empty() {
+                group.places.iter().for_each(|it| self.own.add(it.clone()));
+            } else {
+                self.others.push(group.clone());
+            }
+        }
     }
 
     /// Whether the path may lie in the class.
     pub(super) fn holds(&self, reach: &Reach<'_>) -> bool {
-        match reach {
-            Reach::Anything => true,
-            Reach::Paths(paths) => paths.iter().any(|path| {
-                self.own.holds(path) || self.others.iter().any(|group| group.holds(path))
-            }),
-        }
+        let Reach::Paths(paths) = reach else {
+            return true;
+        };
+        paths.iter().any(|path| {
+            !self.own.excepts(path)
+                && (self.own.holds(path) || self.others.iter().any(|group| group.holds(path)))
+        })
     }
 }
 
 impl Group {
+    /// SECURITY: what is open may be anything, so no exception covers it.
+    fn excepts(&self, path: &Path<'_>) -> bool {
+        let certain = path.parts.iter().all(|part| part.behind.is_none());
+        certain
+            && self
+                .exceptions
+                .iter()
+                .any(|it| it.holds(path.home, &path.parts))
+    }
+
     fn add(&mut self, place: Place) {
         let at = self.places.len();
-        let first = place.parts.first().filter(|_| place.anchor == Anchor::Root);
-        match first.filter(|first| first.is_literal()) {
-            Some(first) => self.rooted.entry(first.text().into()).or_default().push(at),
+        let index = match place.anchor {
+            Anchor::Root => Some(&mut self.rooted),
+            Anchor::Any => Some(&mut self.anywhere),
+            Anchor::Home => None,
+        };
+        let first = place.parts.first().filter(|first| first.is_literal());
+        match index.zip(first) {
+            Some((index, first)) => index.entry(first.text().into()).or_default().push(at),
             None => self.elsewhere.push(at),
         }
         self.places.push(place);
@@ -207,26 +231,20 @@ impl Group {
     /// Whether one of the places holds what the parts say.
     fn holds_parts(&self, home: bool, parts: &[Part<'_>]) -> bool {
         let holds = |at: &usize| self.places.get(*at).is_some_and(|it| it.holds(home, parts));
-        let rooted = match parts.first() {
-            // What the first part is decides which places are looked at, unless it is open.
-            Some(first) if first.behind.is_some() => {
-                return self.places.iter().any(|it| it.holds(home, parts));
-            }
-            Some(first) if !home => self.rooted.get(first.before),
-            Some(_) | None => None,
-        };
-        rooted.into_iter().flatten().any(holds) || self.elsewhere.iter().any(holds)
+        // What is open may be any name, so no index helps.
+        if parts.iter().any(|part| part.behind.is_some()) {
+            return self.places.iter().any(|it| it.holds(home, parts));
+        }
+        let rooted = parts.first().filter(|_| !home);
+        let rooted = rooted.and_then(|first| self.rooted.get(first.before));
+        let anywhere = parts
+            .iter()
+            .filter_map(|part| self.anywhere.get(part.before));
+        rooted.into_iter().chain(anywhere).flatten().any(holds) || self.elsewhere.iter().any(holds)
     }
 
     fn holds(&self, path: &Path<'_>) -> bool {
-        // SECURITY: what is open may be anything, so no exception covers it.
-        let certain = path.parts.iter().all(|part| part.behind.is_none());
-        if certain
-            && self
-                .exceptions
-                .iter()
-                .any(|it| it.holds(path.home, &path.parts))
-        {
+        if self.excepts(path) {
             return false;
         }
         let mut parts = path.parts.as_slice();
