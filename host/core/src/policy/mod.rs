@@ -28,7 +28,7 @@ pub use gate::{
     Admitted, Authorized, Case, Decision, Exec, Heard, Hearing, Jury, Opinion, Outcome,
     PluginFailure, Refused, Verdict,
 };
-pub use glob::Glob;
+pub use glob::{Glob, Piece};
 pub(crate) use grants::{Grants, PathGlob};
 pub use held::Mode;
 pub use limits::{LimitKeys, LimitLayers, Limits};

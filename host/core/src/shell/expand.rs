@@ -1,6 +1,7 @@
 //! Loops over words that are known: the commands in them as they run, once for each word. Must not:
 //! put in a value that anything else in the script may have changed.
 
+use super::characters::is_declaring;
 use super::grammar::{Grammar, Read};
 use super::names::{self, Reach};
 use super::tree::{Assignment, Hole, Leaf, Loop, Redirection, Splitting, Word};
@@ -164,11 +165,19 @@ fn multiply(leaf: &Leaf, over: &[&Loop], budget: &mut Budget, all: &mut Vec<Leaf
 
 /// A leaf with values in the places of their variables; `None` where a word grows beyond a bound.
 fn with_values(leaf: &Leaf, values: &[(&str, &Word)], bytes_max: usize) -> Option<Leaf> {
-    let put = |word: &Word| with_value(word, values, bytes_max);
+    // What is assigned is never a glob, neither here nor where a builtin declares it.
+    let known: Vec<(&str, &Word)> = values
+        .iter()
+        .filter(|(_, value)| !value.glob)
+        .copied()
+        .collect();
+    let declares = leaf.words.iter().any(|word| is_declaring(&word.text));
+    let in_words = if declares { known.as_slice() } else { values };
+    let put = |word: &Word| with_value(word, in_words, bytes_max);
     let assigned = |assignment: &Assignment| {
         Some(Assignment {
             name: assignment.name.clone(),
-            value: put(&assignment.value)?,
+            value: with_value(&assignment.value, &known, bytes_max)?,
         })
     };
     Some(Leaf {

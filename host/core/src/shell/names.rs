@@ -139,12 +139,11 @@ pub(super) fn reach(leaf: &Leaf) -> Reach {
         "." | "alias" | "enable" | "eval" | "let" | "mapfile" | "readarray" | "source" | "trap"
         | "zmodload" | "zparseopts" => return Reach::Any,
         // Only their options name variables.
-        "printf" | "print" | "wait" => words
-            .next()
-            .is_some_and(|first| first.is_unknown() || first.text.starts_with('-')),
-        "declare" | "export" | "float" | "getln" | "getopts" | "integer" | "local" | "nameref"
-        | "read" | "readonly" | "set" | "strftime" | "sysread" | "typeset" | "unset" | "vared"
-        | "zstat" => true,
+        "printf" | "print" | "wait" => words.next().is_some_and(may_be_option),
+        "compadd" | "declare" | "export" | "float" | "getln" | "getopts" | "integer" | "local"
+        | "nameref" | "pcre_match" | "private" | "read" | "readonly" | "set" | "strftime"
+        | "sysopen" | "sysread" | "typeset" | "unset" | "vared" | "zcurses" | "zformat"
+        | "zpty" | "zregexparse" | "zselect" | "zstat" | "zstyle" | "zsystem" | "ztie" => true,
         _ => false,
     };
     match named {
@@ -152,6 +151,14 @@ pub(super) fn reach(leaf: &Leaf) -> Reach {
         true if leaf.words.iter().any(Word::is_unknown) => Reach::Any,
         true => Reach::Named,
     }
+}
+
+/// Whether a program may take a word for an option.
+fn may_be_option(word: &Word) -> bool {
+    let open = word.tilde
+        || word.holes.first().is_some_and(|hole| hole.start == 0)
+        || word.glob_offsets().first() == Some(&0);
+    open || word.text.starts_with('-')
 }
 
 /// The names that a word of a builtin may mean: each that stands in it, and what follows an option's letter.

@@ -132,6 +132,14 @@ fn a_loop_over_known_words_is_judged_once_for_each() {
             "for x in a b; do A=$x c; B=$x; done",
             vec!["A=a c", "A=b c", "B=a", "B=b"],
         ),
+        (
+            "for x in a *.l; do A=$x c $x; done",
+            vec!["A=a c a", "A=\"$x\" c *.l"],
+        ),
+        (
+            "for x in a *.l; do c local $x; done",
+            vec!["c local a", "c local \"$x\""],
+        ),
         ("for x in ~ a; do c \"$x\"; done", vec!["c \"$x\""]),
         ("for x in $(z); do c \"$x\"; done", vec!["z", "c \"$x\""]),
         (
@@ -195,6 +203,10 @@ fn a_loop_variable_that_may_change_stands_for_nothing() {
         "read $y",
         "read [a]",
         "printf \"$y\" x",
+        "printf \"$y-\" x",
+        "printf * x",
+        "print -v x \"$y\"",
+        "zstyle -s a b x",
         "command $y",
         "for x in c; do d; done",
         "vared x",
@@ -225,6 +237,8 @@ fn a_loop_variable_that_may_change_stands_for_nothing() {
         "printf '%s' x",
         "echo x=1 read x",
         "find . -name x",
+        "printf \"<$z>\" x",
+        "wait",
         "unset xx",
     ] {
         let source = format!("{other}; for x in a b; do c \"$x\"; done");
