@@ -215,7 +215,9 @@ impl Reader {
             column: 0,
             path: self.at.clone(),
             message,
-            hint: "The format is described in config/README.md and in the head of the shipped data.".to_owned(),
+            hint:
+                "The format is described in config/README.md and in the head of the shipped data."
+                    .to_owned(),
         });
     }
 

@@ -286,7 +286,8 @@ impl Builder {
 
 /// Whether a word's text has the form of an assignment.
 fn assigned_name(text: &str) -> bool {
-    text.split_once('=').is_some_and(|(name, _)| is_assigned(name))
+    text.split_once('=')
+        .is_some_and(|(name, _)| is_assigned(name))
 }
 
 /// Whether a text before `=` is what an assignment assigns to: a name, with a subscript or a `+`.
