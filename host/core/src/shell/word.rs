@@ -279,6 +279,8 @@ impl Builder {
 
     fn finish(mut self, end: usize) -> Reading {
         self.text.shrink_to_fit();
+        // It is sent with its name bare, so how the name was quoted does not matter.
+        let assigns = self.assigns || assigned_name(&self.text);
         Reading {
             word: Word {
                 text: self.text,
@@ -291,9 +293,15 @@ impl Builder {
                 holes: self.holes.into_boxed_slice(),
             },
             bare_equals: self.bare_equals,
-            assigns: self.assigns,
+            assigns,
         }
     }
+}
+
+/// Whether a word's text has the form of an assignment.
+fn assigned_name(text: &str) -> bool {
+    text.split_once('=')
+        .is_some_and(|(name, _)| is_assigned(name))
 }
 
 /// Whether a text before `=` is what an assignment assigns to: a name, with a subscript or a `+`.
