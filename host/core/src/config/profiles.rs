@@ -86,6 +86,7 @@ pub(super) struct RawProfile {
     operands: Option<String>,
     last: Option<String>,
     patterns: Option<Vec<String>>,
+    values: Option<Vec<String>>,
     drops_first: Option<String>,
     clauses: Option<String>,
     need: Option<String>,
@@ -137,8 +138,8 @@ struct RawWhen {
 ///
 /// # Errors
 /// What is wrong in the shipped data; a test sees to it that nothing is.
-pub fn shipped_profiles() -> Result<Profiles, Vec<ConfigFault>> {
-    static READ: OnceLock<Result<Profiles, Vec<ConfigFault>>> = OnceLock::new();
+pub fn shipped_profiles() -> Result<Arc<Profiles>, Vec<ConfigFault>> {
+    static READ: OnceLock<Result<Arc<Profiles>, Vec<ConfigFault>>> = OnceLock::new();
     READ.get_or_init(|| {
         let mut reader = Reader::default();
         for (file, text) in SHIPPED {
@@ -147,22 +148,9 @@ pub fn shipped_profiles() -> Result<Profiles, Vec<ConfigFault>> {
                 Err(fault) => reader.faults.push(fault),
             }
         }
-        reader.finish()
+        reader.finish().map(Arc::new)
     })
     .clone()
-}
-
-/// Reads a document with the keys `profiles:` and `secret_paths:` on top of the shipped profiles. The
-/// names of shipped programs that it replaces come along.
-///
-/// # Errors
-/// What is wrong in it.
-pub fn profiles(
-    file: &'static str,
-    text: &str,
-) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
-    let raw: RawFile = from_yaml(file, text).map_err(|fault| vec![fault])?;
-    with_profiles(file, raw.profiles, raw.secret_paths)
 }
 
 /// The shipped profiles with an operator's on top: an entry for a known program replaces it. The names
@@ -174,8 +162,11 @@ pub(super) fn with_profiles(
     file: &'static str,
     profiles: BTreeMap<String, RawProfile>,
     secret_paths: Vec<String>,
-) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
+) -> Result<(Arc<Profiles>, Vec<String>), Vec<ConfigFault>> {
     let shipped = shipped_profiles()?;
+    if profiles.is_empty() && secret_paths.is_empty() {
+        return Ok((shipped, Vec::new()));
+    }
     let mut reader = Reader {
         programs: shipped.entries().clone(),
         secrets: shipped.secrets().as_ref().clone(),
@@ -187,7 +178,9 @@ pub(super) fn with_profiles(
     };
     reader.file(file, raw, OnTwice::Replace);
     let replaced = std::mem::take(&mut reader.replaced);
-    reader.finish().map(|profiles| (profiles, replaced))
+    reader
+        .finish()
+        .map(|profiles| (Arc::new(profiles), replaced))
 }
 
 /// What a second entry for one program is.
@@ -223,7 +216,9 @@ impl Reader {
             column: 0,
             path: self.at.clone(),
             message,
-            hint: "The format is described in the manual's page on profiles.".to_owned(),
+            hint:
+                "The format is described in config/README.md and in the head of the shipped data."
+                    .to_owned(),
         });
     }
 
@@ -299,6 +294,12 @@ impl Reader {
         }
         if let Some(list) = raw.patterns {
             to.patterns = list.iter().filter_map(|text| self.pattern(text)).collect();
+        }
+        if let Some(list) = raw.values {
+            to.values = list
+                .iter()
+                .flat_map(|text| self.value(text, to.style))
+                .collect();
         }
         if let Some(list) = raw.drops_first {
             to.drops_first = self.spelled_all(&list, to.style);
@@ -381,6 +382,11 @@ impl Reader {
             abbreviate: parent.abbreviate,
             ignore_case: parent.ignore_case,
             patterns: parent.patterns.clone(),
+            values: if anywhere {
+                parent.values.clone()
+            } else {
+                Vec::new()
+            },
             ..Profile::default()
         };
         let mut known: BTreeMap<Box<str>, Arc<Profile>> = BTreeMap::new();
@@ -446,6 +452,21 @@ impl Reader {
         self.kind(kind).map(|kind| (Glob::new(glob), kind))
     }
 
+    /// `OPTION GLOB KIND`.
+    fn value(&mut self, text: &str, style: Style) -> Vec<(Spelled, Glob, Kind)> {
+        let Some((option, rest)) = text.split_once(' ') else {
+            self.fault(format!(
+                "expected an option, a glob and a kind; got `{text}`"
+            ));
+            return Vec::new();
+        };
+        let Some((glob, kind)) = self.pattern(rest) else {
+            return Vec::new();
+        };
+        let names = self.spelled_all(option, style).into_iter();
+        names.map(|name| (name, glob.clone(), kind)).collect()
+    }
+
     fn options(&mut self, kind: &str, list: &str, style: Style, to: &mut Options) {
         let Some(kind) = self.kind(kind) else { return };
         for word in list.split_whitespace() {
@@ -489,7 +510,7 @@ impl Reader {
     fn spelled(&mut self, text: &str, style: Style) -> Vec<Spelled> {
         let long = |name: &str| vec![Spelled::Long(name.into())];
         let names = match (style, text.strip_prefix("--"), text.strip_prefix('-')) {
-            (Style::Gnu, Some(name), _) if name.len() > 1 => long(name),
+            (Style::Gnu, Some(name), _) if !name.is_empty() => long(name),
             (Style::Gnu, None, Some(letters)) => letters.chars().map(Spelled::Short).collect(),
             (Style::Single, None, Some(name)) if !name.is_empty() => long(name),
             (Style::Pairs, None, None) if !text.is_empty() => long(text),

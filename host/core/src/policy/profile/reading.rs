@@ -123,7 +123,13 @@ impl<'a> Reading<'a> {
             self.need(Capability::Execute, at, None, UNKNOWN);
             return None;
         };
-        Some((verb_profile(chosen, text), at))
+        let found = verb_profile(chosen, text);
+        if std::ptr::eq(found, verbs.other.as_ref())
+            && let Some((_, kind)) = chosen.patterns.iter().find(|(glob, _)| glob.matches(text))
+        {
+            self.plain(*kind, at);
+        }
+        Some((found, at))
     }
 
     fn option(&self, profile: &Profile, found: &Found<'_>) -> Option<Kind> {
@@ -148,6 +154,13 @@ impl<'a> Reading<'a> {
             }
             return;
         };
+        let own = found.value.and_then(|(_, text)| {
+            let of_option = profile.values.iter();
+            of_option
+                .filter(|(name, _, _)| found.name.is(name))
+                .find(|(_, glob, _)| glob.matches(text))
+        });
+        let kind = own.map_or(kind, |(_, _, own)| *own);
         match (kind, found.value) {
             (Kind::Recursive, _) => {}
             (Kind::InPlace, Some((word, suffix))) if suffix.contains(['/', '*']) => {
@@ -333,7 +346,7 @@ fn why(capability: Capability) -> &'static str {
         Capability::Execute => "can run another program",
         Capability::Secret => "shows secrets",
         Capability::Network => "talks to another machine",
-        Capability::Redirect => "opens a file",
+        Capability::RedirectOutput | Capability::RedirectInput => "opens a file",
         Capability::Assign => "sets a variable",
         Capability::State => "changes what later commands do",
     }
