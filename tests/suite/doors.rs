@@ -62,7 +62,6 @@ fn policy_decisions_hold_through_the_command_line() {
     let mut wrong = Vec::new();
     for (row, answer) in rows.iter().zip(&answers) {
         assert_eq!(row["id"], answer["id"], "answers come in order");
-        let id = row["id"].as_str().unwrap();
         let free = row["level"] == "note";
         if answer["pass"] == false && !free {
             wrong.push(format!("{answer}"));

@@ -198,9 +198,10 @@ impl<'a> Reading<'a> {
             let Some(word_at) = self.words.get(*word) else {
                 continue;
             };
+            let open = word_at.is_unknown() && !(kind == Kind::Url && is_plain_address(word_at));
             let own = profile.patterns.iter().find(|(glob, kind)| {
                 // SECURITY: a word that is not known may be what does harm, and is not what does none.
-                if word_at.is_unknown() {
+                if open {
                     !matches!(kind, Kind::Text | Kind::Free | Kind::Name)
                 } else {
                     glob.matches(&word_at.text)
@@ -238,12 +239,10 @@ impl<'a> Reading<'a> {
             Kind::Free | Kind::Name => true,
             Kind::Text => !word_at.dynamic,
             Kind::Content | Kind::Write | Kind::Recursive | Kind::InPlace => !word_at.dynamic,
-            Kind::Archive
-            | Kind::ArchiveWrite
-            | Kind::Url
-            | Kind::Data
-            | Kind::Program(_)
-            | Kind::Needs(_) => !word_at.is_unknown(),
+            Kind::Url => !word_at.is_unknown() || is_plain_address(word_at),
+            Kind::Archive | Kind::ArchiveWrite | Kind::Data | Kind::Program(_) | Kind::Needs(_) => {
+                !word_at.is_unknown()
+            }
         };
         if !tolerates {
             self.need(Capability::Execute, word, None, UNKNOWN);
@@ -385,6 +384,20 @@ fn verb_profile<'a>(profile: &'a Profile, text: &str) -> &'a Profile {
         }
         Err(_) => &verbs.other,
     }
+}
+
+/// Whether a word is an address of the web whatever its globs become: `http://host/?q=1`.
+fn is_plain_address(word: &Word) -> bool {
+    let scheme_len = if word.text.starts_with("http://") {
+        "http://".len()
+    } else if word.text.starts_with("https://") {
+        "https://".len()
+    } else {
+        return false;
+    };
+    let first = word.glob_offsets().first().copied();
+    let first = first.and_then(|offset| usize::try_from(offset).ok());
+    !word.dynamic && first.is_none_or(|first| first >= scheme_len)
 }
 
 /// Whether a name of an archive has a host in it, as `tar` and `cpio` read it.
