@@ -307,9 +307,12 @@ impl<'a> Reading<'a> {
             let Some(word_at) = self.words.get(*word) else {
                 continue;
             };
-            if let Some((_, own)) = profile.patterns.iter().find(|(glob, _)| {
-                glob.matches(&word_at.text) || word_at.is_unknown() && !glob.is_literal()
-            }) {
+            let open = word_at.is_unknown() && !(kind == Kind::Url && is_plain_address(word_at));
+            if let Some((_, own)) = profile
+                .patterns
+                .iter()
+                .find(|(glob, _)| glob.matches(&word_at.text) || open && !glob.is_literal())
+            {
                 kind = *own;
             }
             any_read |= reads(kind);
@@ -341,9 +344,9 @@ impl<'a> Reading<'a> {
             Kind::Free | Kind::Name => true,
             Kind::Text => !word_at.dynamic,
             Kind::Content | Kind::Write | Kind::Recursive | Kind::InPlace => !word_at.dynamic,
+            Kind::Url => !word_at.is_unknown() || is_plain_address(word_at),
             Kind::Archive
             | Kind::ArchiveWrite
-            | Kind::Url
             | Kind::Data
             | Kind::Program(_)
             | Kind::Needs(_) => !word_at.is_unknown(),
@@ -682,6 +685,20 @@ fn may_be_option(profile: &Profile, word: &Word) -> bool {
     };
     let known = word.text.get(..first).unwrap_or_default();
     known.is_empty() || known.starts_with('-')
+}
+
+/// Whether a word is an address of the web whatever its globs become: `http://host/?q=1`.
+fn is_plain_address(word: &Word) -> bool {
+    let scheme_len = if word.text.starts_with("http://") {
+        "http://".len()
+    } else if word.text.starts_with("https://") {
+        "https://".len()
+    } else {
+        return false;
+    };
+    let first = word.glob_offsets().first().copied();
+    let first = first.and_then(|offset| usize::try_from(offset).ok());
+    !word.dynamic && first.is_none_or(|first| first >= scheme_len)
 }
 
 /// Whether a name of an archive has a host in it, as `tar` and `cpio` read it.

@@ -3,6 +3,9 @@
 
 use super::check;
 
+mod harm;
+mod harm_network;
+
 #[test]
 fn the_date_is_shown_or_set() {
     check(
