@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 /// The shipped data, by file.
-const SHIPPED: [(&str, &str); 10] = [
+const SHIPPED: [(&str, &str); 11] = [
     ("text.yml", include_str!("../policy/profile/data/text.yml")),
     (
         "files.yml",
@@ -33,6 +33,10 @@ const SHIPPED: [(&str, &str); 10] = [
     (
         "system.yml",
         include_str!("../policy/profile/data/system.yml"),
+    ),
+    (
+        "services.yml",
+        include_str!("../policy/profile/data/services.yml"),
     ),
     (
         "network.yml",

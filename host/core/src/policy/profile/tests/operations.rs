@@ -195,7 +195,6 @@ fn looking_at_the_machine_needs_nothing() {
         - | ps aux --sort -rss
         - | ps axo pid,etime,args
         - | ps 1234
-        - | ps -p "$pid" -o comm=
         - | ps -eLf
         - | top -b -n1
         - | top -b -n1 -o %MEM
