@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 /// The shipped data, by file.
-const SHIPPED: [(&str, &str); 11] = [
+const SHIPPED: [(&str, &str); 12] = [
     ("text.yml", include_str!("../policy/profile/data/text.yml")),
     (
         "files.yml",
@@ -53,6 +53,10 @@ const SHIPPED: [(&str, &str); 11] = [
     (
         "disks.yml",
         include_str!("../policy/profile/data/disks.yml"),
+    ),
+    (
+        "unsafe.yml",
+        include_str!("../policy/profile/data/unsafe.yml"),
     ),
     (
         "secrets.yml",
@@ -151,6 +155,19 @@ pub fn shipped_profiles() -> Result<Profiles, Vec<ConfigFault>> {
         reader.finish()
     })
     .clone()
+}
+
+/// Reads a document with the keys `profiles:` and `secret_paths:` on top of the shipped profiles. The
+/// names of shipped programs that it replaces come along.
+///
+/// # Errors
+/// What is wrong in it.
+pub fn profiles(
+    file: &'static str,
+    text: &str,
+) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
+    let raw: RawFile = from_yaml(file, text).map_err(|fault| vec![fault])?;
+    with_profiles(file, raw.profiles, raw.secret_paths)
 }
 
 /// The shipped profiles with an operator's on top: an entry for a known program replaces it. The names
@@ -271,9 +288,11 @@ impl Reader {
         ] {
             *field = value.unwrap_or(*field);
         }
+        let mut own = Options::default();
         for (kind, list) in raw.options.unwrap_or_default() {
-            self.options(&kind, &list, to.style, &mut to.options);
+            self.options(&kind, &list, to.style, &mut own);
         }
+        to.options.extend(own);
         if let Some(list) = raw.operands {
             to.operands = list
                 .split_whitespace()
@@ -321,11 +340,7 @@ impl Reader {
             for RawWhen { has, then } in list {
                 let names = self.spelled_all(&has, to.style);
                 for name in &names {
-                    let listed = match name {
-                        Spelled::Short(letter) => to.options.short(*letter).is_some(),
-                        Spelled::Long(name) => to.options.long(name).is_some(),
-                    };
-                    if !listed {
+                    if to.options.get(name).is_none() {
                         self.fault(format!("expected options that `options` lists in `{has}`"));
                     }
                 }
@@ -450,7 +465,9 @@ impl Reader {
     /// `OPTION GLOB KIND`.
     fn value(&mut self, text: &str, style: Style) -> Vec<(Spelled, Glob, Kind)> {
         let Some((option, rest)) = text.split_once(' ') else {
-            self.fault(format!("expected an option, a glob and a kind; got `{text}`"));
+            self.fault(format!(
+                "expected an option, a glob and a kind; got `{text}`"
+            ));
             return Vec::new();
         };
         let Some((glob, kind)) = self.pattern(rest) else {
@@ -463,19 +480,29 @@ impl Reader {
     fn options(&mut self, kind: &str, list: &str, style: Style, to: &mut Options) {
         let Some(kind) = self.kind(kind) else { return };
         for word in list.split_whitespace() {
-            let (text, value) = match word.strip_suffix("=?") {
-                Some(text) => (text, Value::Attached),
-                None => match word.strip_suffix('=') {
-                    Some(text) => (text, Value::Required),
-                    None => (word, Value::Absent),
-                },
-            };
+            let suffixes = [
+                ("=?", Value::Attached),
+                ("==", Value::Two),
+                ("=", Value::Required),
+                ("", Value::Absent),
+            ];
+            let found = suffixes
+                .iter()
+                .find_map(|(suffix, value)| Some((word.strip_suffix(suffix)?, *value)));
+            let (text, value) = found.unwrap_or((word, Value::Absent));
             let names = self.spelled(text, style);
             if names.len() != 1 && value != Value::Absent {
                 self.fault(format!("expected one letter before `=`; got `{word}`"));
             }
             for name in names {
-                to.set(name, Opt { value, kind });
+                let opt = Opt { value, kind };
+                let other = to.get(&name).is_some_and(|other| other != opt);
+                if other {
+                    self.fault(format!(
+                        "expected each option under one kind and with one form; got `{word}` twice"
+                    ));
+                }
+                to.set(name, opt);
             }
         }
     }

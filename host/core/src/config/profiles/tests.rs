@@ -4,8 +4,7 @@
 use super::*;
 
 fn read(text: &str) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
-    let raw: RawFile = from_yaml("policy.yml", text).map_err(|fault| vec![fault])?;
-    with_profiles("policy.yml", raw.profiles, raw.secret_paths)
+    profiles("policy.yml", text)
 }
 
 #[test]

@@ -129,6 +129,8 @@ pub(crate) enum Value {
     Required,
     /// The rest of the word, if there is one.
     Attached,
+    /// The next two words; the second one counts.
+    Two,
 }
 
 /// One option.
@@ -168,6 +170,24 @@ impl Options {
                 Ok(at) => self.long.splice(at..=at, [(name, opt)]).for_each(drop),
                 Err(at) => self.long.insert(at, (name, opt)),
             },
+        }
+    }
+
+    /// Adds options, which replace those of the same name.
+    pub(crate) fn extend(&mut self, other: Self) {
+        for (letter, opt) in other.short {
+            self.set(Spelled::Short(letter), opt);
+        }
+        for (name, opt) in other.long {
+            self.set(Spelled::Long(name), opt);
+        }
+    }
+
+    /// The option that is spelled so.
+    pub(crate) fn get(&self, spelled: &Spelled) -> Option<Opt> {
+        match spelled {
+            Spelled::Short(letter) => self.short(*letter),
+            Spelled::Long(name) => self.long(name),
         }
     }
 

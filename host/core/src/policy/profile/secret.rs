@@ -10,18 +10,37 @@ use super::super::path;
 /// Most parts of a path that are compared; a longer path counts as secret.
 const PARTS_MAX: usize = 128;
 /// Longest name that is compared with globs; a longer one counts as a secret's.
-const NAME_BYTES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 128;
 /// Fewest fixed characters that tell a secret by the last part of a relative path alone.
-const FIXED_MIN: usize = 4;
+const FIXED_MIN: usize = 6;
+/// The same for a path that climbs out of the directory that the command runs in.
+const FIXED_CLIMBING_MIN: usize = 2;
 
 /// One pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pattern {
     /// Whether it begins at the root; else it holds in any directory.
     rooted: bool,
-    parts: Vec<Box<str>>,
+    parts: Vec<Part>,
     /// Whether everything below is meant.
     below: bool,
+}
+
+/// One part of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    text: Box<str>,
+    /// Whether there is a `*` or `?` in it.
+    wild: bool,
+}
+
+impl Part {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            wild: text.contains(['*', '?']),
+        }
+    }
 }
 
 /// The paths that hold secrets, and the exceptions among them.
@@ -38,6 +57,8 @@ struct Path<'a> {
     parts: &'a [&'a str],
     /// Whether `*`, `?` and `[` in it are globs.
     glob: bool,
+    /// Whether it is relative and begins by going up.
+    climbs: bool,
 }
 
 impl SecretPaths {
@@ -53,12 +74,12 @@ impl SecretPaths {
             Some(text) => (text, true),
             None => (text, false),
         };
-        let parts: Vec<Box<str>> = text
+        let parts: Vec<Part> = text
             .split('/')
             .filter(|part| !part.is_empty())
-            .map(Box::from)
+            .map(Part::new)
             .collect();
-        if parts.is_empty() || parts.iter().any(|part| part.contains("**")) {
+        if parts.is_empty() || parts.iter().any(|part| part.text.contains("**")) {
             return false;
         }
         list.push(Pattern {
@@ -110,6 +131,7 @@ impl SecretPaths {
             rooted,
             parts,
             glob,
+            climbs: !rooted && path::climbs(text),
         });
         if path.parts.is_empty() {
             // The root, a home or the directory that the command runs in, which is a home at first.
@@ -153,20 +175,25 @@ impl Pattern {
             // A relative path may begin at any part, as long as what is left of the pattern says enough.
             return (0..self.parts.len()).any(|from| {
                 let rest = self.parts.get(from..).unwrap_or_default();
-                says_enough(rest, self.below) && self.meets_from(rest, path, recursive && from == 0)
+                says_enough(rest, self.below, path.climbs)
+                    && self.meets_from(rest, path, recursive && from == 0)
             });
         }
         // It holds in any directory, so it may begin at any part of the path. An ancestor is anything.
-        (0..path.parts.len()).any(|from| {
-            let rest = Path {
-                parts: path.parts.get(from..).unwrap_or_default(),
-                ..path
-            };
-            self.meets_anywhere(rest)
+        let Some(last) = path.parts.len().checked_sub(self.parts.len()) else {
+            return false;
+        };
+        let first = if self.below { 0 } else { last };
+        (first..=last).any(|from| {
+            let parts = path.parts.get(from..).unwrap_or_default();
+            self.parts.iter().zip(parts).all(|(own, part)| {
+                let is_glob = path.glob && part.contains(['*', '?', '[']);
+                (!is_glob || points_at(own, part)) && overlap(own, part, path.glob)
+            })
         })
     }
 
-    fn meets_from(&self, parts: &[Box<str>], path: Path<'_>, recursive: bool) -> bool {
+    fn meets_from(&self, parts: &[Part], path: Path<'_>, recursive: bool) -> bool {
         let shared = parts.len().min(path.parts.len());
         let agree = parts
             .iter()
@@ -182,38 +209,32 @@ impl Pattern {
                 true
             }
     }
-
-    fn meets_anywhere(&self, path: Path<'_>) -> bool {
-        if path.parts.len() < self.parts.len() || path.parts.len() > self.parts.len() && !self.below
-        {
-            return false;
-        }
-        self.parts.iter().zip(path.parts).all(|(own, part)| {
-            let is_glob = path.glob && part.contains(['*', '?', '[']);
-            overlap(own, part, path.glob) && (!is_glob || points_at(own, part))
-        })
-    }
 }
 
 /// Whether the rest of a pattern tells a secret without the directories before it.
-fn says_enough(parts: &[Box<str>], below: bool) -> bool {
-    let Some(first) = parts.first() else {
-        return false;
-    };
-    let fixed = first.chars().filter(|c| !matches!(c, '*' | '?')).count();
-    let whole = fixed == first.chars().count();
-    whole && (parts.len() > 1 || below || fixed >= FIXED_MIN) && first.as_ref() != "etc"
-        || whole && parts.len() > 1
-        || !whole && parts.len() == 1 && !below && fixed >= FIXED_MIN
+fn says_enough(parts: &[Part], below: bool, climbs: bool) -> bool {
+    match parts {
+        [] => false,
+        [only] => {
+            let mark = |c: &char| !matches!(c, '*' | '?');
+            let fixed = only.text.chars().filter(mark).count();
+            if climbs {
+                fixed >= FIXED_CLIMBING_MIN
+            } else {
+                fixed >= FIXED_MIN && !below
+            }
+        }
+        [first, ..] => !first.wild,
+    }
 }
 
 /// Whether a glob was written with such names in mind. A bare `*` in an ordinary directory was not,
 /// and whatever else it may meet, it is how people read logs.
-fn points_at(own: &str, part: &str) -> bool {
+fn points_at(own: &Part, part: &str) -> bool {
     let tail = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
     let head = part.split(['*', '?', '[']).next().unwrap_or_default();
-    if own.contains('*') {
-        tail.len() >= 2 || head.len() >= FIXED_MIN && own.starts_with(head)
+    if own.wild {
+        tail.len() >= 2 || head.len() >= 4 && own.text.starts_with(head)
     } else {
         head.starts_with('.') || head.len() + tail.len() >= 2
     }
@@ -221,24 +242,71 @@ fn points_at(own: &str, part: &str) -> bool {
 
 /// Whether a part of a pattern and a part of a path can be the same name. In a path, a set counts as
 /// any one character.
-fn overlap(own: &str, part: &str, glob: bool) -> bool {
-    if !own.contains(['*', '?']) && !(glob && part.contains(['*', '?', '['])) {
-        return own == part;
+fn overlap(own: &Part, part: &str, glob: bool) -> bool {
+    let wild = own.wild;
+    let own = own.text.as_ref();
+    if !(glob && part.contains(['*', '?', '['])) {
+        return own == part || wild && fits(own.as_bytes(), part.as_bytes());
     }
+    may_meet(own, part)
+}
+
+/// As [`overlap`], for a part of a path that is a glob.
+fn may_meet(own: &str, part: &str) -> bool {
     // A shell's `*` takes no dot at the beginning of a name.
-    if glob && part.starts_with(['*', '?', '[']) && own.starts_with('.') {
+    if part.starts_with(['*', '?', '[']) && own.starts_with('.') {
+        return false;
+    }
+    // A quick look at both ends, and at the length, spares nearly all of the work below.
+    let fixed = part.split(['*', '?', '[']).next().unwrap_or_default();
+    let own_fixed = own.split(['*', '?']).next().unwrap_or_default();
+    if !fixed.starts_with(own_fixed) && !own_fixed.starts_with(fixed) {
+        return false;
+    }
+    let fixed = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
+    let own_fixed = own.rsplit(['*', '?']).next().unwrap_or_default();
+    if !fixed.ends_with(own_fixed) && !own_fixed.ends_with(fixed) {
+        return false;
+    }
+    let fewest = part.bytes().filter(|b| *b != b'*').count();
+    if !own.contains('*') && !part.contains('[') && fewest > own.len() {
         return false;
     }
     if part.len() > NAME_BYTES_MAX {
         return true;
     }
     let own: Vec<Step> = own.chars().map(Step::of).collect();
-    let part: Vec<Step> = if glob {
-        steps(part)
-    } else {
-        part.chars().map(Step::Char).collect()
-    };
-    meet(&own, &part)
+    meet(&own, &steps(part))
+}
+
+/// Whether a pattern of `*` and `?` is that of a name. Each step either passes a byte of the name or
+/// begins again one byte later behind the last `*`, so the work is at most the product of the lengths.
+fn fits(own: &[u8], name: &[u8]) -> bool {
+    let (mut i, mut j) = (0, 0);
+    let mut again: Option<(usize, usize)> = None;
+    while j < name.len() {
+        match own.get(i) {
+            Some(b'*') => {
+                i += 1;
+                again = Some((i, j));
+            }
+            Some(c) if *c == b'?' || Some(c) == name.get(j) => {
+                i += 1;
+                j += 1;
+            }
+            _ => {
+                let Some((behind, from)) = again else {
+                    return false;
+                };
+                again = Some((behind, from + 1));
+                (i, j) = (behind, from + 1);
+            }
+        }
+    }
+    own.get(i..)
+        .unwrap_or_default()
+        .iter()
+        .all(|byte| *byte == b'*')
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
