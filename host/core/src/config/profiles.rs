@@ -157,6 +157,19 @@ pub fn shipped_profiles() -> Result<Arc<Profiles>, Vec<ConfigFault>> {
     .clone()
 }
 
+/// Reads a document with the keys `profiles:` and `secret_paths:` on top of the shipped profiles. The
+/// names of shipped programs that it replaces come along.
+///
+/// # Errors
+/// What is wrong in it.
+pub fn profiles(
+    file: &'static str,
+    text: &str,
+) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
+    let raw: RawFile = from_yaml(file, text).map_err(|fault| vec![fault])?;
+    with_profiles(file, raw.profiles, raw.secret_paths)
+}
+
 /// The shipped profiles with an operator's on top: an entry for a known program replaces it. The names
 /// of replaced programs come along, so that a check can say them.
 ///
