@@ -284,7 +284,7 @@ fn containers_are_changed_only_with_a_grant() {
         execute | helm plugin install x
         execute | helm evil
         execute | helm --kubeconfig /tmp/x list
-        secret | etcdctl get / --prefix
+        secret | etcdctl get /registry/secrets
         write | etcdctl del /x
         secret | consul kv get x
         secret | vault read secret/x
