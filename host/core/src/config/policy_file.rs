@@ -6,6 +6,7 @@
 //!
 //! Must not: judge commands, or know about other files.
 
+mod advice;
 mod denying;
 mod examples;
 mod rule;
@@ -290,7 +291,10 @@ impl RawPolicy {
         let deny = denying::compile(self.deny_commands.as_ref(), "deny_commands", notes);
         let mut rules = Vec::new();
         let mut examples = Vec::new();
-        for (index, raw) in self.rules.unwrap_or_default().into_iter().enumerate() {
+        let raw_rules = self.rules.unwrap_or_default();
+        let told: Vec<advice::Told> = raw_rules.iter().enumerate().map(rule::told).collect();
+        advice::give(&told, &deny, &profiles, notes);
+        for (index, raw) in raw_rules.into_iter().enumerate() {
             if let Some((rule, own)) = rule::compile(index, raw, notes) {
                 examples.extend(own.map(|own| (index, rules.len(), own)));
                 rules.push(rule);
@@ -427,6 +431,8 @@ fn substrings(texts: Spanned<Vec<Spanned<String>>>, path: &str, notes: &mut Note
                 ),
                 "These are texts, not globs: leave the `*` out, a text denies wherever it occurs.",
             );
+        } else if let Some((message, hint)) = advice::of_text(&text.value) {
+            notes.warn(text.defined, &path, message, &hint);
         }
     }
     texts.value.into_iter().map(|text| text.value).collect()

@@ -586,8 +586,7 @@ impl Structured {
         let Some(paths) = &self.paths else {
             return arguments == prefix;
         };
-        arguments == prefix + paths.indices.len()
-            && (prefix..arguments).all(|argument| paths.indices.contains(&(argument + 1)))
+        (prefix..arguments).all(|argument| paths.indices.contains(&(argument + 1)))
     }
 
     fn hits(&self, words: &[Word], place: Place) -> bool {

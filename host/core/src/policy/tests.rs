@@ -358,11 +358,19 @@ fn extra_arguments_stand_only_where_a_rule_lists_them() {
   - {action: allow, binary: cp, allow_extra_args: false, path_args: {indices: [1, 2], patterns: ['/tmp/*', '/srv/*']}}
   - {action: allow, binary: df, arg_prefix: [], allow_extra_args: false}
   - {action: allow, simple_binaries: [uptime], simple_max_args: 0}
+  - {action: allow, binary: cat, arg_prefix: [/srv/a], allow_extra_args: false, path_args: {indices: [1], patterns: ['/srv/*']}}
 ";
     check(
         rules,
-        &["cp /tmp/a /srv/b", "cp /srv/a /srv/b", "df", "uptime"],
         &[
+            "cp /tmp/a /srv/b",
+            "cp /srv/a /srv/b",
+            "df",
+            "uptime",
+            "cat /srv/a",
+        ],
+        &[
+            ("cat /srv/a /srv/a", Code::NoRule),
             ("tail -n 5 /var/log/x", Code::NoRule),
             ("tail -n /var/log/x", Code::NoRule),
             ("cp /tmp/a", Code::NoRule),

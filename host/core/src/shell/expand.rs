@@ -92,11 +92,20 @@ fn stable(leaves: &[Leaf], loops: &[Loop]) -> Vec<bool> {
         .map(|(one, _)| *one)
         .collect();
     let mut changed = Vec::new();
-    for leaf in leaves {
+    let mut relied = Vec::new();
+    for (index, leaf) in leaves.iter().enumerate() {
         let assigned = leaf.assignments.iter().map(|it| it.name.as_str());
         changed.extend(assigned.filter(|name| names.binary_search(name).is_ok()));
         match names::reach(leaf) {
             Reach::None => {}
+            // In the body, up to a first change, the variable is one of the words.
+            Reach::Unless(name) => {
+                let own = |own: &&Loop| own.name == name && own.body.contains(&index);
+                match loops.iter().find(own) {
+                    Some(own) if own.values.iter().all(is_no_option) => relied.push(name),
+                    Some(_) | None => return vec![false; loops.len()],
+                }
+            }
             Reach::Any => return vec![false; loops.len()],
             Reach::Named => {
                 let named = leaf.words.iter().flat_map(|word| names::named(&word.text));
@@ -114,7 +123,19 @@ fn stable(leaves: &[Leaf], loops: &[Loop]) -> Vec<bool> {
                 .iter()
                 .all(|value| !value.dynamic && !value.tilde)
     };
-    loops.iter().map(is_stable).collect()
+    let stable: Vec<bool> = loops.iter().map(is_stable).collect();
+    let mut pairs = loops.iter().zip(&stable);
+    if pairs.any(|(own, stable)| !stable && relied.contains(&own.name.as_str())) {
+        return vec![false; loops.len()];
+    }
+    stable
+}
+
+/// Whether no program takes a loop's value for an option.
+fn is_no_option(value: &Word) -> bool {
+    value
+        .known()
+        .is_some_and(|text| !text.is_empty() && !text.starts_with('-'))
 }
 
 /// Whether a leaf has the variable as a part of a word.

@@ -82,7 +82,7 @@ pub const ASSIGNMENTS_MAX: usize = 16;
 pub const HERE_DOCUMENTS_MAX: usize = 4;
 /// Most words and redirections of a script's commands as they are judged, where loops make them more than
 /// those that are written.
-pub const JUDGED_WORDS_MAX: usize = 2_000;
+pub const JUDGED_WORDS_MAX: usize = 1_200;
 
 /// Why a text is not a script that can be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -447,15 +447,20 @@ fn write_run(out: &mut String, run: &str) {
     }
 }
 
-/// Single quotes, in which every POSIX shell reads every character as itself.
+/// Single quotes, in which every POSIX shell reads every character as itself, and a backslash before a
+/// quote. There are never empty quotes beside something: behind an expansion shells differ on them.
 fn write_quoted(out: &mut String, text: &str) {
-    out.push('\'');
-    for c in text.chars() {
-        if c == '\'' {
-            out.push_str("'\\''");
-        } else {
-            out.push(c);
+    if text.is_empty() {
+        out.push_str("''");
+    }
+    for (position, run) in text.split('\'').enumerate() {
+        if position > 0 {
+            out.push_str("\\'");
+        }
+        if !run.is_empty() {
+            out.push('\'');
+            out.push_str(run);
+            out.push('\'');
         }
     }
-    out.push('\'');
 }

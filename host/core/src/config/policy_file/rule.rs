@@ -3,6 +3,7 @@
 //! Must not: match anything. A rule that can match nothing is a fault, not a rule: whoever wrote it
 //! relies on it.
 
+use super::advice::Told;
 use super::{Count, Notes, denying, given};
 use crate::limits;
 use crate::policy::{
@@ -80,6 +81,32 @@ struct RawPathArgs {
     indices: Vec<usize>,
     #[serde(default)]
     patterns: Vec<String>,
+}
+
+/// What a rule says, for whoever looks at the rules together.
+pub(super) fn told((index, raw): (usize, &Spanned<RawRule>)) -> Told {
+    let rule = &raw.value;
+    let simple = rule.simple_binaries.iter().flatten();
+    let unlimited = rule.simple_max_args.is_none();
+    Told {
+        index,
+        at: raw.defined,
+        denies: !matches!(rule.action, Some(RawAction::Allow)),
+        aliases: rule.aliases.clone(),
+        tags: rule.tags.clone(),
+        patterns: rule
+            .commands
+            .iter()
+            .flatten()
+            .map(|text| (text.defined, text.value.clone()))
+            .collect(),
+        programs: simple
+            .filter(|_| unlimited)
+            .map(|name| name.value.clone())
+            .collect(),
+        more: rule.binary.is_some() || rule.simple_binaries.is_some() && !unlimited,
+        unsafe_ok: rule.unsafe_ok.unwrap_or(false),
+    }
 }
 
 pub(super) fn compile(

@@ -27,7 +27,7 @@ pub(crate) use read::{Fault, RawItem};
 pub(super) use whereabouts::Trail;
 
 use super::path;
-use crate::shell::{Assignment, Leaf, Redirection, Role, Word};
+use crate::shell::{Assignment, Leaf, Redirection, Role, Script, Word};
 use entry::Entry;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -171,6 +171,13 @@ impl DenySet {
             whereabouts: trail.at(index),
         };
         each_command(&subject, &mut |command| self.hit(command))
+    }
+
+    /// The name of the first entry that some command of a script hits.
+    pub(crate) fn hit_alone(&self, script: &Script) -> Option<&str> {
+        let trail = Trail::of(script.leaves());
+        let mut leaves = script.leaves().iter().enumerate();
+        leaves.find_map(|(index, leaf)| self.hit_leaf(leaf, &trail, index).map(|hit| hit.name))
     }
 
     /// The first entry that one command hits. What its words run has to be asked separately

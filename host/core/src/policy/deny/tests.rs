@@ -231,3 +231,29 @@ fn a_set_that_cannot_be_read_hits_everything() {
     assert!(matches!(said(&broken, "uptime"), Said::Refused(_)));
     assert!(matches!(said(&DenySet::default(), "reboot"), Said::Nothing));
 }
+
+#[test]
+fn what_is_too_long_to_be_looked_through_counts_as_hit() {
+    let set = own("[{programs: [x], words: ['*needle*']}, {programs: [y], paths: ['/data']}]");
+    let hit = |command: &str| matches!(said(&set, command), Said::Refused(_));
+    assert!(!hit(&format!("x {}", "a".repeat(2_048))));
+    assert!(hit(&format!("x {}", "a".repeat(2_049))));
+    assert!(!hit(&format!("y {}", "/a".repeat(64))));
+    assert!(hit(&format!("y {}", "/a".repeat(65))));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_shipped_set_panic(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "rm", "-rf", "sudo", "find", "-exec", "sh", "-c", "'", "\"", "/", "*", "..", "~", "$x",
+                " ", " ", " ", ";", "|", "cd", ">", "=", "--", "-", "[", "]", "{}", "+", "env", "xargs",
+                "/proc/self/root", "é", "a",
+            ]),
+            0..40,
+        )
+    ) {
+        let _ = said(&DenySet::standard(), &parts.concat());
+    }
+}

@@ -50,6 +50,12 @@ impl Profiles {
         self.find(program).is_some()
     }
 
+    /// Whether a program is known to give a shell in more ways than a profile can tell.
+    pub(crate) fn gives_shell(&self, program: &str) -> bool {
+        self.find(program)
+            .is_some_and(|profile| profile.gives_shell)
+    }
+
     /// Whether a path, as the program gets it, holds secrets. A relative one is judged by its last parts.
     #[must_use]
     pub fn is_secret(&self, path: &str) -> bool {

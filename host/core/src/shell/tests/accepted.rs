@@ -215,6 +215,14 @@ fn quoted_reserved_words_are_programs_and_stay_quoted() {
 }
 
 #[test]
+fn empty_quotes_never_stand_beside_an_expansion() {
+    check(r#"echo $x"' y""#, r"echo ${x}\'' y'");
+    check(r#"echo "y '"$x"#, r"echo 'y '\'$x");
+    check(r#"echo *"'"*"#, r"echo *\'*");
+    check(r#"echo "it's" "'" ''"#, r"echo 'it'\''s' \' ''");
+}
+
+#[test]
 fn parts_stand_in_order_and_keep_their_source() {
     for (source, parts) in [
         ("uptime", vec!["uptime"]),

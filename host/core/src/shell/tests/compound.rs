@@ -252,6 +252,50 @@ fn a_loop_variable_that_may_change_stands_for_nothing() {
 }
 
 #[test]
+fn a_loop_variable_that_is_no_option_makes_printf_assign_nothing() {
+    for (source, expected) in [
+        (
+            "for x in a b; do printf \"$x\" y; done",
+            vec!["printf a y", "printf b y"],
+        ),
+        (
+            "for x in a b; do printf $x x; done",
+            vec!["printf a x", "printf b x"],
+        ),
+        (
+            "for x in a -v; do printf \"$x\" x; done",
+            vec!["printf \"$x\" x"],
+        ),
+        (
+            "for x in a ''; do printf \"$x-v\" x; done",
+            vec!["printf \"${x}-v\" x"],
+        ),
+        (
+            "for x in a *; do printf \"$x\" x; done",
+            vec!["printf \"$x\" x"],
+        ),
+        (
+            "for x in a; do printf \"$x\" x; read x; done",
+            vec!["printf \"$x\" x", "read x"],
+        ),
+        (
+            "for y in a; do c \"$y\"; done; printf \"$x\" y",
+            vec!["c \"$y\"", "printf \"$x\" y"],
+        ),
+        (
+            "printf \"$y\" y; for y in a; do c \"$y\"; done",
+            vec!["printf \"$y\" y", "c \"$y\""],
+        ),
+        (
+            "for y in a; do c \"$y\"; done; printf \"$y\" y",
+            vec!["c \"$y\"", "printf \"$y\" y"],
+        ),
+    ] {
+        assert_eq!(judged(source), expected, "{source:?}");
+    }
+}
+
+#[test]
 fn a_bare_loop_variable_is_sent_as_the_one_word_that_was_judged() {
     check(
         "for x in a b; do c $x; done",
@@ -293,6 +337,7 @@ fn expansions_are_flagged_and_keep_their_quotes() {
     check("echo \"$x:h $x/y $x z $x\"", "echo \"${x}:h $x/y $x z $x\"");
     check("echo a$x.b\"$y\"c d\"$z\"*", "echo a${x}.b\"$y\"c d\"$z\"*");
     check("echo $x'a b'", "echo ${x}'a b'");
+    check("echo $x''a \"'\"$x", "echo ${x}a ''\\'''$x");
     check(
         "echo \"\\$x \\\" \\\\ \\` $x '\"",
         "echo \"\\$x \\\" \\\\ \\` $x '\"",

@@ -78,6 +78,8 @@ const ROWS: &[(&str, usize, &str)] = &[
     ("[[ -f x ]]", 0, "reserved_word"),
     ("export a=*", 7, "glob_in_assignment"),
     ("command export a+=?", 15, "glob_in_assignment"),
+    ("export a\\b=?", 7, "glob_in_assignment"),
+    ("export 'a='*", 7, "glob_in_assignment"),
     ("declare a[0]=x", 8, "glob_in_assignment"),
     ("/usr/bin/* x", 0, "glob_program"),
     ("l? x", 0, "glob_program"),
