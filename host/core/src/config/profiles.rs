@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 /// The shipped data, by file.
-const SHIPPED: [(&str, &str); 12] = [
+const SHIPPED: &[(&str, &str)] = &[
     ("text.yml", include_str!("../policy/profile/data/text.yml")),
     (
         "files.yml",
@@ -146,7 +146,7 @@ pub fn shipped_profiles() -> Result<Arc<Profiles>, Vec<ConfigFault>> {
     static READ: OnceLock<Result<Arc<Profiles>, Vec<ConfigFault>>> = OnceLock::new();
     READ.get_or_init(|| {
         let mut reader = Reader::default();
-        for (file, text) in SHIPPED {
+        for (file, text) in SHIPPED.iter().copied() {
             match from_yaml::<RawFile>(file, text) {
                 Ok(raw) => reader.file(file, raw, OnTwice::Fault),
                 Err(fault) => reader.faults.push(fault),
@@ -492,8 +492,12 @@ impl Reader {
                 let opt = Opt { value, kind };
                 let other = to.get(&name).is_some_and(|other| other != opt);
                 if other {
+                    let shown = match &name {
+                        Spelled::Short(letter) => letter.to_string(),
+                        Spelled::Long(name) => name.to_string(),
+                    };
                     self.fault(format!(
-                        "expected each option under one kind and with one form; got `{word}` twice"
+                        "expected each option under one kind and with one form; got `{shown}` of `{word}` twice"
                     ));
                 }
                 to.set(name, opt);

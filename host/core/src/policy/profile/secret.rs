@@ -176,6 +176,7 @@ impl Pattern {
             return (0..self.parts.len()).any(|from| {
                 let rest = self.parts.get(from..).unwrap_or_default();
                 says_enough(rest, self.below, path.climbs)
+                    && aims(rest, path.parts, path.glob)
                     && self.meets_from(rest, path, recursive && from == 0)
             });
         }
@@ -186,10 +187,10 @@ impl Pattern {
         let first = if self.below { 0 } else { last };
         (first..=last).any(|from| {
             let parts = path.parts.get(from..).unwrap_or_default();
-            self.parts.iter().zip(parts).all(|(own, part)| {
-                let is_glob = path.glob && part.contains(['*', '?', '[']);
-                (!is_glob || points_at(own, part)) && overlap(own, part, path.glob)
-            })
+            // SECURITY: behind a part that is told by its name, a bare `*` means what lies there.
+            let aims = aims(&self.parts, parts, path.glob);
+            let agree = |(own, part): (&Part, &&str)| overlap(own, part, path.glob);
+            aims && self.parts.iter().zip(parts).all(agree)
         })
     }
 
@@ -228,13 +229,23 @@ fn says_enough(parts: &[Part], below: bool, climbs: bool) -> bool {
     }
 }
 
+/// Whether the first part of a path, if it is a glob, was written with a pattern's names in mind.
+fn aims(own: &[Part], parts: &[&str], glob: bool) -> bool {
+    match (own.first(), parts.first()) {
+        (Some(own), Some(part)) if glob && part.contains(['*', '?', '[']) => points_at(own, part),
+        _ => true,
+    }
+}
+
 /// Whether a glob was written with such names in mind. A bare `*` in an ordinary directory was not,
 /// and whatever else it may meet, it is how people read logs.
 fn points_at(own: &Part, part: &str) -> bool {
     let tail = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
     let head = part.split(['*', '?', '[']).next().unwrap_or_default();
     if own.wild {
-        tail.len() >= 2 || head.len() >= 4 && own.text.starts_with(head)
+        // What ends in a dot and an ending of its own is meant, or the whole is (`*.log`, `*.key`).
+        let own_tail = own.text.rsplit(['*', '?']).next().unwrap_or_default();
+        tail.len() >= 2 && own_tail.len() >= 2 || head.len() >= 4 && own.text.starts_with(head)
     } else {
         head.starts_with('.') || head.len() + tail.len() >= 2
     }
