@@ -123,6 +123,7 @@ fn case(command: &str) -> Case {
         credentials: None,
         tags: vec!["web".to_owned()],
         description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
     };
     let target = Target {
         host,

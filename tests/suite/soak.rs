@@ -112,6 +112,7 @@ fn soak_only_the_listed_program_is_ever_granted() {
             credentials: None,
             tags: Vec::new(),
             description: String::new(),
+            shell: portcullis_core::inventory::LoginShell::default(),
         };
         let shown = line.as_str().to_owned();
         let case = Case::new(

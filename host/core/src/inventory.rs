@@ -36,6 +36,37 @@ pub struct Host {
     pub tags: Vec<String>,
     /// What it is, for people.
     pub description: String,
+    /// What its login shell is.
+    pub shell: LoginShell,
+}
+
+/// How a host's login shell reads what is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LoginShell {
+    /// As POSIX says, which is what is sent.
+    #[default]
+    Posix,
+    /// In another way, so that nothing may be sent. Holds the shell's name.
+    Other(&'static str),
+}
+
+impl LoginShell {
+    /// The shells that read quotes and operators as POSIX says.
+    pub const POSIX: [&'static str; 9] = [
+        "sh", "ash", "bash", "busybox", "dash", "ksh", "mksh", "yash", "zsh",
+    ];
+    /// The shells that do not.
+    pub const OTHERS: [&'static str; 7] = ["csh", "elvish", "fish", "nu", "pwsh", "tcsh", "xonsh"];
+
+    /// The shell of a name; `None` for a name that is not known.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        if Self::POSIX.contains(&name) {
+            return Some(Self::Posix);
+        }
+        let other = Self::OTHERS.into_iter().find(|other| *other == name)?;
+        Some(Self::Other(other))
+    }
 }
 
 /// A host together with its credential: what a decision and a connection are about.

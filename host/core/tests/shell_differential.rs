@@ -14,9 +14,10 @@
 
 mod shell_samples;
 
-use portcullis_core::shell::parse;
+use portcullis_core::shell::{Leaf, Word, parse};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use shell_samples::run::{FILE, HOME, Nested, TAKES, TOGGLES, VALUE, nested};
 use shell_samples::{FAILS, ODD, SUCCEEDS, sample, soup};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -27,6 +28,10 @@ use tempfile::TempDir;
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash"], &["busybox", "sh"]];
 /// Scripts that are run whole, with stubs.
 const SCRIPTS: usize = 250;
+/// Nested scripts that are run whole; `PORTCULLIS_SOAK` makes them many.
+const NESTED: usize = 1_000;
+/// See [`NESTED`].
+const NESTED_SOAK: usize = 100_000;
 /// Of these, every such one is also run as it was written.
 const WRITTEN_EVERY: usize = 4;
 /// Lines of words that are read by the builtin `printf`.
@@ -41,6 +46,14 @@ const UNIT: char = '\u{1f}';
 /// A stub appends its name and arguments with one write, so that the records of a pipeline stay whole.
 const STUB: &str =
     "#!/bin/sh\nprintf '%s\\037' \"${0##*/}\" \"$@\" '\u{1e}' >>\"$RECORD\"\nexit STATUS\n";
+
+/// It ends with 0 and 1 in turn, counted apart for each first argument, and records only its name.
+const TOGGLE: &str = "#!/bin/sh\nprintf '%s\\037' \"${0##*/}\" '\u{1e}' >>\"$RECORD\"\n\
+    read -r n <\"$RECORD.$1\" 2>/dev/null\nif [ \"$n\" = 1 ]; then echo 0 >\"$RECORD.$1\"; exit 1; fi\necho 1 >\"$RECORD.$1\"\n";
+
+/// It records what it reads as its last argument.
+const TAKE: &str = "#!/bin/sh\nb=\nwhile IFS= read -r l; do b=\"$b$l\n\"; done\n\
+    printf '%s\\037' \"${0##*/}\" \"$@\" \"$b\" '\u{1e}' >>\"$RECORD\"\n";
 
 fn runner(test: &str) -> TestRunner {
     let seed: [u8; 32] = match std::env::var("PORTCULLIS_TEST_SEED") {
@@ -117,6 +130,11 @@ impl Stage {
             fs::write(&path, STUB.replace("STATUS", status)).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
         }
+        for (name, stub) in [(TOGGLES, TOGGLE), (TAKES, TAKE)] {
+            let path = stubs.path().join(name);
+            fs::write(&path, stub).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        }
         Self {
             stubs,
             empty: TempDir::new().unwrap(),
@@ -141,6 +159,8 @@ impl Stage {
             .env("PATH", self.stubs.path())
             .env("RECORD", &record)
             .env("LC_ALL", "C")
+            .env("HOME", HOME)
+            .env("VALUE", VALUE)
             .current_dir(directory)
             .stdin(Stdio::null())
             .stderr(Stdio::null())
@@ -195,6 +215,66 @@ fn every_shell_runs_the_vectors_that_were_judged() {
     }
 }
 
+/// Whether a vector is what a leaf was judged as, up to what was judged as unknown.
+fn covers(leaf: &Leaf, vector: &[String]) -> bool {
+    let vector = match (vector.first().map(String::as_str), vector.split_last()) {
+        // What it read is no word of the command; and its number was not recorded.
+        (Some(TAKES), Some((_, words))) => words,
+        (Some(TOGGLES), _) => return leaf.program() == TOGGLES,
+        _ => vector,
+    };
+    let splits = leaf.words.iter().any(|word| word.may_split());
+    let fits = |(word, got): (&Word, &String)| word.is_unknown() || word.text == *got;
+    splits && leaf.program() == vector[0]
+        || leaf.words.len() == vector.len() && leaf.words.iter().zip(vector).all(fits)
+}
+
+#[test]
+fn every_shell_runs_nested_commands_as_they_were_judged() {
+    let stage = Stage::new();
+    let mut runner = runner("every_shell_runs_nested_commands_as_they_were_judged");
+    let wanted = match std::env::var_os("PORTCULLIS_SOAK") {
+        Some(_) => NESTED_SOAK,
+        None => NESTED,
+    };
+    let shells = shells();
+    // One shell for each sample in turn; a soak meets every sample with every shell.
+    let every = wanted == NESTED_SOAK;
+    for number in 0..wanted {
+        let drawn = draw(&mut runner, &nested(), 1, |sample: Nested| {
+            let script = parse(&sample.source).ok()?;
+            Some((sample, script))
+        });
+        let (sample, script) = &drawn[0];
+        for vector in &sample.run {
+            let covered = script.leaves().iter().any(|leaf| covers(leaf, vector));
+            assert!(covered, "{vector:?} was not judged in {:?}", sample.source);
+        }
+        let own = shells[number % shells.len()];
+        for shell in shells.iter().filter(|shell| every || **shell == own) {
+            let mut texts = vec![script.render()];
+            if number % WRITTEN_EVERY == 0 {
+                texts.push(sample.source.clone());
+            }
+            for text in texts {
+                let directory = TempDir::new().unwrap();
+                fs::write(directory.path().join(FILE), "x\n").unwrap();
+                let (record, _) = stage.run(shell, &text, directory.path());
+                let (mut run, mut expected) = (vectors(&record), sample.run.clone());
+                if !sample.ordered {
+                    run.sort();
+                    expected.sort();
+                }
+                assert_eq!(
+                    run, expected,
+                    "{shell:?} ran {text:?}, written {:?}",
+                    sample.source
+                );
+            }
+        }
+    }
+}
+
 /// A line whose words the builtin `printf` writes out, if it is accepted and what its globs match in an
 /// empty directory is certain: nothing, so that each stays as it is.
 fn line(soup: &str) -> Option<(String, String, Vec<String>)> {
@@ -203,7 +283,8 @@ fn line(soup: &str) -> Option<(String, String, Vec<String>)> {
     let [leaf] = script.leaves() else { return None };
     let words = leaf.words.get(3..)?;
     let certain = |text: &str| !text.contains('/') && !text.starts_with('.');
-    if words.iter().any(|word| word.glob && !certain(&word.text)) {
+    let open = |word: &Word| word.dynamic || word.tilde || word.glob && !certain(&word.text);
+    if words.iter().any(open) {
         return None;
     }
     let texts = words.iter().map(|word| word.text.clone()).collect();
@@ -344,6 +425,205 @@ const HARD: &[&str] = &[
     "ok a>/dev/null&&ok-2 b;ok c",
     "ok >&2 a 1>&2 2>/dev/null 9>&1",
 ];
+
+/// The same for what is nested, with what runs.
+const HARD_NESTED: &[(&str, &[&[&str]])] = &[
+    (
+        "{ ok a; }; (ok b); ( (ok c); (ok d) ); { { ok e; } } 2>&1",
+        &[
+            &["ok", "a"],
+            &["ok", "b"],
+            &["ok", "c"],
+            &["ok", "d"],
+            &["ok", "e"],
+        ],
+    ),
+    ("{ ok a\n}\n(ok b\n)", &[&["ok", "a"], &["ok", "b"]]),
+    (
+        "if ok a; then ok b; fi; if ! { ok c; }; then ok d; fi >/dev/null",
+        &[&["ok", "a"], &["ok", "b"], &["ok", "c"]],
+    ),
+    (
+        "if ok a\nthen ok b # c\nfi # d",
+        &[&["ok", "a"], &["ok", "b"]],
+    ),
+    (
+        "if if no; then no; fi then ok a; else ok b; fi",
+        &[&["no"], &["ok", "a"]],
+    ),
+    (
+        "for x in a 'b c' \"d\"e; do ok \"$x\" \"-${x}-\"; done",
+        &[
+            &["ok", "a", "-a-"],
+            &["ok", "b c", "-b c-"],
+            &["ok", "de", "-de-"],
+        ],
+    ),
+    (
+        "for x in a b; do for y in c d; do ok $x$y \"$x/$y.z\"; done; done",
+        &[
+            &["ok", "ac", "a/c.z"],
+            &["ok", "ad", "a/d.z"],
+            &["ok", "bc", "b/c.z"],
+            &["ok", "bd", "b/d.z"],
+        ],
+    ),
+    ("for x in a\n\n# c\ndo # d\nok $x\ndone", &[&["ok", "a"]]),
+    (
+        "for in1 in do done in; do ok $in1 do done; done",
+        &[
+            &["ok", "do", "do", "done"],
+            &["ok", "done", "do", "done"],
+            &["ok", "in", "do", "done"],
+        ],
+    ),
+    (
+        "for x in *.none; do ok $x \"$x\" /l/\"$x\"; done",
+        &[&["ok", "*.none", "*.none", "/l/*.none"]],
+    ),
+    (
+        "ok \"$(ok-2 'a\"b' \"c'd\")\" x$(ok-2 e)y",
+        &[&["ok-2", "a\"b", "c'd"], &["ok-2", "e"], &["ok", "", "xy"]],
+    ),
+    (
+        "ok \"$( (ok-2 f))\" \"$({ ok-2 g; })\"",
+        &[&["ok-2", "f"], &["ok-2", "g"], &["ok", "", ""]],
+    ),
+    (
+        "ok \"$(ok-2 \"$(ok-2 'h)')\")\"",
+        &[&["ok-2", "h)"], &["ok-2", ""], &["ok", ""]],
+    ),
+    ("ok \"a$(ok-2 b # )\n)c\"", &[&["ok-2", "b"], &["ok", "ac"]]),
+    (
+        "ok \"$VALUE\" \"<$VALUE>\" \"${VALUE}x\" \"\\$VALUE\" '$VALUE' \"$VALUE\"'[1]' \"$VALUE:h\"",
+        &[&[
+            "ok", VALUE, "<v  w*>", "v  w*x", "$VALUE", "$VALUE", "v  w*[1]", "v  w*:h",
+        ]],
+    ),
+    (
+        "ok ~ ~/a ~/'b c' a~ '~' \"~\" ~/\"$VALUE\"",
+        &[&[
+            "ok",
+            HOME,
+            "/home/a b/a",
+            "/home/a b/b c",
+            "a~",
+            "~",
+            "~",
+            "/home/a b/v  w*",
+        ]],
+    ),
+    (
+        "A=b ok; A='c d' B='~'x; ok \"$A$B\"; _A= ok b",
+        &[&["ok"], &["ok", "c d~x"], &["ok", "b"]],
+    ),
+    (
+        "A=\"$VALUE\"; ok \"$A\"; A=$VALUE; ok \"$A\"",
+        &[&["ok", VALUE], &["ok", VALUE]],
+    ),
+    ("takes <<E\nx\nE\nok b", &[&["takes", "x\n"], &["ok", "b"]]),
+    (
+        "takes a <<'E'\n$x `y` \\z '\"\nE\nok",
+        &[&["takes", "a", "$x `y` \\z '\"\n"], &["ok"]],
+    ),
+    (
+        "takes a <<\\E && ok b\n$x\nE\n",
+        &[&["takes", "a", "$x\n"], &["ok", "b"]],
+    ),
+    (
+        "takes <<-E && ok c\n\tx\n\t\ty\tz\n\tE\nok d",
+        &[&["takes", "x\ny\tz\n"], &["ok", "c"], &["ok", "d"]],
+    ),
+    ("takes <<E\nEOF\nEOF_\nE\n", &[&["takes", "EOF\nEOF_\n"]]),
+    ("takes <<E\nE", &[&["takes", ""]]),
+    (
+        "{ takes <<E\nx\nE\n}; ok b",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "(takes <<E)\nx\nE\nok b",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "( takes <<E\nx\nE\n); ok b",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "{ takes; } <<E; ok b\nx\nE\n",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "if takes <<E\nx\nE\nthen ok b; fi",
+        &[&["takes", "x\n"], &["ok", "b"]],
+    ),
+    (
+        "for x in a b; do takes <<'E'\n$x\nE\ndone",
+        &[&["takes", "$x\n"], &["takes", "$x\n"]],
+    ),
+    (
+        "takes <<E; for x in a b; do\nx\nE\nok $x; done",
+        &[&["takes", "x\n"], &["ok", "a"], &["ok", "b"]],
+    ),
+    ("takes <<E # it's\nx\nE\n", &[&["takes", "x\n"]]),
+    ("takes <<E &\nx\nE\nwait", &[&["takes", "x\n"]]),
+    (
+        "ok a 3<<E 4<<'F' b\nx\nE\n$y\nF\nok-2",
+        &[&["ok", "a", "b"], &["ok-2"]],
+    ),
+    (
+        "ok a >g 2>>'h i' <in0 3<>j; ok >|g",
+        &[&["ok", "a"], &["ok"]],
+    ),
+    (
+        "takes <in0; { takes; ok; } <in0",
+        &[&["takes", "x\n"], &["takes", "x\n"], &["ok"]],
+    ),
+];
+
+#[test]
+fn hard_nested_cases_run_alike_as_written_and_as_rendered() {
+    let stage = Stage::new();
+    for (source, expected) in HARD_NESTED {
+        let script = parse(source).unwrap_or_else(|refusal| panic!("{source:?}: {refusal}"));
+        for shell in shells() {
+            let rendered = script.render();
+            // A text may reach the shell through `$(…)`, which cuts the last newline off.
+            let cut = rendered.trim_end_matches('\n').to_owned();
+            for text in [(*source).to_owned(), rendered, cut] {
+                let directory = TempDir::new().unwrap();
+                fs::write(directory.path().join(FILE), "x\n").unwrap();
+                let (record, _) = stage.run(shell, &text, directory.path());
+                assert_eq!(
+                    vectors(&record),
+                    *expected,
+                    "{shell:?} {text:?}, written {source:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_glob_matches_stays_one_word() {
+    let stage = Stage::new();
+    let files = TempDir::new().unwrap();
+    for name in ["a b.log", "c*.log", "-n.log"] {
+        fs::write(files.path().join(name), "").unwrap();
+    }
+    let script = parse("for f in *.log; do ok $f \"/l/$f\"; done").unwrap();
+    assert_eq!(script.leaves()[0].canonical(), "ok *.log /l/*.log");
+    for shell in shells() {
+        let (record, _) = stage.run(shell, &script.render(), files.path());
+        let mut run = vectors(&record);
+        run.sort();
+        let one = |name: &str| vec!["ok".to_owned(), name.to_owned(), format!("/l/{name}")];
+        assert_eq!(
+            run,
+            [one("-n.log"), one("a b.log"), one("c*.log")],
+            "{shell:?}"
+        );
+    }
+}
 
 #[test]
 fn hard_cases_are_read_alike_as_written_and_as_rendered() {

@@ -9,16 +9,9 @@
 
 mod shell_samples;
 
-use portcullis_core::shell::{Leaf, Script, Unanalysable, parse, reason};
+use portcullis_core::shell::{Redirection, Script, Unanalysable, Word, parse, reason};
 use proptest::prelude::*;
-use shell_samples::{noise, sample};
-
-fn texts(leaf: &Leaf) -> Vec<(String, Vec<u32>)> {
-    leaf.words
-        .iter()
-        .map(|word| (word.text.clone(), word.glob_offsets().to_vec()))
-        .collect()
-}
+use shell_samples::{nested, noise, sample};
 
 /// The laws that hold for every accepted script.
 fn check_script(source: &str, script: &Script) -> Result<(), TestCaseError> {
@@ -35,19 +28,33 @@ fn check_script(source: &str, script: &Script) -> Result<(), TestCaseError> {
         "{rendered:?} begins like an option"
     );
     prop_assert!(!script.leaves().is_empty());
-    let mut end = 0;
     for leaf in script.leaves() {
-        prop_assert!(leaf.span.start >= end, "leaves overlap or are out of order");
-        end = leaf.span.end;
         prop_assert_eq!(leaf.source(source).len(), leaf.span.len());
+        prop_assert!(!leaf.words.is_empty() || !leaf.assignments.is_empty());
         let canonical = leaf.canonical();
         let alone = parse(&canonical)
             .map_err(|refusal| TestCaseError::fail(format!("{canonical:?} refused: {refusal}")))?;
-        prop_assert!(alone.is_single(), "{canonical:?} is more than its leaf");
-        prop_assert_eq!(texts(&alone.leaves()[0]), texts(leaf));
+        // The commands in its words come before it.
+        let own = alone.leaves().last().unwrap();
+        prop_assert_eq!(&own.words, &leaf.words, "{:?}", canonical);
+        prop_assert_eq!(&own.assignments, &leaf.assignments, "{:?}", canonical);
+        let plain = leaf.assignments.is_empty() && alone.leaves().len() == 1;
+        prop_assert_eq!(
+            alone.is_single(),
+            plain,
+            "{:?} is more than its leaf",
+            canonical
+        );
+        prop_assert!(!leaf.words.first().is_some_and(Word::is_unknown));
         for word in &leaf.words {
             prop_assert_eq!(word.source(source).len(), word.span.len());
             prop_assert_eq!(word.glob, !word.glob_offsets().is_empty());
+            prop_assert!(word.dynamic || !word.may_split());
+        }
+        for redirection in leaf.redirections.iter().chain(&leaf.inherited) {
+            if let Redirection::File { target, .. } = redirection {
+                prop_assert!(target.known().is_some_and(|target| !target.is_empty()));
+            }
         }
     }
     Ok(())
@@ -83,6 +90,11 @@ proptest! {
     }
 
     #[test]
+    fn a_nested_script_is_a_lawful_script_or_a_refusal_with_its_place(source in nested()) {
+        check(&source)?;
+    }
+
+    #[test]
     fn a_written_script_holds_the_words_that_were_written(sample in sample()) {
         if let Ok(script) = parse(&sample.source) {
             let leaves: Vec<Vec<String>> = script
@@ -101,8 +113,11 @@ proptest! {
         const MISSING: &[&str] = &[
             reason::UNTERMINATED_SINGLE_QUOTE, reason::UNTERMINATED_DOUBLE_QUOTE, reason::TRAILING_BACKSLASH,
             reason::TRAILING_OPERATOR, reason::EMPTY_SCRIPT, reason::EMPTY_PROGRAM, reason::RESERVED_WORD,
-            reason::GROUP, reason::FUNCTION_DEFINITION, reason::DOUBLE_NEGATION, reason::NEGATION_IN_PIPELINE,
-            reason::REDIRECTION_WITHOUT_TARGET, reason::REDIRECTION_WITHOUT_COMMAND, reason::REDIRECTION_TO_FILE,
+            reason::FUNCTION_DEFINITION, reason::DOUBLE_NEGATION, reason::NEGATION_IN_PIPELINE,
+            reason::REDIRECTION_WITHOUT_TARGET, reason::REDIRECTION_WITHOUT_COMMAND, reason::REDIRECTION_OF_BOTH,
+            reason::UNTERMINATED_COMMAND, reason::UNTERMINATED_HERE_DOCUMENT, reason::UNEXPECTED_WORD, reason::MISSING_COMMAND,
+            reason::LOOP_WITHOUT_IN, reason::LOOP_WITHOUT_DO, reason::LOOP_WITHOUT_VALUES, reason::LOOP_VARIABLE,
+            reason::VARIABLE_EXPANSION,
         ];
         if let Err(refusal) = parse(&source)
             && !MISSING.contains(&refusal.reason)

@@ -38,6 +38,7 @@ fn host(alias: &str) -> Host {
         credentials: Some("secret-name".to_owned()),
         tags: vec!["web".to_owned()],
         description: "a host".to_owned(),
+        shell: portcullis_core::inventory::LoginShell::default(),
     }
 }
 
@@ -54,6 +55,7 @@ fn refusal(code: Code) -> Refusal {
         code,
         detail: "no rule allows it".to_owned(),
         hint: "Use ssh_plan to see what is allowed, or ask the operator.".to_owned(),
+        capability: None,
         part: None,
         rule: None,
         offset: None,
@@ -116,6 +118,8 @@ fn plan_of(alias: &str, command: &str) -> Result<Plan, Fault> {
                 index: 0,
                 name: None,
             }),
+            needs: Vec::new(),
+            runs: Vec::new(),
         }],
         refusal,
         opinions: vec![

@@ -6,13 +6,13 @@
 //! Must not: judge, sanitise or shorten; that was done before.
 
 use crate::shapes::{
-    DeniedShape, DeniedWord, ErrorWord, FaultShape, HostShape, HostsShape, KeptShape, LeafShape,
-    LimitsShape, OpinionShape, PlanShape, PluginShape, RanShape, ReloadedShape, ReloadedWord,
-    RuleShape, TimingShape,
+    DeniedShape, DeniedWord, ErrorWord, FaultShape, HostShape, HostsShape, InnerShape, KeptShape,
+    LeafShape, LimitsShape, NeedShape, OpinionShape, PlanShape, PluginShape, RanShape,
+    ReloadedShape, ReloadedWord, RuleShape, TimingShape,
 };
 use portcullis_core::answer::{Denied, Fault, Plan, Ran, Reload, Timing};
 use portcullis_core::inventory::Host;
-use portcullis_core::policy::{Finding, Opinion, RuleRef, Verdict};
+use portcullis_core::policy::{Capability, Finding, Need, Opinion, RuleRef, Verdict};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 
@@ -108,7 +108,20 @@ fn leaf(finding: Finding) -> LeafShape {
         source: finding.source,
         allowed: finding.allowed,
         rule: finding.rule.map(rule),
+        needs: finding.needs.into_iter().map(need).collect(),
+        runs: finding.runs.into_iter().map(inner).collect(),
     }
+}
+
+fn need(need: Need) -> NeedShape {
+    NeedShape {
+        capability: need.capability.as_str(),
+        why: need.why.into_owned(),
+    }
+}
+
+fn inner((command, user): (String, Option<String>)) -> InnerShape {
+    InnerShape { command, user }
 }
 
 fn opinion(opinion: Opinion) -> OpinionShape {
@@ -153,6 +166,7 @@ pub(crate) fn plan(plan: Plan) -> PlanShape {
         code: None,
         reason: None,
         rule: None,
+        capability: None,
         offset: None,
         plugin: None,
         leaves: plan.findings.into_iter().map(leaf).collect(),
@@ -172,6 +186,7 @@ pub(crate) fn plan(plan: Plan) -> PlanShape {
         shape.code = Some(refusal.code.as_str());
         shape.reason = Some(refusal.code.reason());
         shape.rule = refusal.rule.map(rule);
+        shape.capability = refusal.capability.map(Capability::as_str);
         shape.offset = refusal.offset;
         shape.plugin = refusal.plugin.map(plugin);
     }
@@ -191,6 +206,7 @@ pub(crate) fn denied(denied: Denied) -> DeniedShape {
         detail: refusal.detail,
         hint: refusal.hint,
         rule: refusal.rule.map(rule),
+        capability: refusal.capability.map(Capability::as_str),
         offset: refusal.offset,
         part: refusal.part,
         plugin: refusal.plugin.map(plugin),

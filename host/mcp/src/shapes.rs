@@ -127,6 +127,32 @@ pub(crate) struct LeafShape {
     /// The rule that decided, where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<RuleShape>,
+    /// What it does besides reading what anyone may read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) needs: Vec<NeedShape>,
+    /// The commands that it runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) runs: Vec<InnerShape>,
+}
+
+/// Something that a rule has to grant.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct NeedShape {
+    /// `operate`, `write`, `execute`, `secret`, `network`, `redirect_output`, `redirect_input`, `assign`
+    /// or `state`.
+    pub(crate) capability: &'static str,
+    /// What the command does, as half a sentence.
+    pub(crate) why: String,
+}
+
+/// A command that another one runs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct InnerShape {
+    /// Its words.
+    pub(crate) command: String,
+    /// The user that it runs as, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
 }
 
 /// What one validator says.
@@ -180,6 +206,9 @@ pub(crate) struct PlanShape {
     /// The rule that refuses, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<RuleShape>,
+    /// The kind of effect that no rule grants, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) capability: Option<&'static str>,
     /// Byte offset in the command, where one is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset: Option<usize>,
@@ -220,6 +249,9 @@ pub(crate) struct DeniedShape {
     /// The rule that decided, where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<RuleShape>,
+    /// The kind of effect that no rule grants, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) capability: Option<&'static str>,
     /// Byte offset in the command, where one is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset: Option<usize>,

@@ -29,7 +29,9 @@ pub struct Question {
     /// Whether nothing will run whatever the answer.
     pub dry_run: bool,
     /// What else is known: `source` (the caller's own text), `remote-user`, and `open-word` with
-    /// `LEAF:WORD`, counted from 0, for each word whose value only the remote shell knows.
+    /// `LEAF:WORD`, counted from 0, for each word whose value only the remote shell knows; `capability`
+    /// with `LEAF:KIND` for each kind of effect that the leaf was granted, and `runs` with `LEAF:WORDS` for
+    /// each command that it runs through a wrapper.
     pub facts: Vec<(String, String)>,
 }
 
@@ -54,6 +56,12 @@ impl Question {
                 .filter(|(_, word)| word.is_unknown());
             facts.extend(open.map(|(word, _)| ("open-word".to_owned(), format!("{at}:{word}"))));
             leaves.push(leaf.words.iter().map(|word| word.text.clone()).collect());
+        }
+        for (at, finding) in hearing.judgement.findings.iter().enumerate() {
+            let capabilities = finding.capabilities().into_iter();
+            facts.extend(capabilities.map(|it| ("capability".to_owned(), format!("{at}:{it}"))));
+            let runs = finding.runs.iter();
+            facts.extend(runs.map(|(it, _)| ("runs".to_owned(), format!("{at}:{it}"))));
         }
         Some(Self {
             alias: target.host.alias.as_str().to_owned(),

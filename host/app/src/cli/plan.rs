@@ -6,6 +6,7 @@ use super::console::{self, Colour};
 use super::{Exit, Format, Places, session};
 use clap::Args;
 use portcullis_core::answer;
+use portcullis_core::policy::{Capability, Finding};
 use portcullis_mcp::gate::Gate;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ fn json(plan: &answer::Plan) -> Value {
                 "argv": finding.argv,
                 "allowed": finding.allowed,
                 "rule": finding.rule.as_ref().map(|rule| rule.index),
+                "needs": needs(finding),
+                "runs": runs(finding),
             })
         })
         .collect();
@@ -77,6 +80,11 @@ fn json(plan: &answer::Plan) -> Value {
         "code": plan.refusal.as_ref().map(|refusal| refusal.code.as_str()),
         "detail": plan.refusal.as_ref().map(|refusal| refusal.detail.clone()),
         "hint": plan.refusal.as_ref().map(|refusal| refusal.hint.clone()),
+        "capability": plan
+            .refusal
+            .as_ref()
+            .and_then(|refusal| refusal.capability)
+            .map(Capability::as_str),
         "offset": plan.refusal.as_ref().and_then(|refusal| refusal.offset),
         "leaves": leaves,
         "validators": validators,
@@ -88,6 +96,20 @@ fn json(plan: &answer::Plan) -> Value {
             "max_output_bytes": plan.limits.max_output_bytes,
         },
     })
+}
+
+/// What a command does besides reading, for programs.
+pub(super) fn needs(finding: &Finding) -> Vec<Value> {
+    let each = finding.needs.iter();
+    each.map(|need| json!({"capability": need.capability.as_str(), "why": need.why}))
+        .collect()
+}
+
+/// The commands that a command runs, for programs.
+pub(super) fn runs(finding: &Finding) -> Vec<Value> {
+    let each = finding.runs.iter();
+    each.map(|(command, user)| json!({"command": command, "user": user}))
+        .collect()
 }
 
 /// The plan for a person: the verdict, each part with the rule that decided, and what would be sent.
@@ -108,6 +130,15 @@ fn human(plan: &answer::Plan) -> String {
             },
         );
         text.push_str(&format!("  {mark}  {}  [{rule}]\n", finding.canonical));
+        for (command, user) in &finding.runs {
+            let user = user.as_deref().map(|user| format!(" as {user}"));
+            let user = user.unwrap_or_default();
+            text.push_str(&format!("        runs {command}{user}\n"));
+        }
+        for need in &finding.needs {
+            let (capability, why) = (need.capability.as_str(), &need.why);
+            text.push_str(&format!("        {capability}: {why}\n"));
+        }
     }
     for opinion in &plan.opinions {
         text.push_str(&format!("  validator {}\n", session::opinion(opinion)));

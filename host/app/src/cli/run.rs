@@ -130,6 +130,7 @@ fn denied_json(denied: &answer::Denied) -> String {
         "detail": denied.refusal.detail,
         "hint": denied.refusal.hint,
         "rule": denied.refusal.rule.as_ref().map(|rule| rule.index),
+        "capability": denied.refusal.capability.map(portcullis_core::policy::Capability::as_str),
         "offset": denied.refusal.offset,
     })
     .to_string()

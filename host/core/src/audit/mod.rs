@@ -282,6 +282,12 @@ fn decision_body(redactor: &Redactor, under: &Under, heard: &Heard) -> Map<Strin
                 "canonical": mask(&finding.canonical),
                 "allowed": finding.allowed,
                 "rule": finding.rule.as_ref().map(|rule| rule.index),
+                "capabilities": finding.capabilities(),
+                "runs": finding
+                    .runs
+                    .iter()
+                    .map(|(command, user)| json!({"command": mask(command), "user": user}))
+                    .collect::<Vec<_>>(),
             })
         })
         .collect();

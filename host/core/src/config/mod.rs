@@ -11,11 +11,11 @@ mod profiles;
 mod servers;
 mod settings;
 mod tree;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
 pub use policy_file::policy;
-pub use profiles::{profiles, shipped_profiles};
+pub use profiles::shipped_profiles;
 pub use settings::Settings;
 
 use crate::inventory::Inventory;
@@ -201,7 +201,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         Some(text) => servers::read(text, credentials.names.as_ref()),
         None => servers::missing(),
     };
-    let (policy, mut policy_faults, mut policy_warnings) = rules(sources, occasion);
+    let (mut policy, mut policy_faults, mut policy_warnings) = rules(sources, occasion);
     let mut plugins = plugins::read(sources.plugins.as_deref());
     let (settings, mut settings_faults) = settings::read(sources.portcullis.as_deref());
     let faults = in_order([
@@ -219,6 +219,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
             |fault: &dyn std::fmt::Display| tree::whole_file(SERVERS, &fault.to_string(), "");
         faults.iter().map(|fault| whole(fault)).collect::<Vec<_>>()
     })?;
+    policy.prepare(inventory.hosts().iter());
     let warnings = in_order([
         &mut servers.warnings,
         &mut credentials.warnings,

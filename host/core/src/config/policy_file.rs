@@ -6,18 +6,22 @@
 //!
 //! Must not: judge commands, or know about other files.
 
+mod denying;
+mod examples;
 mod rule;
 
 use super::ConfigFault;
+use super::profiles::{RawProfile, with_profiles};
 use super::yaml::{self, from_yaml};
 use crate::limits;
 use crate::net::{Entry, EntryFault, Lists};
-use crate::policy::{LimitKeys, LimitLayers, Policy};
+use crate::policy::{LimitKeys, LimitLayers, Mode, Policy};
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_yaml::{Location, Spanned};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 const FILE: &str = "policy.yml";
 /// The versions of the format that are known; a file without one may use every shape.
@@ -76,6 +80,76 @@ struct RawPolicy {
     network: Option<RawNetwork>,
     rules: Option<Vec<Spanned<rule::RawRule>>>,
     overrides: Option<RawOverrides>,
+    #[serde(default, deserialize_with = "given")]
+    mode: Option<RawMode>,
+    #[serde(default)]
+    profiles: BTreeMap<String, RawProfile>,
+    #[serde(default)]
+    secret_paths: Vec<String>,
+    #[serde(default, deserialize_with = "given")]
+    deny_commands: Option<denying::RawList>,
+}
+
+/// How a host's commands may be joined.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum RawMode {
+    Simple,
+    Compound,
+    Legacy,
+}
+
+impl From<RawMode> for Mode {
+    fn from(raw: RawMode) -> Self {
+        match raw {
+            RawMode::Simple => Self::Simple,
+            RawMode::Compound => Self::Compound,
+            RawMode::Legacy => Self::Legacy,
+        }
+    }
+}
+
+/// The limits of one host or tag, and how its commands may be joined.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawOverride {
+    #[serde(default, deserialize_with = "given")]
+    mode: Option<RawMode>,
+    #[serde(default, deserialize_with = "given")]
+    max_seconds: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    max_output_bytes: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    output_hard_stop_bytes: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    host_key_auto_add: Option<Spanned<bool>>,
+    #[serde(default, deserialize_with = "given")]
+    require_known_host: Option<Spanned<bool>>,
+    #[serde(default, deserialize_with = "given")]
+    task_result_ttl: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    task_progress_interval: Option<Spanned<Count>>,
+    #[serde(default, deserialize_with = "given")]
+    deny_substrings: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+impl RawOverride {
+    fn compile(self, path: &str, notes: &mut Notes) -> LimitKeys {
+        let limits = RawLimits {
+            max_seconds: self.max_seconds,
+            max_output_bytes: self.max_output_bytes,
+            output_hard_stop_bytes: self.output_hard_stop_bytes,
+            host_key_auto_add: self.host_key_auto_add,
+            require_known_host: self.require_known_host,
+            task_result_ttl: self.task_result_ttl,
+            task_progress_interval: self.task_progress_interval,
+            deny_substrings: self.deny_substrings,
+        };
+        LimitKeys {
+            mode: self.mode.map(Mode::from),
+            ..limits.compile(path, notes)
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -118,9 +192,9 @@ struct RawNetwork {
 #[serde(deny_unknown_fields)]
 struct RawOverrides {
     #[serde(default)]
-    aliases: BTreeMap<String, RawLimits>,
+    aliases: BTreeMap<String, RawOverride>,
     #[serde(default)]
-    tags: BTreeMap<String, RawLimits>,
+    tags: BTreeMap<String, RawOverride>,
 }
 
 /// Reads the text of `policy.yml`, or JSON of the same shape, as a policy and its warnings. An empty
@@ -132,7 +206,7 @@ pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>
     let raw = if yaml::is_empty(text) {
         RawPolicy::default()
     } else {
-        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![explained(fault)])?
+        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![fault])?
     };
     let mut notes = Notes::default();
     let policy = raw.compile(&mut notes);
@@ -141,27 +215,6 @@ pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>
     } else {
         Err(notes.faults)
     }
-}
-
-/// Keys of later versions get their own words: a typing error is not what is wrong with them.
-fn explained(mut fault: ConfigFault) -> ConfigFault {
-    const LATER: [&str; 8] = [
-        "deny_commands",
-        "run_as",
-        "write_paths",
-        "read_paths",
-        "examples",
-        "unsafe_ok",
-        "require_approval",
-        "mode",
-    ];
-    if LATER
-        .iter()
-        .any(|key| fault.message.ends_with(&format!("unknown key `{key}`")))
-    {
-        fault.hint = "This key is not supported by this version, and a policy is never enforced in part: remove it.".to_owned();
-    }
-    fault
 }
 
 /// What was found while a policy was put together.
@@ -194,6 +247,25 @@ fn note(at: Location, path: &str, message: String, hint: &str) -> ConfigFault {
 
 impl RawPolicy {
     fn compile(self, notes: &mut Notes) -> Policy {
+        let profiles = match with_profiles(FILE, self.profiles, self.secret_paths) {
+            Ok((profiles, replaced)) => {
+                for name in replaced {
+                    notes.warnings.push(ConfigFault {
+                        file: FILE,
+                        line: 0,
+                        column: 0,
+                        path: format!("profiles.{name}"),
+                        message: "replaces what is known of this program as a whole".to_owned(),
+                        hint: "What the entry does not say is not known any more.".to_owned(),
+                    });
+                }
+                profiles
+            }
+            Err(faults) => {
+                notes.faults.extend(faults);
+                Arc::default()
+            }
+        };
         if let Some(version) = &self.version
             && !VERSIONS.contains(&version.value.0)
         {
@@ -209,29 +281,39 @@ impl RawPolicy {
                 "A file of another version is never read as if it were known.",
             );
         }
-        let base = self.limits.unwrap_or_default().compile("limits", notes);
+        let mut base = self.limits.unwrap_or_default().compile("limits", notes);
+        base.mode = self.mode.map(Mode::from);
         let overrides = self.overrides.unwrap_or_default();
         let aliases = layers(overrides.aliases, "overrides.aliases", notes);
         let tags = layers(overrides.tags, "overrides.tags", notes);
         let network = self.network.unwrap_or_default().compile(notes);
-        let rules = self
-            .rules
-            .unwrap_or_default()
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, rule)| rule::compile(index, rule, notes))
-            .collect();
+        let deny = denying::compile(self.deny_commands.as_ref(), "deny_commands", notes);
+        let mut rules = Vec::new();
+        let mut examples = Vec::new();
+        for (index, raw) in self.rules.unwrap_or_default().into_iter().enumerate() {
+            if let Some((rule, own)) = rule::compile(index, raw, notes) {
+                examples.extend(own.map(|own| (index, rules.len(), own)));
+                rules.push(rule);
+            }
+        }
+        for (index, position, own) in examples {
+            if let Some(rule) = rules.get(position) {
+                examples::verify(index, rule, &own, &profiles, notes);
+            }
+        }
         Policy::new(
             self.known_hosts_path,
             rules,
             LimitLayers::new(&base, aliases, tags),
             network,
         )
+        .with_profiles(profiles)
+        .with_deny_commands(deny)
     }
 }
 
 fn layers(
-    raw: BTreeMap<String, RawLimits>,
+    raw: BTreeMap<String, RawOverride>,
     path: &str,
     notes: &mut Notes,
 ) -> BTreeMap<String, LimitKeys> {
@@ -282,6 +364,7 @@ impl RawLimits {
                 TASK_PROGRESS_SECONDS,
             ),
             deny_substrings: None,
+            mode: None,
         };
         warn_of_host_keys(self.require_known_host, path, notes);
         if let Some(add) = self.host_key_auto_add

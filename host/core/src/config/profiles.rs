@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 /// The shipped data, by file.
-const SHIPPED: [(&str, &str); 12] = [
+const SHIPPED: &[(&str, &str)] = &[
     ("text.yml", include_str!("../policy/profile/data/text.yml")),
     (
         "files.yml",
@@ -142,32 +142,19 @@ struct RawWhen {
 ///
 /// # Errors
 /// What is wrong in the shipped data; a test sees to it that nothing is.
-pub fn shipped_profiles() -> Result<Profiles, Vec<ConfigFault>> {
-    static READ: OnceLock<Result<Profiles, Vec<ConfigFault>>> = OnceLock::new();
+pub fn shipped_profiles() -> Result<Arc<Profiles>, Vec<ConfigFault>> {
+    static READ: OnceLock<Result<Arc<Profiles>, Vec<ConfigFault>>> = OnceLock::new();
     READ.get_or_init(|| {
         let mut reader = Reader::default();
-        for (file, text) in SHIPPED {
+        for (file, text) in SHIPPED.iter().copied() {
             match from_yaml::<RawFile>(file, text) {
                 Ok(raw) => reader.file(file, raw, OnTwice::Fault),
                 Err(fault) => reader.faults.push(fault),
             }
         }
-        reader.finish()
+        reader.finish().map(Arc::new)
     })
     .clone()
-}
-
-/// Reads a document with the keys `profiles:` and `secret_paths:` on top of the shipped profiles. The
-/// names of shipped programs that it replaces come along.
-///
-/// # Errors
-/// What is wrong in it.
-pub fn profiles(
-    file: &'static str,
-    text: &str,
-) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
-    let raw: RawFile = from_yaml(file, text).map_err(|fault| vec![fault])?;
-    with_profiles(file, raw.profiles, raw.secret_paths)
 }
 
 /// The shipped profiles with an operator's on top: an entry for a known program replaces it. The names
@@ -179,8 +166,11 @@ pub(super) fn with_profiles(
     file: &'static str,
     profiles: BTreeMap<String, RawProfile>,
     secret_paths: Vec<String>,
-) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
+) -> Result<(Arc<Profiles>, Vec<String>), Vec<ConfigFault>> {
     let shipped = shipped_profiles()?;
+    if profiles.is_empty() && secret_paths.is_empty() {
+        return Ok((shipped, Vec::new()));
+    }
     let mut reader = Reader {
         programs: shipped.entries().clone(),
         secrets: shipped.secrets().as_ref().clone(),
@@ -192,7 +182,9 @@ pub(super) fn with_profiles(
     };
     reader.file(file, raw, OnTwice::Replace);
     let replaced = std::mem::take(&mut reader.replaced);
-    reader.finish().map(|profiles| (profiles, replaced))
+    reader
+        .finish()
+        .map(|profiles| (Arc::new(profiles), replaced))
 }
 
 /// What a second entry for one program is.
@@ -228,7 +220,9 @@ impl Reader {
             column: 0,
             path: self.at.clone(),
             message,
-            hint: "The format is described in the manual's page on profiles.".to_owned(),
+            hint:
+                "The format is described in config/README.md and in the head of the shipped data."
+                    .to_owned(),
         });
     }
 
@@ -498,8 +492,12 @@ impl Reader {
                 let opt = Opt { value, kind };
                 let other = to.get(&name).is_some_and(|other| other != opt);
                 if other {
+                    let shown = match &name {
+                        Spelled::Short(letter) => letter.to_string(),
+                        Spelled::Long(name) => name.to_string(),
+                    };
                     self.fault(format!(
-                        "expected each option under one kind and with one form; got `{word}` twice"
+                        "expected each option under one kind and with one form; got `{shown}` of `{word}` twice"
                     ));
                 }
                 to.set(name, opt);

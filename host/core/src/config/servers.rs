@@ -4,17 +4,18 @@
 
 use super::tree::{At, Quoting, Reader, Value};
 use super::{ConfigFault, SERVERS};
-use crate::inventory::Host;
+use crate::inventory::{Host, LoginShell};
 use crate::request::{Alias, Tag};
 use std::collections::HashSet;
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "alias",
     "host",
     "port",
     "credentials",
     "tags",
     "description",
+    "shell",
 ];
 /// The SSH port where none is given.
 const PORT_DEFAULT: u16 = 22;
@@ -137,6 +138,10 @@ fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> O
         let message = format!("expected at most {DESCRIPTION_CHARS_MAX} characters");
         reader.fault(at, message, "");
     }
+    let shell = match reader.optional_text(&fields, "shell") {
+        Some((at, name)) => shell(reader, &at, name),
+        None => LoginShell::default(),
+    };
     Some(Host {
         alias: alias?,
         host: host?,
@@ -144,7 +149,23 @@ fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> O
         credentials: credentials.map(|(_, name)| name.to_owned()),
         tags,
         description: description.map_or_else(String::new, |(_, text)| text.to_owned()),
+        shell,
     })
+}
+
+/// The login shell. A known one that reads commands in another way is kept, and refused with each
+/// command, so that the other hosts can be used.
+fn shell(reader: &mut Reader, at: &At<'_>, name: &str) -> LoginShell {
+    if let Some(shell) = LoginShell::named(name) {
+        if let LoginShell::Other(name) = shell {
+            let message = format!("nothing can be run on this host: {name} is not a POSIX shell");
+            reader.warn(at, message, "Give the login a POSIX shell.");
+        }
+        return shell;
+    }
+    let known = LoginShell::POSIX.join(", ");
+    reader.expected(at, &format!("the name of a shell: {known}"), "");
+    LoginShell::default()
 }
 
 /// A DNS name or an address. What else stands there would be handed to a resolver or a log as it is.

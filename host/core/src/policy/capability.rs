@@ -19,8 +19,10 @@ pub enum Capability {
     Secret,
     /// It talks to another machine.
     Network,
-    /// It opens a file for a redirection.
-    Redirect,
+    /// It sends output to a file by a redirection.
+    RedirectOutput,
+    /// It takes a file as input by a redirection.
+    RedirectInput,
     /// It sets a variable for a command or for the shell.
     Assign,
     /// It changes what later commands of the script do.
@@ -38,7 +40,8 @@ impl Capability {
             Self::Execute => "execute",
             Self::Secret => "secret",
             Self::Network => "network",
-            Self::Redirect => "redirect",
+            Self::RedirectOutput => "redirect_output",
+            Self::RedirectInput => "redirect_input",
             Self::Assign => "assign",
             Self::State => "state",
         }
@@ -53,7 +56,8 @@ pub struct Need {
     /// Index of the word that brings it about; a rule that spells every word up to and with this one
     /// grants it. [`Need::NOT_IN_WORDS`] where no word shows it, so that no rule can.
     pub word: usize,
-    /// The path that is read or written, normalised, where it is known.
+    /// The path that is read or written, normalised, where it is known; for [`Capability::Assign`], the
+    /// variable's name.
     pub path: Option<String>,
     /// Why, as half a sentence that follows the command: "can run another program".
     pub why: Cow<'static, str>,

@@ -10,6 +10,7 @@ use crate::request::{CommandLine, Principal};
 use crate::shell::{self, Script, Unanalysable};
 use crate::text;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// One request, ready to be decided: who, where, what.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ pub struct Decision {
     judgement: Judgement,
     rendered: String,
     limits: Limits,
-    network: Lists,
+    network: Arc<Lists>,
     validators: Vec<String>,
 }
 
@@ -217,7 +218,7 @@ impl Refused {
 #[must_use]
 pub struct Authorized<A> {
     heard: Heard,
-    network: Lists,
+    network: Arc<Lists>,
     action: A,
 }
 
@@ -396,7 +397,7 @@ impl Authorized<Exec> {
 #[must_use]
 pub struct Admitted {
     heard: Heard,
-    network: Lists,
+    network: Arc<Lists>,
     action: Exec,
     addresses: Vec<IpAddr>,
 }
@@ -446,6 +447,7 @@ impl Refusal {
             code,
             detail,
             hint: HINT_POLICY.to_owned(),
+            capability: None,
             part: None,
             rule: None,
             offset: None,

@@ -32,7 +32,7 @@ impl Token {
 
 /// A piece of a text that is matched without being known completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Piece<'a> {
+pub enum Piece<'a> {
     /// Known characters.
     Known(&'a str),
     /// Anything at all, also nothing.
@@ -115,7 +115,7 @@ impl Glob {
 
     /// Whether the pattern could match, whatever the unknown pieces turn out to be.
     #[must_use]
-    pub(crate) fn could_match(&self, pieces: &[Piece<'_>]) -> bool {
+    pub fn could_match(&self, pieces: &[Piece<'_>]) -> bool {
         let end = self.tokens.len();
         let mut live = vec![false; end + 1];
         if let Some(first) = live.first_mut() {

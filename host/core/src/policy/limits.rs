@@ -6,10 +6,12 @@
 //!
 //! Must not: read files or judge commands.
 
+use super::held::Mode;
 use super::tripwire;
 use crate::inventory::Host;
 use crate::limits;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Effective limits for one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +31,9 @@ pub struct Limits {
     /// Seconds between progress notes.
     pub task_progress_interval: u64,
     /// The texts that deny wherever they occur.
-    pub deny_substrings: Vec<String>,
+    pub deny_substrings: Arc<[String]>,
+    /// How commands may be joined.
+    pub mode: Mode,
 }
 
 impl Default for Limits {
@@ -42,7 +46,8 @@ impl Default for Limits {
             require_known_host: true,
             task_result_ttl: limits::TASK_RESULT_TTL_SECONDS_DEFAULT,
             task_progress_interval: limits::TASK_PROGRESS_INTERVAL_SECONDS_DEFAULT,
-            deny_substrings: tripwire::DEFAULTS.map(str::to_owned).to_vec(),
+            deny_substrings: tripwire::DEFAULTS.map(str::to_owned).into(),
+            mode: Mode::default(),
         }
     }
 }
@@ -62,6 +67,8 @@ pub struct LimitKeys {
     pub task_progress_interval: Option<u64>,
     /// See [`Limits::deny_substrings`].
     pub deny_substrings: Option<Vec<String>>,
+    /// See [`Limits::mode`].
+    pub mode: Option<Mode>,
 }
 
 impl LimitKeys {
@@ -92,6 +99,10 @@ impl LimitKeys {
                 other.task_progress_interval,
             ),
             deny_substrings,
+            mode: match (self.mode, other.mode) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
         }
     }
 
@@ -109,8 +120,9 @@ impl LimitKeys {
             self.task_progress_interval,
         );
         if let Some(texts) = &self.deny_substrings {
-            limits.deny_substrings.clone_from(texts);
+            limits.deny_substrings = texts.as_slice().into();
         }
+        limits.mode = self.mode.unwrap_or(limits.mode);
     }
 }
 
@@ -163,16 +175,6 @@ impl LimitLayers {
             },
         )
     }
-
-    /// Hands the texts that deny on a host to `look`, without a copy where no tag has its own.
-    pub(super) fn with_texts<R>(&self, host: &Host, look: impl FnOnce(&[String]) -> R) -> R {
-        let of_alias = self.aliases.get(host.alias.as_str());
-        if let Some(texts) = of_alias.and_then(|keys| keys.deny_substrings.as_deref()) {
-            return look(texts);
-        }
-        let of_tags = self.of_tags(host).and_then(|keys| keys.deny_substrings);
-        look(of_tags.as_deref().unwrap_or(&self.base.deny_substrings))
-    }
 }
 
 #[cfg(test)]
@@ -189,6 +191,7 @@ mod tests {
             credentials: None,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             description: String::new(),
+            shell: crate::inventory::LoginShell::default(),
         }
     }
 
@@ -242,28 +245,14 @@ mod tests {
     fn an_alias_wins_over_tags_for_the_keys_it_sets() {
         let limits = layers().of(&host("db1", &["prod"]));
         assert_eq!(limits.max_seconds, 500);
-        assert_eq!(limits.deny_substrings, texts(&["a", "b"]).unwrap());
+        assert_eq!(limits.deny_substrings, texts(&["a", "b"]).unwrap().into());
     }
 
     #[test]
     fn lists_of_several_tags_unite_and_an_aliass_list_replaces_them() {
         let both = layers().of(&host("x", &["web", "prod"])).deny_substrings;
-        assert_eq!(both, texts(&["b", "c", "a"]).unwrap());
+        assert_eq!(both, texts(&["b", "c", "a"]).unwrap().into());
         let own = layers().of(&host("free1", &["web", "prod"]));
-        assert_eq!(own.deny_substrings, texts(&["only"]).unwrap());
-    }
-
-    #[test]
-    fn the_texts_that_are_looked_for_are_those_of_the_limits() {
-        for (alias, tags) in [
-            ("x", &[][..]),
-            ("x", &["web", "prod"][..]),
-            ("db1", &["prod"][..]),
-            ("free1", &["prod"][..]),
-        ] {
-            let (host, layers) = (host(alias, tags), layers());
-            let looked = layers.with_texts(&host, <[String]>::to_vec);
-            assert_eq!(looked, layers.of(&host).deny_substrings);
-        }
+        assert_eq!(own.deny_substrings, texts(&["only"]).unwrap().into());
     }
 }

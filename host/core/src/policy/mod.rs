@@ -3,9 +3,14 @@
 //! The steps of the gate are types, and each consumes the one before:
 //! [`Case`] → [`Decision`] → [`Outcome`] → [`Authorized`] → [`Admitted`].
 
+mod bench;
 mod capability;
+mod command;
+mod deny;
 mod gate;
 mod glob;
+mod grants;
+mod held;
 mod limits;
 mod path;
 mod pattern;
@@ -18,11 +23,14 @@ mod tripwire;
 mod wrappers;
 
 pub use capability::{Capability, Need, PathUse, UsedPath, Uses};
+pub(crate) use deny::{DenySet, RawItem as RawDenyItem};
 pub use gate::{
     Admitted, Authorized, Case, Decision, Exec, Heard, Hearing, Jury, Opinion, Outcome,
     PluginFailure, Refused, Verdict,
 };
-pub use glob::Glob;
+pub use glob::{Glob, Piece};
+pub(crate) use grants::{Grants, PathGlob};
+pub use held::Mode;
 pub use limits::{LimitKeys, LimitLayers, Limits};
 pub use profile::Profiles;
 pub use refusal::{Code, Refusal, RuleRef};

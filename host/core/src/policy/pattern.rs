@@ -7,7 +7,7 @@
 //!   a path is allowed only by a pattern that spells the path.
 //! * A `*` in a word that holds a `/` stays in that word, and the word is compared as a normalised
 //!   path; a word that climbs (`..`) is never matched.
-//! * A `*` alone at the end stands for one or more words, a `*` at the end of another last word for
+//! * A `*` alone at the end stands for one or more words (behind the program alone also for none), a `*` at the end of another last word for
 //!   that word's rest and any further words; a `*` alone between words for exactly one word.
 //!
 //! A word whose value is decided on the host (an unquoted glob) is matched only by what stands for
@@ -120,6 +120,42 @@ impl CommandPattern {
         }
     }
 
+    /// Whether it is about a sequence of commands.
+    pub(super) fn is_sequence(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// Whether it is a bare `*`, which names no program.
+    pub(super) fn is_open(&self) -> bool {
+        self.whole.text().trim().chars().all(|c| c == '*')
+    }
+
+    /// The program, where the pattern spells it.
+    pub(super) fn program(&self) -> Option<&str> {
+        match self.parts.first()?.words.first()? {
+            WordPattern::Fixed(own) | WordPattern::FixedPath(own) => Some(own),
+            WordPattern::Matching(_) | WordPattern::MatchingPath(_) => None,
+        }
+    }
+
+    /// Whether one command is covered, and then how many of its first words the pattern spells.
+    pub(super) fn covers(&self, words: &[Word]) -> Option<usize> {
+        match self.parts.as_slice() {
+            [only] => only.allows(words),
+            _ => None,
+        }
+    }
+
+    /// As [`covers`](Self::covers), with the pattern as a glob over the command's text. The program has
+    /// no border then and a `*` spans everything, so nothing but the program counts as spelled.
+    pub(super) fn covers_text(&self, words: &[Word]) -> Option<usize> {
+        let known = words.iter().all(|word| !word.is_unknown());
+        let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        let program = words.first()?.text.as_str();
+        let spelled = usize::from(self.program() == Some(program));
+        (known && self.whole.matches(&texts.join(" "))).then_some(spelled)
+    }
+
     /// Whether the leaf at `index` is allowed, and then how many of its first words the pattern spells.
     pub(super) fn allows(&self, scene: &Scene<'_>, index: usize) -> Option<usize> {
         if let [only] = self.parts.as_slice() {
@@ -193,7 +229,11 @@ impl PartPattern {
                 rest = Rest::Anything;
             }
             if index == last && index > 0 && stem.is_empty() {
-                rest = Rest::Something;
+                // Whoever writes `df *` means `df` too.
+                rest = match words.len() {
+                    1 => Rest::Anything,
+                    _ => Rest::Something,
+                };
                 continue;
             }
             words.push(WordPattern::new(if border { stem } else { word }));

@@ -1,6 +1,8 @@
 //! A refusal is a value: the engine working. This file holds the words that programs read; the
 //! sentences for people are in `Refusal::detail`.
 
+use super::Capability;
+
 /// Which rule of `policy.yml` decided: its position, counted from 0, and its name where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleRef {
@@ -17,6 +19,8 @@ pub enum Code {
     NoRule,
     /// A deny rule matches.
     DenyRule,
+    /// An entry of `deny_commands` matches.
+    DenyCommand,
     /// A text of `deny_substrings` occurs.
     DenySubstring,
     /// The text is not a script that can be judged.
@@ -27,6 +31,18 @@ pub enum Code {
     Wrapper,
     /// A redirection that no rule grants.
     Redirection,
+    /// A variable that no rule grants to be set.
+    Assignment,
+    /// A rule covers the command and does not grant what its words would do.
+    Capability,
+    /// A rule covers the command, not the paths that it names.
+    PathNotAllowed,
+    /// A rule covers the command, not the user that it would run as.
+    RunAs,
+    /// The host takes single commands only.
+    Mode,
+    /// The host's login shell reads commands in another way.
+    UnsupportedShell,
     /// A validator objects.
     Objection,
     /// A validator failed; the plugin's own code stands in the refusal.
@@ -50,11 +66,18 @@ impl Code {
         match self {
             Self::NoRule => "no_rule",
             Self::DenyRule => "deny_rule",
+            Self::DenyCommand => "deny_command",
             Self::DenySubstring => "deny_substring",
             Self::Unanalysable => "unanalysable",
             Self::ProgramPath => "program_path",
             Self::Wrapper => "wrapper",
             Self::Redirection => "redirection",
+            Self::Assignment => "assignment",
+            Self::Capability => "capability",
+            Self::PathNotAllowed => "path_not_allowed",
+            Self::RunAs => "run_as",
+            Self::Mode => "mode",
+            Self::UnsupportedShell => "unsupported_shell",
             Self::Objection => "objection",
             Self::ValidatorFailed => "validator_failed",
             Self::ApprovalUnavailable => "approval_unavailable",
@@ -71,11 +94,18 @@ impl Code {
         match self {
             Self::NoRule
             | Self::DenyRule
+            | Self::DenyCommand
             | Self::DenySubstring
             | Self::Unanalysable
             | Self::ProgramPath
             | Self::Wrapper
-            | Self::Redirection => "policy",
+            | Self::Redirection
+            | Self::Assignment
+            | Self::Capability
+            | Self::PathNotAllowed
+            | Self::RunAs
+            | Self::Mode
+            | Self::UnsupportedShell => "policy",
             Self::Objection | Self::ValidatorFailed => "validator",
             Self::ApprovalUnavailable => "approval",
             Self::DnsFailed | Self::NetworkNotAllowed => "network",
@@ -95,6 +125,8 @@ pub struct Refusal {
     pub detail: String,
     /// What would have to change and by whom, as one sentence that teaches no way around.
     pub hint: String,
+    /// The kind of effect that no rule grants, where that is the reason.
+    pub capability: Option<Capability>,
     /// The source span of the refused part, where the script has more than one.
     pub part: Option<String>,
     /// The rule that decided, where one did.

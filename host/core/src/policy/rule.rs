@@ -5,7 +5,11 @@
 //!
 //! Must not: decide between rules.
 
+use super::capability::{Capability, Need};
+use super::deny::DenySet;
 use super::glob::{Glob, Piece};
+use super::grants::Grants;
+use super::held::Mode;
 use super::path;
 use super::pattern::{CommandPattern, Spellings, Subject};
 use super::scene::{Place, Scene};
@@ -97,6 +101,35 @@ pub struct Rule {
     commands: Vec<CommandPattern>,
     simple: Option<Simple>,
     structured: Option<Structured>,
+    grants: Grants,
+    /// `deny_commands` of a deny rule.
+    denies: DenySet,
+}
+
+/// One way in which an allow rule says which commands it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    /// A glob over one command: position in `commands`.
+    Pattern(usize),
+    /// The same glob, read as text.
+    Text(usize),
+    /// A glob over a sequence of commands.
+    Sequence(usize),
+    /// `simple_binaries`.
+    Simple,
+    /// `binary` and its companions.
+    Structured,
+}
+
+/// How a rule covers a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cover {
+    /// How many of its first words the rule spells one by one.
+    pub(super) spelled: usize,
+    /// How many words it has.
+    pub(super) words: usize,
+    /// Whether the rule is the open `*`, which names no program.
+    pub(super) open: bool,
 }
 
 /// A command and its surroundings, as deny rules see it.
@@ -200,8 +233,8 @@ fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrap
 /// The words at which a wrapped command may begin.
 fn starts(words: &[Word]) -> Vec<usize> {
     let mut starts: Vec<usize> = (1..words.len().min(WRAPPED_STARTS_MAX)).collect();
-    if let wrappers::Inner::At(index) = wrappers::inner(words) {
-        starts.push(index);
+    if let wrappers::Look::Runs(runs) = wrappers::look(words) {
+        starts.extend(runs.iter().filter(|run| run.in_line).map(|run| run.at));
     }
     let clauses = words.iter().enumerate().skip(WRAPPED_STARTS_MAX - 1);
     starts.extend(
@@ -241,7 +274,120 @@ impl Rule {
             commands: Vec::new(),
             simple: None,
             structured: None,
+            grants: Grants::default(),
+            denies: DenySet::default(),
         }
+    }
+
+    pub(crate) fn with_grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    pub(crate) fn with_deny_commands(mut self, denies: DenySet) -> Self {
+        self.denies = denies;
+        self
+    }
+
+    /// The structured entries of a deny rule.
+    pub(crate) fn denies(&self) -> &DenySet {
+        &self.denies
+    }
+
+    pub(super) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Hands over each way in which the rule names commands, and the program where that is spelled.
+    pub(super) fn each_shape(&self, mode: Mode, mut take: impl FnMut(Shape, Option<&str>)) {
+        for (index, pattern) in self.commands.iter().enumerate() {
+            match (pattern.is_sequence(), mode) {
+                (true, _) => take(Shape::Sequence(index), None),
+                (false, Mode::Legacy) => take(Shape::Text(index), None),
+                (false, _) => take(Shape::Pattern(index), pattern.program()),
+            }
+        }
+        for name in self.simple.iter().flat_map(|simple| &simple.names) {
+            take(Shape::Simple, Some(name));
+        }
+        if let Some(structured) = &self.structured {
+            take(Shape::Structured, Some(&structured.binary));
+        }
+    }
+
+    /// Whether the rule's words cover a command in one of its ways. Nothing unknown is covered but by a
+    /// `*` for further words.
+    pub(super) fn covers(&self, shape: Shape, words: &[Word]) -> Option<Cover> {
+        let count = words.len();
+        let closed = |spelled| Cover {
+            spelled,
+            words: count,
+            open: false,
+        };
+        match shape {
+            Shape::Pattern(index) => {
+                let pattern = self.commands.get(index)?;
+                Some(Cover {
+                    spelled: pattern.covers(words)?,
+                    words: count,
+                    open: pattern.is_open(),
+                })
+            }
+            Shape::Text(index) => {
+                let pattern = self.commands.get(index)?;
+                Some(Cover {
+                    spelled: pattern.covers_text(words)?,
+                    words: count,
+                    open: pattern.is_open(),
+                })
+            }
+            Shape::Sequence(_) => None,
+            Shape::Simple => self.simple.as_ref()?.covers(words).map(closed),
+            Shape::Structured => self.structured.as_ref()?.covers(words).map(closed),
+        }
+    }
+
+    /// Whether a glob over a sequence of commands covers the command at `index` as a part of it.
+    pub(super) fn covers_in_sequence(
+        &self,
+        shape: Shape,
+        scene: &Scene<'_>,
+        index: usize,
+    ) -> Option<Cover> {
+        let Shape::Sequence(pattern) = shape else {
+            return None;
+        };
+        let spelled = self.commands.get(pattern)?.allows(scene, index)?;
+        Some(Cover {
+            spelled,
+            words: scene.words(index, index)?.len(),
+            open: false,
+        })
+    }
+
+    /// Whether the rule grants what a command needs. `cover` says how far it spells the command, whose
+    /// words begin at `offset` of those that were compared.
+    pub(super) fn grants_need(
+        &self,
+        shape: Shape,
+        cover: Cover,
+        offset: usize,
+        need: &Need,
+    ) -> bool {
+        let in_words = need.word != Need::NOT_IN_WORDS;
+        let word = need.word.checked_add(offset).filter(|_| in_words);
+        // Whoever spells `xargs ls` to its end has the words in mind that `xargs` adds.
+        let spelled = word.is_some_and(|word| word < cover.spelled || cover.spelled >= cover.words);
+        let placed = || {
+            shape == Shape::Structured
+                && need.capability == Capability::Write
+                && word.is_some_and(|word| {
+                    let structured = self.structured.as_ref();
+                    structured.is_some_and(|it| it.places(word))
+                })
+        };
+        let open = || cover.open && need.capability == Capability::Write;
+        spelled || self.grants.grant(need) || open() || placed()
     }
 
     pub(crate) fn with_commands(mut self, globs: &[String]) -> Self {
@@ -257,6 +403,33 @@ impl Rule {
     pub(crate) fn with_structured(mut self, structured: Option<Structured>) -> Self {
         self.structured = structured;
         self
+    }
+
+    /// The same rule on every host.
+    pub(crate) fn everywhere(&self) -> Self {
+        Self {
+            scope: Scope::default(),
+            ..self.clone()
+        }
+    }
+
+    /// A rule that allows whatever is not denied.
+    pub(crate) fn everything() -> Self {
+        Self::new(Effect::Allow, None, Scope::default()).with_commands(&["*".to_owned()])
+    }
+
+    /// For each entry of `commands`, the rule with that entry alone.
+    pub(crate) fn single_patterns(&self) -> impl Iterator<Item = (usize, Self)> {
+        self.commands.iter().enumerate().map(|(index, pattern)| {
+            let single = Self {
+                commands: vec![pattern.clone()],
+                simple: None,
+                structured: None,
+                denies: DenySet::default(),
+                ..self.clone()
+            };
+            (index, single)
+        })
     }
 
     /// What the rule does where it matches.
@@ -275,23 +448,6 @@ impl Rule {
     #[must_use]
     pub fn holds_on(&self, host: &Host) -> bool {
         self.scope.holds(host)
-    }
-
-    /// Whether the rule's words cover a leaf, and then how many of the leaf's first words the rule
-    /// spells one by one. Nothing unknown is covered but by a `*` for further words.
-    pub(super) fn covers(&self, scene: &Scene<'_>, index: usize) -> Option<usize> {
-        let words = scene.words(index, index)?;
-        let by_simple = self.simple.as_ref().and_then(|simple| simple.covers(words));
-        let by_structure = self
-            .structured
-            .as_ref()
-            .and_then(|structured| structured.covers(words));
-        self.commands
-            .iter()
-            .filter_map(|pattern| pattern.allows(scene, index))
-            .chain(by_simple)
-            .chain(by_structure)
-            .max()
     }
 
     /// Whether a leaf, or what it may run, could be what the rule is about.
@@ -384,6 +540,13 @@ impl PathArgs {
 }
 
 impl Structured {
+    /// Whether `path_args` says which path stands at a position.
+    fn places(&self, word: usize) -> bool {
+        self.paths
+            .as_ref()
+            .is_some_and(|paths| paths.indices.contains(&word))
+    }
+
     fn covers(&self, words: &[Word]) -> Option<usize> {
         let (program, arguments) = words.split_first()?;
         let prefix = self.prefix.as_deref().unwrap_or_default();

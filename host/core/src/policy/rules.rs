@@ -5,17 +5,25 @@
 //!
 //! Must not: parse, or know how a rule is written in a file.
 
+use super::bench::{Bench, COMMANDS_MAX, Verdict, WRAPPERS_MAX};
+use super::capability::Need;
+use super::command::Command;
+use super::deny::{DenySet, Trail};
+use super::held::{Held, Mode};
 use super::limits::LimitLayers;
-use super::rule::{Effect, Rule, Subjects, Texts};
-use super::scene::{Place, Scene};
+use super::profile::Profiles;
+use super::rule::{Rule, Subjects, Texts};
+use super::scene::Scene;
 use super::tripwire::{self, Sight};
-use super::wrappers::{self, Inner};
-use super::{Code, Limits, Refusal, RuleRef, path};
-use crate::inventory::Host;
+use super::{Code, Limits, Refusal, RuleRef};
+use crate::inventory::{Host, LoginShell};
 use crate::net::Lists;
 use crate::request::CommandLine;
 use crate::shell::{Leaf, Script};
 use crate::text;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Longest part of a command that a refusal's sentence repeats, in characters.
 const SHOWN_CHARS_MAX: usize = 120;
@@ -33,6 +41,21 @@ pub struct Finding {
     pub allowed: bool,
     /// The rule that decided.
     pub rule: Option<RuleRef>,
+    /// What it does besides reading what anyone may read.
+    pub needs: Vec<Need>,
+    /// The commands that it runs, and as which user where that is another one.
+    pub runs: Vec<(String, Option<String>)>,
+}
+
+impl Finding {
+    /// The kinds of effect that it needs grants for, each once, in the order of the kinds.
+    #[must_use]
+    pub fn capabilities(&self) -> Vec<&'static str> {
+        let mut kinds: Vec<_> = self.needs.iter().map(|need| need.capability).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.into_iter().map(super::Capability::as_str).collect()
+    }
 }
 
 /// What the rules say of a whole script.
@@ -53,17 +76,23 @@ pub struct Policy {
     pub known_hosts_path: Option<String>,
     rules: Vec<Rule>,
     limits: LimitLayers,
-    network: Lists,
+    network: Arc<Lists>,
+    profiles: Arc<Profiles>,
+    /// `deny_commands`, on every host.
+    deny: DenySet,
+    /// What holds on the hosts that are known, by alias and tags.
+    held: HashMap<String, (Vec<String>, Arc<Held>)>,
 }
-
-/// A rule that holds on the host, and its position.
-type Held<'a> = (usize, &'a Rule);
 
 /// What is known while the leaves of one script are judged.
 struct Hearing<'a> {
     scene: &'a Scene<'a>,
-    texts: &'a [String],
-    rules: &'a [Held<'a>],
+    rules: &'a [Rule],
+    held: &'a Held,
+    profiles: &'a Profiles,
+    deny: &'a DenySet,
+    /// The directories in which the commands run.
+    trail: Trail,
     /// There only where a rule may deny.
     subjects: Option<Subjects<'a>>,
 }
@@ -88,20 +117,61 @@ impl Policy {
             known_hosts_path,
             rules,
             limits,
-            network,
+            network: Arc::new(network),
+            ..Self::default()
+        }
+    }
+
+    /// The same policy with what is known of programs.
+    #[must_use]
+    pub fn with_profiles(mut self, profiles: Arc<Profiles>) -> Self {
+        self.profiles = profiles;
+        self
+    }
+
+    /// The same policy with structured entries that deny on every host.
+    #[must_use]
+    pub(crate) fn with_deny_commands(mut self, deny: DenySet) -> Self {
+        self.deny = deny;
+        self
+    }
+
+    /// Finds out beforehand which rules hold on these hosts, so that no command has to. A host that is
+    /// not among them is judged all the same, slower.
+    pub fn prepare<'h>(&mut self, hosts: impl Iterator<Item = &'h Host>) {
+        for host in hosts {
+            let held = Arc::new(self.hold(host));
+            let entry = (host.tags.clone(), held);
+            self.held.insert(host.alias.as_str().to_owned(), entry);
+        }
+    }
+
+    fn hold(&self, host: &Host) -> Held {
+        Held::new(
+            &self.rules,
+            host,
+            self.limits.of(host),
+            Arc::clone(&self.network),
+        )
+    }
+
+    fn held(&self, host: &Host) -> Arc<Held> {
+        match self.held.get(host.alias.as_str()) {
+            Some((tags, held)) if *tags == host.tags => Arc::clone(held),
+            _ => Arc::new(self.hold(host)),
         }
     }
 
     /// The limits that hold for a host.
     #[must_use]
     pub fn limits_for(&self, host: &Host) -> Limits {
-        self.limits.of(host)
+        self.held(host).limits.clone()
     }
 
     /// The address lists that hold for a host.
     #[must_use]
-    pub fn network_for(&self, _host: &Host) -> Lists {
-        self.network.clone()
+    pub fn network_for(&self, host: &Host) -> Arc<Lists> {
+        Arc::clone(&self.held(host).network)
     }
 
     /// The rules, in file order.
@@ -119,35 +189,38 @@ impl Policy {
     /// The text of `deny_substrings` that only the normalised line shows, if there is one.
     #[must_use]
     pub fn bypass_attempt(&self, host: &Host, line: &CommandLine) -> Option<String> {
-        self.limits
-            .with_texts(host, |texts| match tripped(texts, line.as_str(), &[]) {
-                Some((text, Sight::Hidden)) => Some(text.to_owned()),
-                Some((_, Sight::Plain)) | None => None,
-            })
+        let held = self.held(host);
+        match tripped(&held.limits.deny_substrings, line.as_str(), &[]) {
+            Some((text, Sight::Hidden)) => Some(text.to_owned()),
+            Some((_, Sight::Plain)) | None => None,
+        }
     }
 
     /// Judges a parsed script for a host. Every part is looked at before the verdict is given.
     #[must_use]
     pub fn judge(&self, host: &Host, line: &CommandLine, script: &Script) -> Judgement {
-        let leaves = script.leaves();
-        let held: Vec<Held<'_>> = self
-            .rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| rule.holds_on(host))
-            .collect();
-        let denies = held.iter().any(|(_, rule)| rule.effect() == Effect::Deny);
-        let scene = Scene::new(leaves, line.as_str());
-        let texts = denies.then(|| Texts::of(&scene));
-        self.limits.with_texts(host, |substrings| {
-            let hearing = Hearing {
-                scene: &scene,
-                texts: substrings,
-                rules: &held,
-                subjects: texts.as_ref().map(|texts| texts.subjects(&scene)),
-            };
-            hearing.judge()
-        })
+        let held = self.held(host);
+        let scene = Scene::new(script.leaves(), line.as_str());
+        let texts = (!held.denies.is_empty()).then(|| Texts::of(&scene));
+        let hearing = Hearing {
+            scene: &scene,
+            rules: &self.rules,
+            held: &held,
+            profiles: &self.profiles,
+            deny: &self.deny,
+            trail: Trail::of(script.leaves()),
+            subjects: texts.as_ref().map(|texts| texts.subjects(&scene)),
+        };
+        let mut judgement = hearing.judge();
+        if let LoginShell::Other(name) = host.shell {
+            judgement
+                .refusal
+                .get_or_insert_with(|| unsupported_shell(name));
+        }
+        if held.limits.mode == Mode::Simple && !script.is_single() {
+            judgement.refusal.get_or_insert_with(more_than_one);
+        }
+        judgement
     }
 }
 
@@ -165,7 +238,9 @@ impl Hearing<'_> {
             judgement.bypass_attempt = judgement.bypass_attempt.take().or(found.hidden);
         }
         // A text with an operator in it can stand in the whole line only.
-        if let Some((text, sight)) = tripped(self.texts, self.scene.source, &[]) {
+        if let Some((text, sight)) =
+            tripped(&self.held.limits.deny_substrings, self.scene.source, &[])
+        {
             if sight == Sight::Hidden {
                 judgement
                     .bypass_attempt
@@ -188,8 +263,14 @@ impl Hearing<'_> {
         let source = leaf.source(self.scene.source);
         let canonical = leaf.canonical();
         let argv: Vec<String> = leaf.words.iter().map(|word| word.text.clone()).collect();
-        let tripped = tripped(self.texts, source, &[&canonical, &argv.join(" ")]);
-        let (rule, refusal) = self.verdict(index, leaf, tripped);
+        let tripped = tripped(
+            &self.held.limits.deny_substrings,
+            source,
+            &[&canonical, &argv.join(" ")],
+        );
+        let verdict = self.verdict(index, leaf, tripped);
+        let rule = verdict.rule.map(|position| reference(self.rules, position));
+        let single = self.scene.leaves().len() == 1;
         Found {
             hidden: match tripped {
                 Some((text, Sight::Hidden)) => Some(text.to_owned()),
@@ -199,111 +280,67 @@ impl Hearing<'_> {
                 source: source.to_owned(),
                 argv,
                 canonical,
-                allowed: refusal.is_none(),
+                allowed: verdict.refusal.is_none(),
                 rule: rule.clone(),
+                needs: verdict.needs,
+                runs: verdict.runs,
             },
-            refusal: refusal.map(|mut refusal| {
-                refusal.rule = rule;
+            refusal: verdict.refusal.map(|mut refusal| {
+                refusal.rule = refusal.rule.or(rule);
                 refusal.offset = Some(leaf.span.start);
-                refusal.part = (self.scene.leaves().len() > 1).then(|| source.to_owned());
+                refusal.part = (!single).then(|| source.to_owned());
                 refusal
             }),
         }
     }
 
-    /// The rule that decides a leaf, and the refusal if it is one.
-    fn verdict(
-        &self,
-        index: usize,
-        leaf: &Leaf,
-        tripped: Option<(&str, Sight)>,
-    ) -> (Option<RuleRef>, Option<Refusal>) {
+    /// What decides a leaf.
+    fn verdict(&self, index: usize, leaf: &Leaf, tripped: Option<(&str, Sight)>) -> Verdict {
         let shown = || format!("`{}`", shown(leaf.source(self.scene.source)));
-        let Some(program) = leaf.words.first().filter(|program| {
-            !program.is_unknown() && !program.text.is_empty() && program.text.is_ascii()
-        }) else {
-            let detail = format!("{} does not name its program in plain ASCII text.", shown());
-            return (None, Some(Refusal::policy(Code::Unanalysable, detail)));
-        };
-        if let Some(held) = self.denied_by(index) {
-            let detail = format!("{} denies {}.", named(held), shown());
-            let refusal = Refusal::policy(Code::DenyRule, detail);
-            return (Some(reference(held)), Some(refusal));
+        if let Some(position) = self.denied_by(index, leaf) {
+            let detail = format!("{} denies {}.", self.named(position), shown());
+            return Verdict::refused(Some(position), Refusal::policy(Code::DenyRule, detail));
+        }
+        if let Some(hit) = self.deny.hit_leaf(leaf, &self.trail, index) {
+            let detail = format!(
+                "{} {} (`{}` in `deny_commands`).",
+                shown(),
+                hit.why,
+                hit.name
+            );
+            return Verdict::refused(None, Refusal::policy(Code::DenyCommand, detail));
         }
         if let Some((text, sight)) = tripped {
-            return (None, Some(substring_refusal(&shown(), text, sight)));
+            return Verdict::refused(None, substring_refusal(&shown(), text, sight));
         }
-        let inner = self.inner(index, leaf);
-        let mut too_short = None;
-        for held in self.held(Effect::Allow) {
-            let Some(spelled) = held.1.covers(self.scene, index) else {
-                continue;
-            };
-            if spells_inner(inner, spelled, leaf.words.len()) {
-                return (Some(reference(held)), None);
-            }
-            too_short.get_or_insert(held);
-        }
-        if let Some(held) = too_short {
-            let refusal = wrapper_refusal(&shown(), &program.text, held, inner);
-            return (Some(reference(held)), Some(refusal));
-        }
-        let refusal = if program.text.contains('/') {
-            let why = match self.scene.place(index) {
-                Place::Elsewhere if path::is_relative(&program.text) => {
-                    "behind a change of directory no rule can spell that path"
-                }
-                Place::Login | Place::Elsewhere => "no rule spells that path",
-            };
-            let detail = format!("{} names its program by a path, and {why}.", shown());
-            Refusal::policy(Code::ProgramPath, detail)
-        } else {
-            Refusal::policy(Code::NoRule, format!("No rule allows {}.", shown()))
+        let Some(words) = self.scene.words(index, index) else {
+            let detail = format!("{} cannot be judged.", shown());
+            return Verdict::refused(None, Refusal::policy(Code::Unanalysable, detail));
         };
-        (None, Some(refusal))
-    }
-
-    /// What a leaf runs. Behind a `cd`, a script by a relative path is one that nobody can name.
-    fn inner(&self, index: usize, leaf: &Leaf) -> Inner {
-        let inner = wrappers::inner(&leaf.words);
-        let Inner::At(at) = inner else {
-            return inner;
+        let command = Command::of_leaf(leaf, words, self.scene.place(index));
+        let bench = Bench {
+            rules: self.rules,
+            held: self.held,
+            profiles: self.profiles,
+            scene: self.scene,
+            left: Cell::new(COMMANDS_MAX),
         };
-        let reader = at.checked_sub(1).and_then(|reader| leaf.words.get(reader));
-        let is_script = reader.is_some_and(|word| wrappers::reads_script(&word.text));
-        let script = leaf.words.get(at).filter(|_| is_script);
-        match script {
-            Some(word)
-                if self.scene.place(index) == Place::Elsewhere && !word.text.starts_with('/') =>
-            {
-                Inner::Unseen
-            }
-            _ => inner,
-        }
+        bench.authorise(&command, Some(index), shown(), WRAPPERS_MAX)
     }
 
-    fn held(&self, effect: Effect) -> impl Iterator<Item = Held<'_>> {
-        self.rules
-            .iter()
-            .copied()
-            .filter(move |(_, rule)| rule.effect() == effect)
-    }
-
-    fn denied_by(&self, index: usize) -> Option<Held<'_>> {
+    fn denied_by(&self, index: usize, leaf: &Leaf) -> Option<usize> {
         let subjects = self.subjects.as_ref()?;
-        self.held(Effect::Deny)
-            .find(|(_, rule)| rule.hits(subjects, index))
+        let hits = |position: &usize| {
+            self.rules.get(*position).is_none_or(|rule| {
+                rule.hits(subjects, index)
+                    || rule.denies().hit_leaf(leaf, &self.trail, index).is_some()
+            })
+        };
+        self.held.denies.iter().copied().find(hits)
     }
-}
 
-/// SECURITY: a rule that names only a wrapper says nothing of what it runs, so it allows the wrapper
-/// only where it runs nothing.
-fn spells_inner(inner: Inner, spelled: usize, words: usize) -> bool {
-    match inner {
-        Inner::Nothing => true,
-        Inner::At(index) => spelled > index,
-        Inner::Whole => spelled >= words,
-        Inner::Unseen => false,
+    fn named(&self, position: usize) -> String {
+        named(self.rules, position)
     }
 }
 
@@ -322,22 +359,45 @@ fn tripped<'t>(texts: &'t [String], written: &str, forms: &[&str]) -> Option<(&'
     tripwire::find(texts, written, &all)
 }
 
-fn reference((index, rule): Held<'_>) -> RuleRef {
+pub(super) fn reference(rules: &[Rule], position: usize) -> RuleRef {
     RuleRef {
-        index,
-        name: rule.name().map(str::to_owned),
+        index: position,
+        name: rules
+            .get(position)
+            .and_then(|rule| rule.name())
+            .map(str::to_owned),
     }
 }
 
-fn named((index, rule): Held<'_>) -> String {
-    rule.name().map_or_else(
-        || format!("Rule {index}"),
-        |name| format!("Rule {index} ({})", shown(name)),
-    )
+pub(super) fn named(rules: &[Rule], position: usize) -> String {
+    match rules.get(position).and_then(|rule| rule.name()) {
+        Some(name) => format!("Rule {position} ({})", shown(name)),
+        None => format!("Rule {position}"),
+    }
+}
+
+fn unsupported_shell(name: &str) -> Refusal {
+    let detail =
+        format!("The login shell of this host is {name}, which reads commands in another way.");
+    let mut refusal = Refusal::policy(Code::UnsupportedShell, detail);
+    "The operator can give the login a POSIX shell and say so with `shell:` in servers.yml."
+        .clone_into(&mut refusal.hint);
+    refusal
+}
+
+fn more_than_one() -> Refusal {
+    let mut refusal = Refusal::policy(
+        Code::Mode,
+        "This host takes one command at a time, without operators, redirections and assignments."
+            .to_owned(),
+    );
+    "Run the commands one by one; the operator's `mode: simple` asks for that."
+        .clone_into(&mut refusal.hint);
+    refusal
 }
 
 /// A text of the caller's, on one line and short.
-fn shown(source: &str) -> String {
+pub(super) fn shown(source: &str) -> String {
     let clean = text::step(source);
     if clean.chars().count() <= SHOWN_CHARS_MAX {
         return clean;
@@ -353,20 +413,4 @@ fn substring_refusal(what: &str, text: &str, sight: Sight) -> Refusal {
     };
     let detail = format!("{what} {how} the denied text `{}`.", shown(text));
     Refusal::policy(Code::DenySubstring, detail)
-}
-
-fn wrapper_refusal(shown: &str, program: &str, held: Held<'_>, inner: Inner) -> Refusal {
-    let why = wrappers::why(program).unwrap_or("runs other programs");
-    let missing = match inner {
-        Inner::Nothing | Inner::At(_) => "does not spell what it would run",
-        Inner::Whole => "does not spell all of its words",
-        Inner::Unseen => "cannot spell what does not stand in its words",
-    };
-    let detail = format!(
-        "{shown} {why}, and r{} {missing}.",
-        named(held).trim_start_matches('R')
-    );
-    let mut refusal = Refusal::policy(Code::Wrapper, detail);
-    refusal.hint = "If this is needed, ask the operator whether a rule should name both the program and what it runs.".to_owned();
-    refusal
 }

@@ -24,21 +24,20 @@ pub(super) enum Place {
 pub(super) struct Scene<'a> {
     leaves: &'a [Leaf],
     pub(super) source: &'a str,
-    /// The first command that changes the directory.
-    mover: Option<usize>,
+    /// The first command that runs in a directory that was changed to.
+    first_behind: usize,
     /// The words of the commands behind it, their relative paths unknown.
     behind: Vec<Vec<Word>>,
 }
 
 impl<'a> Scene<'a> {
     pub(super) fn new(leaves: &'a [Leaf], source: &'a str) -> Self {
-        let mover = leaves.iter().position(|leaf| moves(&leaf.words));
-        let first_behind = mover.map_or(leaves.len(), |mover| mover + 1);
+        let first_behind = first_behind(leaves);
         let behind = leaves.iter().skip(first_behind);
         Self {
             leaves,
             source,
-            mover,
+            first_behind,
             behind: behind.map(|leaf| dislocated(&leaf.words)).collect(),
         }
     }
@@ -49,24 +48,39 @@ impl<'a> Scene<'a> {
 
     /// Where a command runs.
     pub(super) fn place(&self, index: usize) -> Place {
-        match self.mover {
-            Some(mover) if mover < index => Place::Elsewhere,
-            _ => Place::Login,
+        match self.first_behind <= index {
+            true => Place::Elsewhere,
+            false => Place::Login,
         }
     }
 
     /// The words of a command for a rule that spells the commands from `start` on: a `cd` that the rule
     /// itself spells makes nothing unknown.
     pub(super) fn words(&self, index: usize, start: usize) -> Option<&[Word]> {
-        let behind = self
-            .mover
-            .filter(|mover| *mover < start)
-            .and_then(|mover| self.behind.get(index.checked_sub(mover + 1)?));
+        let behind = (self.first_behind <= start)
+            .then(|| self.behind.get(index.checked_sub(self.first_behind)?))
+            .flatten();
         match behind {
             Some(words) => Some(words),
             None => self.leaves.get(index).map(|leaf| leaf.words.as_slice()),
         }
     }
+}
+
+/// The first command behind one that changes the directory. SECURITY: in a loop, what stands before that
+/// one runs behind it too, the next time.
+fn first_behind(leaves: &[Leaf]) -> usize {
+    let Some(mover) = leaves.iter().position(|leaf| moves(&leaf.words)) else {
+        return leaves.len();
+    };
+    let repeated = leaves
+        .get(..=mover)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .take_while(|leaf| leaf.role.repeated)
+        .count();
+    mover + 1 - repeated
 }
 
 /// Whether a command may change the directory, also through `command` or `eval`.
@@ -82,7 +96,7 @@ fn moves(words: &[Word]) -> bool {
 fn dislocated(words: &[Word]) -> Vec<Word> {
     let dislocate = |word: &Word| {
         let mut word = word.clone();
-        word.glob |= path::is_relative(&word.text);
+        word.dynamic |= path::is_relative(&word.text);
         word
     };
     words.iter().map(dislocate).collect()

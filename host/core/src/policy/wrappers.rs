@@ -1,38 +1,62 @@
 //! The programs that run other programs, and where in their words the other program stands.
 //!
-//! A rule that names only such a program says nothing of what it runs. So [`inner`] tells how far a
-//! rule must spell a command word by word before it is allowed; whoever cannot tell says
-//! [`Inner::Whole`] or [`Inner::Unseen`], which are the strictest answers.
+//! [`look`] follows a wrapper by its option grammar to the commands it runs, with the user and the
+//! variables that it sets for them, so that each can be judged by rules of its own. What it cannot
+//! follow has to be spelled by a rule ([`Look::Spelled`]) or cannot be allowed at all ([`Look::Unseen`]).
 //!
-//! Must not: decide, or judge the inner command by rules of its own.
+//! Must not: decide, or judge the inner command.
 //!
 //! Limits: an option that stands in no table makes the whole command something to be spelled, also
 //! where it is harmless. Programs that can be made to run something in rarer ways (editors, pagers,
-//! archivers, version control) are not in this table.
+//! archivers, version control) are not in this table but have profiles.
 
-mod awk;
 mod builtin;
 mod table;
 
+use super::capability::Capability;
 use super::path;
-use crate::shell::Word;
+use crate::shell::{self, Assignment, Redirection, Word};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use table::WRAPPERS;
 
-/// Most wrappers inside each other that are looked through; deeper ones have to be spelled whole. It
-/// bounds the recursion.
-const DEPTH_MAX: usize = 8;
+/// The user that a wrapper runs its words as where it does not say another.
+const ROOT: &str = "root";
+
+/// A command that a wrapper runs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Run {
+    /// Index of the wrapper's word that names it: its program, or the text that holds it.
+    pub(super) at: usize,
+    /// Whether its words stand among the wrapper's words from `at` on, one by one.
+    pub(super) in_line: bool,
+    /// Its words; what the wrapper puts in is unknown.
+    pub(super) words: Vec<Word>,
+    /// What a text that is a script redirects.
+    pub(super) redirections: Vec<Redirection>,
+    /// What a text that is a script sets.
+    pub(super) assignments: Vec<Assignment>,
+    /// The user that it runs as, where the wrapper changes that.
+    pub(super) user: Option<String>,
+    /// The variables that the wrapper sets for it: index of the word, and name.
+    pub(super) sets: Vec<(usize, String)>,
+    /// Whether the wrapper runs it in another directory.
+    pub(super) moved: bool,
+    /// Whether something is piped into it.
+    pub(super) reads_pipe: bool,
+}
 
 /// What a command runs besides its own program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inner {
+#[derive(Debug, Clone)]
+pub(super) enum Look {
     /// Nothing.
     Nothing,
-    /// What stands at this word: it and all words before it have to be spelled.
-    At(usize),
-    /// It cannot be told which words are run, so all of them have to be spelled.
-    Whole,
+    /// A rule has to spell the words up to and with this one.
+    Spelled(usize, Capability),
     /// What does not stand in the words at all, e.g. its input. No rule can spell that.
     Unseen,
+    /// These commands.
+    Runs(Vec<Run>),
 }
 
 /// What a program does when its words name nothing to run.
@@ -77,10 +101,8 @@ enum Shape {
     State,
     /// A builtin of the shell that may take a word for an expression, and run what stands in that.
     Evaluating,
-    /// A command stands behind one of the first words; one of the second words writes or removes.
-    Clauses(&'static [&'static str], &'static [&'static str]),
-    /// A program text among the words may run commands or write files.
-    Awk,
+    /// A command stands behind one of these words.
+    Clauses(&'static [&'static str]),
     /// It hands its words to a shell, or has too many ways to name a command.
     Whole(Alone),
 }
@@ -95,13 +117,31 @@ struct Wrapper {
     asks: &'static [&'static str],
 }
 
+/// The table by name; it is asked for every command.
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Wrapper>> = LazyLock::new(|| {
+    WRAPPERS
+        .iter()
+        .map(|wrapper| (wrapper.name, wrapper))
+        .collect()
+});
+
 /// The table's entry for a program, whatever directory or version stands in its name.
 fn find(program: &str) -> Option<&'static Wrapper> {
     let name = path::base(program);
     let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
-    WRAPPERS
-        .iter()
-        .find(|wrapper| wrapper.name == name || wrapper.name == plain && !plain.is_empty())
+    BY_NAME
+        .get(name)
+        .or_else(|| {
+            (plain.len() < name.len())
+                .then(|| BY_NAME.get(plain))
+                .flatten()
+        })
+        .copied()
+}
+
+/// Whether a program is one that runs its words as another user.
+pub(super) fn changes_user(program: &str) -> bool {
+    find(program).is_some_and(Wrapper::changes_user)
 }
 
 /// Why a program stands in the table, if it does.
@@ -125,85 +165,78 @@ pub(super) fn reads_script(program: &str) -> bool {
         || find(program).is_some_and(|wrapper| matches!(wrapper.shape, Shape::Interpreter(_)))
 }
 
-/// What a command runs besides its own program.
-pub(super) fn inner(words: &[Word]) -> Inner {
-    looked_through(words, DEPTH_MAX)
-}
-
-fn looked_through(words: &[Word], depth: usize) -> Inner {
+/// What a command runs besides its own program. It looks through one wrapper, not further.
+pub(super) fn look(words: &[Word]) -> Look {
     let Some((program, arguments)) = words.split_first() else {
-        return Inner::Nothing;
+        return Look::Nothing;
     };
     let Some(wrapper) = find(&program.text) else {
-        return Inner::Nothing;
+        return Look::Nothing;
     };
-    let Some(depth) = depth.checked_sub(1) else {
-        return Inner::Whole;
-    };
+    let last = words.len().saturating_sub(1);
+    let whole = Look::Spelled(last, Capability::Execute);
     let first = arguments.first().map(|word| word.text.as_str());
     let asks = first.is_some_and(|first| wrapper.asks.contains(&first));
+    // SECURITY: a word that is not known may become several, and then the command begins at another one.
+    let unknown = arguments.iter().any(Word::is_unknown);
     if let Shape::Interpreter(versions) = wrapper.shape {
-        return interpreter(versions, arguments);
+        return interpreter(&program.text, versions, arguments);
     }
     if asks || arguments.len() == 1 && matches!(first, Some("--version" | "--help")) {
-        return Inner::Nothing;
+        return Look::Nothing;
     }
-    // SECURITY: a glob may become several words, and then the command begins at another one.
-    let unknown = arguments.iter().any(|word| word.is_unknown());
     match wrapper.shape {
-        Shape::Prefix { alone, .. } => match command_at(&wrapper.shape, words) {
-            Some(Found::At(index)) => nested(words, index, depth),
-            Some(Found::End) if alone == Alone::Harmless && !unknown => Inner::Nothing,
-            Some(Found::End) => Inner::Unseen,
-            None => Inner::Whole,
+        Shape::Prefix { alone, .. } => match command_at(wrapper, words) {
+            Some(Found::At(run)) => prefixed(words, run),
+            Some(Found::End) if alone == Alone::Harmless && !unknown => Look::Nothing,
+            Some(Found::End) => Look::Unseen,
+            None => whole,
         },
-        Shape::Appending { .. } => match command_at(&wrapper.shape, words) {
-            Some(Found::At(index)) => appended(words, index),
-            Some(Found::End) if unknown => Inner::Unseen,
-            Some(Found::End) => Inner::Nothing,
-            None => Inner::Whole,
+        Shape::Appending { .. } => match command_at(wrapper, words) {
+            Some(Found::At(run)) => appended(words, run),
+            Some(Found::End) if unknown => Look::Unseen,
+            Some(Found::End) => Look::Nothing,
+            None => whole,
         },
-        Shape::Interpreter(versions) => interpreter(versions, arguments),
-        Shape::Clauses(run, act) => clauses(run, act, words, depth),
-        Shape::Awk if awk::acts(arguments) => Inner::Whole,
-        Shape::Awk => Inner::Nothing,
-        Shape::State => builtin::state(arguments),
+        Shape::Clauses(run) => clauses(run, words),
+        Shape::State => match builtin::state(arguments) {
+            Some(at) => Look::Spelled(at, Capability::State),
+            None => Look::Unseen,
+        },
         Shape::Evaluating => builtin::evaluating(&program.text, arguments),
-        Shape::Whole(Alone::Shell) if arguments.is_empty() => Inner::Unseen,
-        Shape::Whole(_) if arguments.is_empty() => Inner::Nothing,
-        Shape::Whole(_) => Inner::Whole,
+        Shape::Whole(Alone::Shell) if arguments.is_empty() => Look::Unseen,
+        Shape::Whole(_) | Shape::Interpreter(_) if arguments.is_empty() => Look::Nothing,
+        Shape::Whole(_) | Shape::Interpreter(_) => whole,
     }
 }
 
-/// The command that stands at a word may be a wrapper itself.
-fn nested(words: &[Word], index: usize, depth: usize) -> Inner {
-    match looked_through(words.get(index..).unwrap_or_default(), depth) {
-        Inner::Nothing => Inner::At(index),
-        Inner::At(deeper) => Inner::At(index + deeper),
-        Inner::Whole => Inner::Whole,
-        Inner::Unseen => Inner::Unseen,
-    }
+fn prefixed(words: &[Word], mut run: Run) -> Look {
+    run.words = words.get(run.at..).unwrap_or_default().to_vec();
+    Look::Runs(vec![run])
 }
 
-/// As [`nested`], where words from elsewhere follow: whatever a wrapper makes of those is not in sight.
-fn appended(words: &[Word], index: usize) -> Inner {
-    let wrapped = words.get(index).and_then(|word| find(&word.text));
-    if wrapped.is_some() {
-        Inner::Unseen
-    } else {
-        Inner::At(index)
+/// As [`prefixed`], where words from elsewhere follow: what they are is not known.
+fn appended(words: &[Word], mut run: Run) -> Look {
+    run.words = words.get(run.at..).unwrap_or_default().to_vec();
+    for word in run.words.iter_mut().skip(1) {
+        word.dynamic |= word.text.contains("{}");
     }
+    if let Some(mut more) = run.words.last().cloned() {
+        more.dynamic = true;
+        run.words.push(more);
+    }
+    Look::Runs(vec![run])
 }
 
 enum Found {
-    At(usize),
+    At(Run),
     End,
 }
 
 /// Steps over options, assignments and operands. `None` where an option is not known.
-fn command_at(shape: &Shape, words: &[Word]) -> Option<Found> {
+fn command_at(wrapper: &Wrapper, words: &[Word]) -> Option<Found> {
     let (flags, values, long_values, long_flags, operands): (_, _, &[&str], &[&str], _) =
-        match shape {
+        match &wrapper.shape {
             Shape::Prefix {
                 flags,
                 values,
@@ -220,11 +253,16 @@ fn command_at(shape: &Shape, words: &[Word]) -> Option<Found> {
             } => (*flags, *values, long_values, long_flags, 0),
             _ => return None,
         };
+    let mut run = Run {
+        in_line: true,
+        user: wrapper.changes_user().then(|| ROOT.to_owned()),
+        ..Run::default()
+    };
     let mut left = operands;
     let mut options = true;
     let mut at = 1;
     while let Some(word) = words.get(at) {
-        let text = word.text.as_str();
+        let text = word.known()?;
         at += 1;
         if options && text == "--" {
             options = false;
@@ -232,62 +270,143 @@ fn command_at(shape: &Shape, words: &[Word]) -> Option<Found> {
             // SECURITY: `--name=value` is no safer than `--name`: `env --split-string=` runs its value.
             let (name, attached) = text
                 .split_once('=')
-                .map_or((text, false), |(name, _)| (name, true));
+                .map_or((text, None), |(name, value)| (name, Some(value)));
             if long_values.contains(&name) {
-                at += usize::from(!attached);
+                let value = attached.or_else(|| words.get(at)?.known());
+                run.note(wrapper, name, value);
+                at += usize::from(attached.is_none());
             } else if !long_flags.contains(&name) {
                 return None;
             }
         } else if options && text == "-" {
             // `env -` is `env -i`; where it is a command, the strictest reading looks behind it.
         } else if options && text.len() > 1 && text.starts_with('-') {
-            at += value_words(text.get(1..)?, flags, values)?;
-        } else if is_assignment(text) {
-            // A value for the command's environment; it has to be spelled like everything before it.
+            let letters = text.get(1..)?;
+            if let Some((letter, value)) = valued(letters, flags, values)? {
+                let own = (!value.is_empty()).then_some(value);
+                at += usize::from(own.is_none());
+                let value = own.or_else(|| words.get(at.checked_sub(1)?)?.known());
+                run.note(wrapper, letter, value);
+            }
+        } else if let Some(name) = assigned(text) {
+            run.sets.push((at - 1, name.to_owned()));
         } else if left > 0 {
             left -= 1;
         } else {
-            return Some(Found::At(at - 1));
+            run.at = at - 1;
+            return Some(Found::At(run));
         }
     }
     // LIMIT: an option whose value is missing ends here too; such a command fails on the host.
     Some(Found::End)
 }
 
-/// How many further words a cluster of short options takes: its last one may need a value.
-fn value_words(letters: &str, flags: &str, values: &str) -> Option<usize> {
+/// The option with a value in a cluster of short ones, if there is one: its letter, and what of its
+/// value is attached. `None` outside where a letter is not known.
+fn valued<'t>(letters: &'t str, flags: &str, values: &str) -> Option<Option<(&'t str, &'t str)>> {
     for (index, letter) in letters.char_indices() {
+        let behind = index + letter.len_utf8();
         if values.contains(letter) {
-            let is_last = index + letter.len_utf8() == letters.len();
-            return Some(usize::from(is_last));
+            return Some(letters.get(index..behind).zip(letters.get(behind..)));
         }
         if !flags.contains(letter) {
             return None;
         }
     }
-    Some(0)
+    Some(None)
 }
 
-fn is_assignment(text: &str) -> bool {
-    text.split_once('=').is_some_and(|(name, _)| {
-        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-    })
+/// The name that a word of the form `name=…` sets.
+pub(super) fn assigned(text: &str) -> Option<&str> {
+    let (name, _) = text.split_once('=')?;
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    is_name.then_some(name)
 }
 
-fn interpreter(versions: &[&str], arguments: &[Word]) -> Inner {
+impl Run {
+    /// Takes note of an option that changes how the command runs.
+    fn note(&mut self, wrapper: &Wrapper, option: &str, value: Option<&str>) {
+        match option {
+            // A user that is not known is one that no rule names.
+            "u" | "--user" if wrapper.changes_user() => {
+                self.user = Some(value.unwrap_or_default().to_owned());
+            }
+            // LIMIT: the group and the role are no facts of their own; who names one has to be root.
+            "g" | "--group" | "r" | "--role" | "t" | "--type" if wrapper.changes_user() => {
+                self.user = Some(ROOT.to_owned());
+            }
+            "C" | "D" | "R" | "--chdir" | "--chroot" => self.moved = true,
+            _ => {}
+        }
+    }
+}
+
+impl Wrapper {
+    fn changes_user(&self) -> bool {
+        matches!(self.name, "sudo" | "doas" | "dzdo")
+    }
+}
+
+/// An interpreter with a file runs that file, which a rule has to spell; a shell with `-c` runs a script
+/// that can be read here.
+fn interpreter(program: &str, versions: &[&str], arguments: &[Word]) -> Look {
     match arguments.split_first() {
-        None => Inner::Unseen,
-        Some((only, [])) if versions.contains(&only.text.as_str()) => Inner::Nothing,
-        Some((first, _)) if first.text.starts_with(['-', '+']) => {
-            if arguments.iter().any(|word| reads_input(&word.text)) {
-                Inner::Unseen
+        None => Look::Unseen,
+        Some((only, [])) if versions.contains(&only.text.as_str()) => Look::Nothing,
+        Some((first, _)) if first.text.starts_with(['-', '+']) || first.is_unknown() => {
+            if let Some(runs) = script_of(program, arguments) {
+                Look::Runs(runs)
+            } else if arguments.iter().any(|word| reads_input(&word.text)) {
+                Look::Unseen
             } else {
-                Inner::Whole
+                Look::Spelled(arguments.len(), Capability::Execute)
             }
         }
-        Some(_) => Inner::At(1),
+        Some(_) => Look::Spelled(1, Capability::Execute),
     }
+}
+
+/// The commands of `sh -c 'text'`, for the shells whose reading of the text is known to be ours. `None`
+/// where an option is not known, and where the text is not a script that can be judged.
+fn script_of(program: &str, arguments: &[Word]) -> Option<Vec<Run>> {
+    if !matches!(path::base(program), "sh" | "bash" | "dash" | "ash") {
+        return None;
+    }
+    let mut at = 0;
+    let mut takes_script = false;
+    loop {
+        let text = arguments.get(at)?.known()?;
+        at += 1;
+        if text == "-o" && arguments.get(at)?.known() == Some("pipefail") {
+            at += 1;
+            continue;
+        }
+        let Some(letters) = text.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+            break;
+        };
+        if !letters.chars().all(|letter| "ceux".contains(letter)) {
+            return None;
+        }
+        takes_script |= letters.contains('c');
+    }
+    let text = arguments.get(at - 1).filter(|_| takes_script)?;
+    let script = shell::parse(text.known()?).ok()?;
+    let runs = script.leaves().iter().map(|leaf| Run {
+        at,
+        in_line: false,
+        words: leaf.words.clone(),
+        redirections: leaf
+            .redirections
+            .iter()
+            .chain(&leaf.inherited)
+            .cloned()
+            .collect(),
+        assignments: leaf.assignments.clone(),
+        reads_pipe: leaf.role.reads_pipe,
+        ..Run::default()
+    });
+    Some(runs.collect())
 }
 
 /// Whether a word tells an interpreter to read its program from the input.
@@ -296,37 +415,41 @@ fn reads_input(text: &str) -> bool {
 }
 
 /// Looks at each clause once: what stands between `-exec` and its end belongs to the command there.
-fn clauses(run: &[&str], act: &[&str], words: &[Word], depth: usize) -> Inner {
-    // SECURITY: a glob that may become an option may become `-delete`.
+fn clauses(run: &[&str], words: &[Word]) -> Look {
+    // SECURITY: a word that may become an option may become `-delete`.
     if words.iter().skip(1).any(may_be_option) {
-        return Inner::Unseen;
+        return Look::Unseen;
     }
-    let mut deepest = Inner::Nothing;
+    let mut runs = Vec::new();
     let mut at = 1;
     while let Some(word) = words.get(at) {
         let text = word.text.as_str();
-        let found = if run.contains(&text) {
-            let Some(end) = clause_end(text, words, at + 1) else {
-                return Inner::Whole;
-            };
-            let found = nested(words.get(..end).unwrap_or_default(), at + 1, depth);
-            at = end;
-            found
-        } else {
-            at += 1;
-            if !act.contains(&text) {
-                continue;
-            }
-            Inner::At(at - 1)
+        at += 1;
+        if !run.contains(&text) {
+            continue;
+        }
+        let Some(end) = clause_end(text, words, at) else {
+            return Look::Spelled(words.len().saturating_sub(1), Capability::Execute);
         };
-        deepest = match (deepest, found) {
-            (Inner::Unseen, _) | (_, Inner::Unseen) => Inner::Unseen,
-            (Inner::Whole, _) | (_, Inner::Whole) => Inner::Whole,
-            (Inner::At(a), Inner::At(b)) => Inner::At(a.max(b)),
-            (Inner::Nothing, found) | (found, Inner::Nothing) => found,
-        };
+        let mut inner = words.get(at..end).unwrap_or_default().to_vec();
+        for word in inner.iter_mut() {
+            word.dynamic |= word.text.contains("{}");
+        }
+        if !inner.is_empty() {
+            runs.push(Run {
+                at,
+                in_line: true,
+                words: inner,
+                moved: text.ends_with("dir"),
+                ..Run::default()
+            });
+        }
+        at = end;
     }
-    deepest
+    match runs.is_empty() {
+        true => Look::Nothing,
+        false => Look::Runs(runs),
+    }
 }
 
 /// Where the clause that begins at a word ends. `None` where implementations differ: some end it at
@@ -345,13 +468,16 @@ fn clause_end(opened_by: &str, words: &[Word], start: usize) -> Option<usize> {
 }
 
 /// Whether a word's value is unknown and may begin like an option.
-fn may_be_option(word: &Word) -> bool {
+pub(super) fn may_be_option(word: &Word) -> bool {
+    if word.dynamic {
+        return true;
+    }
     let first = word.glob_offsets().first().copied();
     let Some(first) = first.and_then(|offset| usize::try_from(offset).ok()) else {
-        return word.is_unknown();
+        return word.glob;
     };
     let known = word.text.get(..first).unwrap_or_default();
-    known.is_empty() || known.starts_with('-')
+    !word.tilde && (known.is_empty() || known.starts_with('-'))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! One word: quotes, escapes, globs, and a refusal for everything that a shell would expand.
+//! One word: quotes, escapes, globs, variables, the commands in `$(…)`, and a refusal for everything
+//! else that a shell would expand.
 //! Must not: know where in a command the word stands; it only reports what the grammar needs for that.
 
 use super::characters::{ends_word, is_bracket_member};
-use super::tree::Word;
+use super::grammar::{Grammar, Read};
+use super::tree::{Hole, Source, Splitting, Word};
 use super::{Unanalysable, reason};
 
 /// A place in the source.
@@ -15,6 +17,16 @@ pub(super) struct Cursor<'s> {
 impl<'s> Cursor<'s> {
     pub(super) fn new(source: &'s str) -> Self {
         Self { source, at: 0 }
+    }
+
+    /// The whole source.
+    pub(super) fn source(&self) -> &'s str {
+        self.source
+    }
+
+    /// Goes to a place that the caller has seen to be behind a newline.
+    pub(super) fn jump(&mut self, at: usize) {
+        self.at = at.min(self.source.len());
     }
 
     /// Byte offset of the next byte.
@@ -66,28 +78,48 @@ pub(super) struct Reading {
     pub(super) assigns: bool,
 }
 
-/// Reads the word that begins at the cursor, up to the unquoted byte that ends it. The caller has seen
-/// that the next byte does not end a word.
-pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Reading, Unanalysable> {
-    let mut builder = Builder::new(cursor.at());
+/// What a word is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// A program, an argument, a target, a value of a loop.
+    Plain,
+    /// What stands behind `name=` where that is an assignment. It may be empty.
+    Assigned,
+}
+
+/// Reads the word that begins at the cursor, up to the unquoted byte that ends it. But for what is
+/// assigned, the caller has seen that the next byte does not end a word.
+pub(super) fn read(grammar: &mut Grammar<'_>, setting: Setting) -> Read<Reading> {
+    let mut builder = Builder::new(grammar.cursor.at(), setting);
     // Each round passes at least one byte, so the source's length bounds the loop.
-    while let Some(byte) = cursor.peek(0) {
+    while let Some(byte) = grammar.cursor.peek(0) {
         if ends_word(byte) {
             break;
         }
+        let cursor = &mut grammar.cursor;
         let at = cursor.at();
         match byte {
             b'\'' => single_quoted(cursor, &mut builder)?,
-            b'"' => double_quoted(cursor, &mut builder)?,
+            b'"' => double_quoted(grammar, &mut builder)?,
             b'\\' => escaped(cursor, &mut builder)?,
             b'`' => return Err(Unanalysable::new(at, reason::BACKTICK)),
             b'[' => bracket(cursor, &mut builder)?,
-            b'$' => {
-                if let Some(reason) = dollar_outside_quotes(cursor) {
-                    return Err(Unanalysable::new(at, reason));
-                }
+            b'$' if is_plain_dollar(cursor.peek(1)) => {
                 cursor.pass(1);
                 builder.push_bare('$');
+            }
+            b'$' => dollar(grammar, &mut builder, Splitting::Cut)?,
+            b'~' if at == builder.start && setting == Setting::Plain => {
+                // `~name` is another's home, and shells differ on a `~` that quotes follow.
+                if !cursor
+                    .peek(1)
+                    .is_none_or(|next| next == b'/' || ends_word(next))
+                {
+                    return Err(Unanalysable::new(at, reason::TILDE_EXPANSION));
+                }
+                cursor.pass(1);
+                builder.tilde = true;
+                builder.push_bare('~');
             }
             _ => {
                 builder.refuse_expansion(byte, at)?;
@@ -97,10 +129,19 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Reading, Unanalysable> {
             }
         }
     }
-    if cursor.peek(0) == Some(b'(') && builder.last_bare.is_some_and(|c| "?*+@!".contains(c)) {
-        return Err(Unanalysable::new(cursor.at(), reason::EXTENDED_GLOB));
+    if grammar.cursor.peek(0) == Some(b'(')
+        && builder.last_bare.is_some_and(|c| "?*+@!".contains(c))
+    {
+        let at = grammar.cursor.at();
+        return Err(Unanalysable::new(at, reason::EXTENDED_GLOB));
     }
-    Ok(builder.finish(cursor.at()))
+    grammar.check_line()?;
+    let cut = |hole: &Hole| hole.splitting == Splitting::Cut;
+    // `""$x` is an empty word where `$x` is nothing, and `$x` alone is none.
+    if builder.empty_quotes && builder.holes.iter().any(cut) {
+        return Err(Unanalysable::new(builder.start, reason::EMPTY_QUOTES));
+    }
+    Ok(builder.finish(grammar.cursor.at()))
 }
 
 /// A word under construction.
@@ -109,7 +150,11 @@ struct Builder {
     start: usize,
     text: String,
     active: Vec<u32>,
+    holes: Vec<Hole>,
     quoted: bool,
+    /// Whether a quoted part held nothing.
+    empty_quotes: bool,
+    tilde: bool,
     /// The character before, if it was not quoted.
     last_bare: Option<char>,
     bare_equals: bool,
@@ -129,15 +174,19 @@ enum Brace {
 }
 
 impl Builder {
-    fn new(start: usize) -> Self {
+    fn new(start: usize, setting: Setting) -> Self {
+        let assigned = setting == Setting::Assigned;
         Self {
             start,
             text: String::new(),
             active: Vec::new(),
+            holes: Vec::new(),
             quoted: false,
-            last_bare: None,
-            bare_equals: false,
-            assigns: false,
+            empty_quotes: false,
+            tilde: false,
+            last_bare: assigned.then_some('='),
+            bare_equals: assigned,
+            assigns: assigned,
             brace: Brace::None,
         }
     }
@@ -167,6 +216,22 @@ impl Builder {
         }
         self.text.push(c);
         self.last_bare = Some(c);
+    }
+
+    /// Adds an expansion by its canonical text.
+    fn push_hole(&mut self, text: &str, source: Source, splitting: Splitting) {
+        let start = u32::try_from(self.text.len());
+        self.text.push_str(text);
+        // Both fit: the text is at most a few times as long as the longest source.
+        if let (Ok(start), Ok(end)) = (start, u32::try_from(self.text.len())) {
+            self.holes.push(Hole {
+                start,
+                end,
+                source,
+                splitting,
+            });
+        }
+        self.last_bare = None;
     }
 
     /// Marks the start of a quoted part; it may be empty.
@@ -206,9 +271,10 @@ impl Builder {
                 span: self.start..end,
                 quoted: self.quoted,
                 glob: !self.active.is_empty(),
-                dynamic: false,
-                tilde: false,
+                dynamic: !self.holes.is_empty(),
+                tilde: self.tilde,
                 active: self.active.into_boxed_slice(),
+                holes: self.holes.into_boxed_slice(),
             },
             bare_equals: self.bare_equals,
             assigns: self.assigns,
@@ -229,8 +295,10 @@ fn single_quoted(cursor: &mut Cursor<'_>, builder: &mut Builder) -> Result<(), U
     let open = cursor.at();
     cursor.pass(1);
     builder.open_quote();
+    let before = builder.text.len();
     while let Some(c) = cursor.next_char() {
         if c == '\'' {
+            builder.empty_quotes |= builder.text.len() == before;
             return Ok(());
         }
         builder.push_quoted(c);
@@ -238,23 +306,25 @@ fn single_quoted(cursor: &mut Cursor<'_>, builder: &mut Builder) -> Result<(), U
     Err(Unanalysable::new(open, reason::UNTERMINATED_SINGLE_QUOTE))
 }
 
-fn double_quoted(cursor: &mut Cursor<'_>, builder: &mut Builder) -> Result<(), Unanalysable> {
-    let open = cursor.at();
-    cursor.pass(1);
+fn double_quoted(grammar: &mut Grammar<'_>, builder: &mut Builder) -> Result<(), Unanalysable> {
+    let open = grammar.cursor.at();
+    grammar.cursor.pass(1);
     builder.open_quote();
+    let before = builder.text.len();
     loop {
+        let cursor = &mut grammar.cursor;
         let at = cursor.at();
         match cursor.peek(0) {
             None => return Err(Unanalysable::new(open, reason::UNTERMINATED_DOUBLE_QUOTE)),
             Some(b'"') => {
                 cursor.pass(1);
+                builder.empty_quotes |= builder.text.len() == before;
                 return Ok(());
             }
             Some(b'`') => return Err(Unanalysable::new(at, reason::BACKTICK)),
-            Some(b'$') => {
-                if let Some(reason) = dollar_inside_quotes(cursor) {
-                    return Err(Unanalysable::new(at, reason));
-                }
+            Some(b'$') if !is_plain_quoted_dollar(cursor.peek(1)) => {
+                dollar(grammar, builder, Splitting::Whole)?;
+                continue;
             }
             // Inside double quotes a backslash escapes these and is itself before all others.
             Some(b'\\') => match cursor.peek(1) {
@@ -264,7 +334,7 @@ fn double_quoted(cursor: &mut Cursor<'_>, builder: &mut Builder) -> Result<(), U
             },
             Some(_) => {}
         }
-        if let Some(c) = cursor.next_char() {
+        if let Some(c) = grammar.cursor.next_char() {
             builder.push_quoted(c);
         }
     }
@@ -322,33 +392,83 @@ fn bracket(cursor: &mut Cursor<'_>, builder: &mut Builder) -> Result<(), Unanaly
     Ok(())
 }
 
-/// Why a `$` outside quotes refuses; nothing where every shell takes it for itself.
-fn dollar_outside_quotes(cursor: &Cursor<'_>) -> Option<&'static str> {
-    match cursor.peek(1) {
-        None | Some(b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'/') => None,
-        Some(b'\'') => Some(reason::ANSI_C_QUOTING),
-        Some(b'"') => Some(reason::LOCALE_QUOTING),
-        Some(_) => Some(expansion(cursor)),
-    }
+/// Whether every shell takes a `$` outside quotes for itself before this byte.
+fn is_plain_dollar(next: Option<u8>) -> bool {
+    matches!(
+        next,
+        None | Some(b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'/')
+    )
 }
 
-/// Why a `$` inside double quotes refuses; nothing where every shell takes it for itself.
-fn dollar_inside_quotes(cursor: &Cursor<'_>) -> Option<&'static str> {
-    match cursor.peek(1) {
-        None | Some(b'"' | b' ' | b'\t' | b'|' | b')' | b'/') => None,
-        Some(_) => Some(expansion(cursor)),
-    }
+/// Whether every shell takes a `$` inside double quotes for itself before this byte.
+fn is_plain_quoted_dollar(next: Option<u8>) -> bool {
+    matches!(next, None | Some(b'"' | b' ' | b'\t' | b'|' | b')' | b'/'))
 }
 
-/// What a `$` begins, by the bytes after it.
-fn expansion(cursor: &Cursor<'_>) -> &'static str {
-    match (cursor.peek(1), cursor.peek(2)) {
-        (Some(b'('), Some(b'(')) | (Some(b'['), _) => reason::ARITHMETIC_EXPANSION,
-        (Some(b'('), _) => reason::COMMAND_SUBSTITUTION,
-        (Some(b'{' | b'_' | b'@' | b'*' | b'#' | b'?' | b'-' | b'!' | b'$'), _) => {
-            reason::VARIABLE_EXPANSION
+/// The expansion at the cursor.
+fn dollar(grammar: &mut Grammar<'_>, builder: &mut Builder, splitting: Splitting) -> Read<()> {
+    let cursor = &mut grammar.cursor;
+    let at = cursor.at();
+    let refused = |reason| Err(Unanalysable::new(at, reason));
+    match (cursor.peek(1), splitting) {
+        (Some(b'\''), Splitting::Cut) => refused(reason::ANSI_C_QUOTING),
+        (Some(b'"'), Splitting::Cut) => refused(reason::LOCALE_QUOTING),
+        (Some(b'('), _) if cursor.peek(2) == Some(b'(') => refused(reason::ARITHMETIC_EXPANSION),
+        (Some(b'['), _) => refused(reason::ARITHMETIC_EXPANSION),
+        (Some(b'('), _) => {
+            let text = grammar.substitution()?;
+            builder.push_hole(&text, Source::Command, splitting);
+            Ok(())
         }
-        (Some(byte), _) if byte.is_ascii_alphanumeric() => reason::VARIABLE_EXPANSION,
-        _ => reason::DOLLAR,
+        (Some(b'{'), _) => {
+            let inside = cursor.rest().get(2..).unwrap_or_default();
+            let name = name(inside);
+            // SECURITY: `$_` is what the shell, not the script, put there; and after the name an
+            // operator could assign, run or cut.
+            if matches!(name, "" | "_") || inside.as_bytes().get(name.len()) != Some(&b'}') {
+                return refused(reason::VARIABLE_EXPANSION);
+            }
+            cursor.pass(name.len().saturating_add(3));
+            variable(grammar, builder, name, splitting);
+            Ok(())
+        }
+        (Some(b'_' | b'A'..=b'Z' | b'a'..=b'z'), _) => {
+            let inside = cursor.rest().get(1..).unwrap_or_default();
+            let name = name(inside);
+            if name == "_" {
+                return refused(reason::VARIABLE_EXPANSION);
+            }
+            // zsh takes letters beyond ASCII into a name.
+            let after = inside.as_bytes().get(name.len());
+            if after.is_some_and(|byte| !byte.is_ascii()) {
+                return refused(reason::DOLLAR);
+            }
+            cursor.pass(name.len().saturating_add(1));
+            variable(grammar, builder, name, splitting);
+            Ok(())
+        }
+        (Some(b'@' | b'*' | b'#' | b'?' | b'-' | b'!' | b'$' | b'0'..=b'9'), _) => {
+            refused(reason::VARIABLE_EXPANSION)
+        }
+        _ => refused(reason::DOLLAR),
     }
+}
+
+fn variable(grammar: &mut Grammar<'_>, builder: &mut Builder, name: &str, splitting: Splitting) {
+    let splitting = match splitting {
+        Splitting::Cut => grammar.splitting_of(name, builder.start),
+        Splitting::Whole => Splitting::Whole,
+    };
+    builder.push_hole(&format!("${name}"), Source::Variable, splitting);
+}
+
+/// The name of a variable at the start of a text; empty where there is none.
+pub(super) fn name(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+    let length = match bytes.first() {
+        Some(first) if !first.is_ascii_digit() => bytes.iter().take_while(of_name).count(),
+        _ => 0,
+    };
+    text.get(..length).unwrap_or_default()
 }

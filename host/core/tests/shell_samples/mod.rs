@@ -2,6 +2,8 @@
 //! built beside the text, not read from it, so it does not depend on the recogniser.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod run;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::string::string_regex;
@@ -96,8 +98,9 @@ fn word() -> impl Strategy<Value = Spelt> {
     proptest::collection::vec(piece, 1..4).prop_map(|pieces| {
         let mut spelling: String = pieces.iter().map(|piece| piece.spelling.as_str()).collect();
         let mut text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
-        // A `#` that begins a word would begin a comment, and the rest would not be run.
-        if spelling.starts_with('#') {
+        // A `#` that begins a word would begin a comment, and the rest would not be run; a `~` would be
+        // expanded.
+        if spelling.starts_with(['#', '~']) {
             spelling.insert(0, 'x');
             text.insert(0, 'x');
         }
@@ -286,9 +289,91 @@ pub(crate) fn noise() -> impl Strategy<Value = String> {
             "''",
             "\r",
             "\u{a0}",
+            "if a; then b; fi",
+            "then ",
+            "else ",
+            "elif ",
+            "fi",
+            "while ",
+            "do ",
+            "done",
+            "for x in ",
+            "for x in a 'b c' *; do ",
+            "; done",
+            "$x",
+            "\"$x\"",
+            "\"a${x}b ",
+            "${",
+            "$(a ",
+            "\"$(",
+            "{ ",
+            "; }",
+            "( ",
+            ">f",
+            "2>>$x",
+            "<f ",
+            "<<E\nx\nE\n",
+            "<<'E' ",
+            "\nE\n",
+            "<<-\\E\n",
+            "~",
+            "~/",
+            "read x",
+            "A=$x ",
         ])
         .prop_map(str::to_owned),
         soup(),
     ];
     proptest::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
+}
+
+/// Compound commands, with holes that noise fills.
+pub(crate) fn nested() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        4 => select(vec![
+            "a", "a 'b c'", "a $x", "a \"$x\"", "a \"/l/$x.e\" $x*", "b >f", "c 2>&1 </dev/null", "A=b c", "A=$x", "a ~/b *",
+            "a \"$y\" $y", "read x", "a <<E\n x\nEOF\nE\n", "a <<-'E' 3<<F\n\t$x\nE\ny\nF\n", "if", "! a", "a \\\n b",
+            "printf \"$x\"", "time a",
+            "export B=$x",
+            "a export \"B=$x\"",
+            "printf \"<$x>\" y",
+            "a B=$x $x=~ {$x}", "a $x[b]", "a \"${x}[b]\" ${x}b",
+        ]).prop_map(str::to_owned),
+        1 => noise(),
+    ];
+    leaf.prop_recursive(6, 32, 4, |inner| {
+        let gap = select(vec!["; ", "\n", " # c\n", " ;\n\n"]);
+        prop_oneof![
+            (
+                inner.clone(),
+                inner.clone(),
+                select(vec!["; ", " | ", "&&", "||\n", " & ", "\n"])
+            )
+                .prop_map(|(a, b, j)| format!("{a}{j}{b}")),
+            (inner.clone(), gap.clone()).prop_map(|(a, g)| format!("{{ {a}{g}}}")),
+            inner.clone().prop_map(|a| format!("({a})")),
+            inner.clone().prop_map(|a| format!("( {a}\n) >g")),
+            inner
+                .clone()
+                .prop_map(|a| format!("a \"$({a})\" x$( {a})y")),
+            (inner.clone(), inner.clone(), gap.clone())
+                .prop_map(|(a, b, g)| format!("if {a}{g}then {b}{g}fi")),
+            (inner.clone(), inner.clone(), inner.clone(), gap.clone()).prop_map(
+                |(a, b, c, g)| format!(
+                    "if {a}{g}then {b}{g}elif {c}{g}then {a}{g}else {b}{g}fi <h"
+                )
+            ),
+            (inner.clone(), inner.clone(), gap.clone())
+                .prop_map(|(a, b, g)| format!("while {a}{g}do {b}{g}done")),
+            (
+                inner,
+                select(vec![
+                    "a b", "a 'b c'", "*.l", "'a*'*", "~", "$y", "a '' b", "$(z)"
+                ]),
+                select(vec!["x", "y", "x"]),
+                gap
+            )
+                .prop_map(|(a, v, n, g)| format!("for {n} in {v}{g}do {a}{g}done")),
+        ]
+    })
 }

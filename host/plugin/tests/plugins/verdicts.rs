@@ -129,6 +129,7 @@ fn a_command_that_cannot_be_analysed_is_failed_by_every_validator() {
         credentials: None,
         tags: Vec::new(),
         description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
     };
     let target = Target {
         host,

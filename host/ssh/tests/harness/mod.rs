@@ -156,6 +156,7 @@ async fn journaled(policy: &str, port: u16, user: &str, command: &str) -> Journa
             credentials: Some("c".to_owned()),
             tags: Vec::new(),
             description: String::new(),
+            shell: portcullis_core::inventory::LoginShell::default(),
         },
         credential: Some(Credential {
             name: "c".to_owned(),

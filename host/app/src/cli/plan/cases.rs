@@ -235,6 +235,7 @@ fn stand_in(alias: Alias, tags: Vec<String>) -> Target {
         credentials: None,
         tags,
         description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
     };
     Target {
         host,
@@ -271,6 +272,9 @@ fn judge(
                 "rule".to_owned(),
                 json!(refusal.rule.as_ref().map(|rule| rule.index)),
             );
+            if let Some(capability) = refusal.capability {
+                body.insert("capability".to_owned(), json!(capability.as_str()));
+            }
             if let Some(offset) = refusal.offset {
                 body.insert("offset".to_owned(), json!(offset));
             }
@@ -305,6 +309,8 @@ fn leaf(finding: &Finding) -> Value {
         "source": finding.source,
         "allowed": finding.allowed,
         "rule": finding.rule.as_ref().map(|rule| rule.index),
+        "needs": super::needs(finding),
+        "runs": super::runs(finding),
     })
 }
 

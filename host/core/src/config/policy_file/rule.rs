@@ -3,9 +3,11 @@
 //! Must not: match anything. A rule that can match nothing is a fault, not a rule: whoever wrote it
 //! relies on it.
 
-use super::{Count, Notes, given};
+use super::{Count, Notes, denying, given};
 use crate::limits;
-use crate::policy::{Effect, ExtraArgs, Glob, PathArgs, Rule, Scope, Simple, Structured};
+use crate::policy::{
+    Effect, ExtraArgs, Glob, Grants, PathArgs, PathGlob, Rule, Scope, Simple, Structured,
+};
 use serde::Deserialize;
 use serde_yaml::{Location, Spanned};
 
@@ -41,6 +43,34 @@ pub(super) struct RawRule {
     allow_extra_args: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     path_args: Option<RawPathArgs>,
+    #[serde(default, deserialize_with = "given")]
+    examples: Option<RawExamples>,
+    #[serde(default, deserialize_with = "given")]
+    run_as: Option<Spanned<Vec<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    write_paths: Option<Vec<Spanned<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    read_paths: Option<Vec<Spanned<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    within: Option<Vec<Spanned<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    env: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    unsafe_ok: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    require_approval: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    deny_commands: Option<denying::RawList>,
+}
+
+/// Commands that a rule is, and is not, about. They are judged by the rule alone when it is loaded.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExamples {
+    #[serde(default)]
+    pub(super) allow: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) deny: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +82,11 @@ struct RawPathArgs {
     patterns: Vec<String>,
 }
 
-pub(super) fn compile(index: usize, raw: Spanned<RawRule>, notes: &mut Notes) -> Option<Rule> {
+pub(super) fn compile(
+    index: usize,
+    raw: Spanned<RawRule>,
+    notes: &mut Notes,
+) -> Option<(Rule, Option<RawExamples>)> {
     let (at, path) = (raw.defined, format!("rules[{index}]"));
     let raw = raw.value;
     let effect = match raw.action {
@@ -79,6 +113,7 @@ pub(super) fn compile(index: usize, raw: Spanned<RawRule>, notes: &mut Notes) ->
             );
         }
     }
+    let grants = grants(&raw, at, effect, &path, notes);
     let commands = raw.commands.unwrap_or_default();
     warn_of_commands(&commands, effect, &path, notes);
     let commands: Vec<String> = commands.into_iter().map(|text| text.value).collect();
@@ -100,12 +135,128 @@ pub(super) fn compile(index: usize, raw: Spanned<RawRule>, notes: &mut Notes) ->
         },
         binary: exact_names(vec![binary], &format!("{path}.binary"), notes).concat(),
     });
+    if effect == Effect::Allow && raw.deny_commands.is_some() {
+        notes.fault(
+            at,
+            &format!("{path}.deny_commands"),
+            "`deny_commands` belongs to rules with `action: deny`, or to the top of the file",
+            "An allow rule does not deny; at the top of the file it holds on every host.",
+        );
+    }
+    let denies = denying::compile(
+        raw.deny_commands.as_ref(),
+        &format!("{path}.deny_commands"),
+        notes,
+    );
     let rule = Rule::new(effect, raw.name, Scope::new(&raw.aliases, &raw.tags));
-    Some(
-        rule.with_commands(&commands)
-            .with_simple(simple)
-            .with_structured(structured),
-    )
+    let rule = rule
+        .with_commands(&commands)
+        .with_simple(simple)
+        .with_structured(structured)
+        .with_grants(grants)
+        .with_deny_commands(denies);
+    Some((rule, raw.examples))
+}
+
+/// The keys that say more than which words a rule is about. A deny rule has none of them: it would deny
+/// less than it says.
+fn grants(raw: &RawRule, at: Location, effect: Effect, path: &str, notes: &mut Notes) -> Grants {
+    let given = [
+        ("run_as", raw.run_as.is_some()),
+        ("write_paths", raw.write_paths.is_some()),
+        ("read_paths", raw.read_paths.is_some()),
+        ("within", raw.within.is_some()),
+        ("env", raw.env.is_some()),
+        ("unsafe_ok", raw.unsafe_ok.is_some()),
+        ("require_approval", raw.require_approval.is_some()),
+    ];
+    if effect == Effect::Deny {
+        for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+            notes.fault(
+                at,
+                &format!("{path}.{key}"),
+                format!("`{key}` belongs to rules with `action: allow`"),
+                "A deny rule denies whatever its words match; remove the key.",
+            );
+        }
+        return Grants::default();
+    }
+    let mut globs = |key: &str, texts: &Option<Vec<Spanned<String>>>| {
+        let texts = texts.as_deref()?;
+        Some(path_globs(texts, &format!("{path}.{key}"), notes))
+    };
+    let write_paths = globs("write_paths", &raw.write_paths).unwrap_or_default();
+    let read_paths = globs("read_paths", &raw.read_paths);
+    Grants {
+        run_as: raw.run_as.as_ref().map(|users| {
+            if users.value.is_empty() || users.value.iter().any(|user| user.trim().is_empty()) {
+                notes.fault(
+                    users.defined,
+                    &format!("{path}.run_as"),
+                    "expected names of users; got none or an empty one",
+                    "`login` stands for whoever logs in.",
+                );
+            }
+            users.value.clone()
+        }),
+        write_paths,
+        read_paths,
+        within: raw
+            .within
+            .as_deref()
+            .map(|roots| directories(roots, &format!("{path}.within"), notes)),
+        env: raw
+            .env
+            .iter()
+            .flatten()
+            .map(|text| Glob::new(text))
+            .collect(),
+        unsafe_ok: raw.unsafe_ok.unwrap_or(false),
+        require_approval: raw.require_approval.unwrap_or(false),
+    }
+}
+
+fn path_globs(texts: &[Spanned<String>], path: &str, notes: &mut Notes) -> Vec<PathGlob> {
+    let mut globs = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        match PathGlob::new(&text.value) {
+            Some(glob) => globs.push(glob),
+            None => notes.fault(
+                text.defined,
+                &format!("{path}[{index}]"),
+                format!(
+                    "expected an absolute path without `..`, `.` and `//`; got `{}`",
+                    crate::text::step(&text.value)
+                ),
+                "`*` stays within one part of a path, `**` stands for any parts.",
+            ),
+        }
+    }
+    globs
+}
+
+fn directories(texts: &[Spanned<String>], path: &str, notes: &mut Notes) -> Vec<String> {
+    for (index, text) in texts.iter().enumerate() {
+        let plain = PathGlob::new(&text.value).is_some() && Glob::new(&text.value).is_literal();
+        if !plain {
+            notes.fault(
+                text.defined,
+                &format!("{path}[{index}]"),
+                format!(
+                    "expected the absolute path of a directory; got `{}`",
+                    crate::text::step(&text.value)
+                ),
+                "Everything below it is meant; globs belong in `read_paths` and `write_paths`.",
+            );
+        }
+    }
+    texts
+        .iter()
+        .map(|text| match text.value.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            root => root.to_owned(),
+        })
+        .collect()
 }
 
 /// Keys that say nothing without another one, and rules that say nothing at all. A rule that matches
@@ -147,7 +298,9 @@ fn check_keys(raw: &RawRule, at: Location, path: &str, notes: &mut Notes) -> Opt
         );
         sound = None;
     }
-    if raw.binary.is_none() && raw.simple_binaries.is_none() && raw.commands.is_none() {
+    let names_commands =
+        raw.binary.is_some() || raw.simple_binaries.is_some() || raw.commands.is_some();
+    if !names_commands && raw.deny_commands.is_none() {
         notes.fault(
             at,
             path,
@@ -157,6 +310,7 @@ fn check_keys(raw: &RawRule, at: Location, path: &str, notes: &mut Notes) -> Opt
         sound = None;
     }
     let nothing = raw.binary.is_none()
+        && raw.deny_commands.is_none()
         && raw.simple_binaries.as_ref().is_none_or(Vec::is_empty)
         && raw.commands.as_ref().is_none_or(Vec::is_empty);
     if sound.is_some() && nothing {
@@ -192,8 +346,8 @@ fn warn_of_commands(commands: &[Spanned<String>], effect: Effect, path: &str, no
             notes.warn(
                 text.defined,
                 &path,
-                "can allow nothing: a command with a substitution is refused before rules are asked",
-                "",
+                "can allow nothing: what a substitution gives is not known, so no pattern spells it",
+                "Write a `*` where the substitution stands; what it runs needs a rule of its own.",
             );
         }
     }

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
 
-fn read(text: &str) -> Result<(Profiles, Vec<String>), Vec<ConfigFault>> {
-    profiles("policy.yml", text)
+fn read(text: &str) -> Result<(std::sync::Arc<Profiles>, Vec<String>), Vec<ConfigFault>> {
+    let raw: RawFile = from_yaml("policy.yml", text).map_err(|fault| vec![fault])?;
+    with_profiles("policy.yml", raw.profiles, raw.secret_paths)
 }
 
 #[test]

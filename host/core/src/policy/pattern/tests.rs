@@ -138,7 +138,7 @@ fn a_star_behind_a_slash_stays_in_its_word_wherever_the_slash_is() {
 
 #[test]
 fn a_trailing_star_spans_the_remaining_words() {
-    check("df *", &["df -h", "df -h /", "df *"], &["df", "dfx -h"]);
+    check("df *", &["df", "df -h", "df -h /", "df *"], &["dfx -h"]);
     check(
         "df -h*",
         &["df -h", "df -hT", "df -h /"],
@@ -192,7 +192,7 @@ fn question_marks_and_sets_match_one_character_of_one_word() {
         &["tail -n 5 x"],
         &["tail -n 50 x", "tail -n ? x"],
     );
-    check("[ *", &["[ -f x ]"], &["["]);
+    check("[ *", &["[ -f x ]"], &["test -f x"]);
     check("echo a?b", &["echo aXb", "echo 'a b'"], &["echo a b"]);
 }
 
@@ -237,7 +237,7 @@ fn a_pattern_with_operators_allows_that_sequence_only() {
         &["cd /srv || ls", "cd /srv; ls", "ls", "cd /srv & ls"],
     );
     check("echo 'a|b'", &["echo 'a|b'"], &["echo a"]);
-    check("ls * 2>&1", &["ls x", "ls x 2>&1"], &["ls"]);
+    check("ls * 2>&1", &["ls x", "ls x 2>&1"], &["lsx"]);
     check(
         "ls 2> /dev/null",
         &["ls", "ls 2>/dev/null"],
@@ -273,7 +273,6 @@ fn a_deny_pattern_matches_loosely() {
     }
     for (pattern, line) in [
         ("rm *", "ls rm x"),
-        ("rm *", "rm"),
         ("cat /etc/passwd*", "cat /etc/group"),
         ("curl * | sh", "curl x; ls"),
         ("curl * | sh", "sh"),

@@ -345,7 +345,7 @@ fn why(capability: Capability) -> &'static str {
         Capability::Execute => "can run another program",
         Capability::Secret => "shows secrets",
         Capability::Network => "talks to another machine",
-        Capability::Redirect => "opens a file",
+        Capability::RedirectOutput | Capability::RedirectInput => "opens a file",
         Capability::Assign => "sets a variable",
         Capability::State => "changes what later commands do",
     }

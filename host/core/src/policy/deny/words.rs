@@ -1,0 +1,324 @@
+//! What a command's words are: options in every spelling, operands, and values that are not known.
+//!
+//! Must not: know any program.
+
+use super::super::glob::{Glob, Piece};
+use crate::shell::Word;
+
+/// Shortest abbreviation of a long option, dashes included.
+const ABBREVIATION_BYTES_MIN: usize = 3;
+
+/// Patterns of which one has to match: `reboot|poweroff|*.target`.
+#[derive(Debug, Clone)]
+pub(super) struct Alternatives(Vec<Glob>);
+
+/// One option in its spellings: `-r|-R|--recursive`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Flag {
+    short: Vec<char>,
+    long: Vec<String>,
+    /// Words with one dash that are not clusters: `-delete`.
+    whole: Vec<String>,
+}
+
+/// The options whose value is the next word.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Takes {
+    short: Vec<char>,
+    long: Vec<String>,
+    whole: Vec<String>,
+    /// Whether the list is meant to be complete. Without one, the word behind any option may be a value.
+    given: bool,
+}
+
+/// What a word is among a command's arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An option, or `--`.
+    Option,
+    /// The value of the option before it.
+    Value,
+    /// An operand, or the value of an option that is not known.
+    Maybe,
+    /// An operand.
+    Operand,
+}
+
+/// Whether a word's value is not known at all.
+pub(super) fn is_open(word: &Word) -> bool {
+    word.dynamic || word.glob && word.glob_offsets().is_empty()
+}
+
+/// The known ends of a word around its first and last open character; `None` for a known word.
+fn ends(word: &Word) -> Option<(&str, &str)> {
+    if is_open(word) {
+        // Text behind an expansion cannot be told from the expansion's own.
+        let before = word.text.split('$').next().unwrap_or_default();
+        let before = if word.dynamic { before } else { "" };
+        return Some((before, ""));
+    }
+    let offsets = word.glob_offsets();
+    let at = |offset: Option<&u32>| offset.and_then(|offset| usize::try_from(*offset).ok());
+    let (first, last) = at(offsets.first()).zip(at(offsets.last()))?;
+    Some((
+        word.text.get(..first).unwrap_or_default(),
+        word.text.get(last + 1..).unwrap_or_default(),
+    ))
+}
+
+/// Whether a word may turn out to be an option although it is not known.
+fn may_be_option(word: &Word) -> bool {
+    ends(word).is_some_and(|(before, _)| before.is_empty() || before.starts_with('-'))
+}
+
+impl Alternatives {
+    pub(super) fn new(text: &str) -> Self {
+        Self(Self::split(text).map(Glob::new).collect())
+    }
+
+    /// The parts of a text between `|`s that stand in no bracket expression.
+    pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+        let mut opened: Option<usize> = None;
+        let mut at = 0;
+        text.split(move |c: char| {
+            let here = at;
+            at += c.len_utf8();
+            match (c, opened) {
+                ('[', None) if text.get(here + 1..).is_some_and(|rest| rest.contains(']')) => {
+                    opened = Some(here);
+                }
+                (']', Some(start)) if here > start + 1 => opened = None,
+                ('|', None) => return true,
+                _ => {}
+            }
+            false
+        })
+    }
+
+    /// Whether a word is, or may be, one of them.
+    pub(super) fn hold(&self, word: &Word) -> bool {
+        match ends(word) {
+            None => self.0.iter().any(|glob| glob.matches(&word.text)),
+            Some((before, behind)) => {
+                let pieces = [Piece::Known(before), Piece::Unknown, Piece::Known(behind)];
+                self.0.iter().any(|glob| glob.could_match(&pieces))
+            }
+        }
+    }
+
+    /// Patterns for `NAME=value`; one without a `=` takes any value.
+    pub(super) fn of_assignments(texts: &[String]) -> Self {
+        let globs = texts
+            .iter()
+            .flat_map(|text| text.split('|'))
+            .flat_map(|text| {
+                let (name, value) = text.split_once('=').unwrap_or((text, "*"));
+                [format!("{name}={value}"), format!("{name}+={value}")]
+            });
+        Self(globs.map(|text| Glob::new(&text)).collect())
+    }
+
+    /// Whether setting a variable is one of them, or may be.
+    pub(super) fn hold_assignment(&self, name: &str, value: &Word) -> bool {
+        let known = [
+            Piece::Known(name),
+            Piece::Known("="),
+            Piece::Known(&value.text),
+        ];
+        let open;
+        let pieces = match ends(value) {
+            None => known.as_slice(),
+            Some((before, behind)) => {
+                open = [
+                    Piece::Known(name),
+                    Piece::Known("="),
+                    Piece::Known(before),
+                    Piece::Unknown,
+                    Piece::Known(behind),
+                ];
+                open.as_slice()
+            }
+        };
+        self.0.iter().any(|glob| glob.could_match(pieces))
+    }
+}
+
+impl Flag {
+    /// Reads `-r|-R|--recursive`; `None` where something else stands there.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let mut flag = Self::default();
+        for spelling in text.split('|') {
+            if let Some(name) = spelling.strip_prefix("--") {
+                if name.is_empty() {
+                    return None;
+                }
+                flag.long.push(spelling.to_owned());
+                continue;
+            }
+            let name = spelling.strip_prefix('-').filter(|name| !name.is_empty())?;
+            let mut letters = name.chars();
+            match (letters.next(), letters.next()) {
+                (Some(letter), None) => flag.short.push(letter),
+                _ => flag.whole.push(spelling.to_owned()),
+            }
+        }
+        Some(flag)
+    }
+
+    /// Whether the option may stand among the arguments.
+    pub(super) fn may_stand(&self, arguments: &[Word], takes: &Takes) -> bool {
+        options(arguments).any(|word| may_be_option(word) || self.is(&word.text, takes))
+    }
+
+    /// Whether the option certainly stands among the arguments.
+    pub(super) fn stands(&self, arguments: &[Word], takes: &Takes) -> bool {
+        options(arguments).any(|word| !word.is_unknown() && self.is(&word.text, takes))
+    }
+
+    fn is(&self, text: &str, takes: &Takes) -> bool {
+        if text.starts_with("--") {
+            let name = text.split_once('=').map_or(text, |(name, _)| name);
+            return name.len() >= ABBREVIATION_BYTES_MIN
+                && self.long.iter().any(|long| long.starts_with(name));
+        }
+        let Some(letters) = text.strip_prefix('-') else {
+            return false;
+        };
+        if self.whole.iter().any(|whole| whole == text) {
+            return true;
+        }
+        for letter in letters.chars() {
+            if self.short.contains(&letter) {
+                return true;
+            }
+            if takes.short.contains(&letter) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// The value that a word gives to the option, as the byte at which it begins; or whether the next
+    /// word is the value.
+    pub(super) fn value(&self, text: &str, takes: &Takes) -> Option<Attached> {
+        if text.starts_with("--") {
+            let (name, value) = match text.find('=') {
+                Some(at) => (text.get(..at)?, Attached::At(at + 1)),
+                None => (text, Attached::Next),
+            };
+            let named = name.len() >= ABBREVIATION_BYTES_MIN
+                && self.long.iter().any(|long| long.starts_with(name));
+            return named.then_some(value);
+        }
+        if self.whole.iter().any(|whole| whole == text) {
+            return Some(Attached::Next);
+        }
+        let letters = text.strip_prefix('-')?;
+        for (offset, letter) in letters.char_indices() {
+            let end = 1 + offset + letter.len_utf8();
+            if self.short.contains(&letter) {
+                return Some(if end == text.len() {
+                    Attached::Next
+                } else {
+                    Attached::At(end)
+                });
+            }
+            if takes.short.contains(&letter) {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// Where an option's value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attached {
+    /// In the same word, from this byte on.
+    At(usize),
+    /// In the next word.
+    Next,
+}
+
+/// The words that may be options: those before `--` that begin with a dash or are not known.
+fn options(arguments: &[Word]) -> impl Iterator<Item = &Word> {
+    arguments
+        .iter()
+        .take_while(|word| word.text != "--")
+        .filter(|word| word.is_unknown() || word.text.starts_with('-') && word.text.len() > 1)
+}
+
+impl Takes {
+    /// Reads a list of options; `None` stands for a list that is not there.
+    ///
+    /// # Errors
+    /// The first text that is no option.
+    pub(super) fn read(texts: Option<&[String]>) -> Result<Self, String> {
+        let mut takes = Self {
+            given: texts.is_some(),
+            ..Self::default()
+        };
+        for text in texts.unwrap_or_default() {
+            let flag = Flag::read(text).ok_or_else(|| text.clone())?;
+            takes.short.extend(flag.short);
+            takes.long.extend(flag.long);
+            takes.whole.extend(flag.whole);
+        }
+        Ok(takes)
+    }
+
+    /// Whether the word behind an option is its value.
+    fn takes_next(&self, text: &str) -> bool {
+        if text.starts_with("--") {
+            return self.long.iter().any(|long| long == text);
+        }
+        if self.whole.iter().any(|whole| whole == text) {
+            return true;
+        }
+        let Some(letters) = text.strip_prefix('-') else {
+            return false;
+        };
+        letters
+            .char_indices()
+            .find(|(_, letter)| self.short.contains(letter))
+            .is_some_and(|(offset, letter)| 1 + offset + letter.len_utf8() == text.len())
+    }
+}
+
+/// The arguments before the first operand.
+pub(super) fn leading<'a>(arguments: &'a [Word], takes: &Takes) -> &'a [Word] {
+    let end = kinds(arguments, takes)
+        .find(|(_, _, kind)| *kind == Kind::Operand)
+        .map_or(arguments.len(), |(index, _, _)| index);
+    arguments.get(..end).unwrap_or_default()
+}
+
+/// The arguments, each with what it is.
+pub(super) fn kinds<'a>(
+    arguments: &'a [Word],
+    takes: &'a Takes,
+) -> impl Iterator<Item = (usize, &'a Word, Kind)> {
+    let mut only_operands = false;
+    let mut before = Kind::Operand;
+    let mut takes_next = false;
+    arguments.iter().enumerate().map(move |(index, word)| {
+        let text = word.text.as_str();
+        let kind = if only_operands {
+            Kind::Operand
+        } else if takes_next && !is_open(word) {
+            Kind::Value
+        } else if text == "--" && !word.is_unknown() {
+            only_operands = true;
+            Kind::Option
+        } else if text.len() > 1 && text.starts_with('-') && !is_open(word) {
+            Kind::Option
+        } else if before == Kind::Option && !takes.given {
+            Kind::Maybe
+        } else {
+            Kind::Operand
+        };
+        takes_next = kind == Kind::Option && !only_operands && takes.takes_next(text);
+        before = kind;
+        (index, word, kind)
+    })
+}

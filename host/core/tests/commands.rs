@@ -1,0 +1,224 @@
+//! The acceptance corpus of commands, both ways: what attacks is refused and what is harmless passes,
+//! under broad rules that a hurried operator writes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+use portcullis_core::config;
+use portcullis_core::inventory::Host;
+use portcullis_core::policy::Policy;
+use portcullis_core::request::{Alias, CommandLine};
+use portcullis_core::shell;
+use serde_json::Value;
+use std::collections::HashMap;
+
+const ROWS: &str = include_str!("../../../tests/cases/commands.jsonl");
+const POLICIES: &str = include_str!("../../../tests/cases/command-policies.json");
+
+struct Row {
+    id: String,
+    command: String,
+    hint: String,
+    allowed: bool,
+}
+
+fn rows() -> Vec<Row> {
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    ROWS.lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|row| Row {
+            id: text(&row, "id"),
+            command: text(&row, "command"),
+            hint: text(&row, "policy_hint"),
+            allowed: row["must"] == "allow",
+        })
+        .collect()
+}
+
+fn policy(name: &str) -> Policy {
+    let all: Value = serde_json::from_str(POLICIES).unwrap();
+    let text = all[name]["policy"].to_string();
+    let (mut policy, _) =
+        config::policy(&text).unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
+    policy.prepare([&host()].into_iter());
+    policy
+}
+
+fn host() -> Host {
+    Host {
+        alias: Alias::parse("web1").unwrap(),
+        host: "192.0.2.1".to_owned(),
+        port: 22,
+        credentials: None,
+        tags: Vec::new(),
+        description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
+    }
+}
+
+/// Why a command is refused, if it is.
+fn refusal(policy: &Policy, command: &str) -> Option<String> {
+    let line = match CommandLine::parse(command) {
+        Ok(line) => line,
+        Err(fault) => return Some(fault.to_string()),
+    };
+    match shell::parse(line.as_str()) {
+        Ok(script) => policy
+            .judge(&host(), &line, &script)
+            .refusal
+            .map(|refusal| refusal.detail),
+        Err(fault) => Some(fault.to_string()),
+    }
+}
+
+/// The programs that a policy's rules list, by their first word.
+fn listed(name: &str) -> Vec<String> {
+    let all: Value = serde_json::from_str(POLICIES).unwrap();
+    let rules = all[name]["policy"]["rules"].as_array().unwrap().clone();
+    let commands = rules
+        .iter()
+        .flat_map(|rule| rule["commands"].as_array().unwrap().clone());
+    commands
+        .map(|text| {
+            let text = text.as_str().unwrap();
+            let first = text.split(' ').next().unwrap();
+            first.trim_end_matches('*').to_owned()
+        })
+        .collect()
+}
+
+/// Every program of a harmless command.
+fn programs(command: &str) -> Vec<String> {
+    shell::parse(command).map_or_else(
+        |_| Vec::new(),
+        |script| {
+            let leaves = script.leaves().iter();
+            leaves.map(|leaf| leaf.program().to_owned()).collect()
+        },
+    )
+}
+
+/// Prints what went wrong and counts it.
+fn misses(what: &str, wrong: &[(String, String)], of: usize) -> usize {
+    println!("{what}: {} of {of} wrong", wrong.len());
+    for (row, why) in wrong {
+        println!("  {row}  -- {why}");
+    }
+    wrong.len()
+}
+
+fn attacks_let_through(name: &str, hint: &str) -> (Vec<(String, String)>, usize) {
+    let policy = policy(name);
+    let attacks: Vec<Row> = rows()
+        .into_iter()
+        .filter(|row| row.hint == hint && !row.allowed)
+        .collect();
+    let wrong = attacks
+        .iter()
+        .filter(|row| refusal(&policy, &row.command).is_none())
+        .map(|row| {
+            (
+                format!("{} {:?}", row.id, row.command),
+                "allowed".to_owned(),
+            )
+        })
+        .collect();
+    (wrong, attacks.len())
+}
+
+fn harmless_refused(name: &str, only_listed: bool) -> (Vec<(String, String)>, usize) {
+    let policy = policy(name);
+    let listed = listed(name);
+    let harmless: Vec<Row> = rows()
+        .into_iter()
+        .filter(|row| row.allowed && (row.hint == "allow:ops" || !only_listed))
+        .filter(|row| {
+            !only_listed
+                || programs(&row.command)
+                    .iter()
+                    .all(|program| listed.contains(program))
+        })
+        .collect();
+    let wrong = harmless
+        .iter()
+        .filter_map(|row| {
+            refusal(&policy, &row.command).map(|why| (format!("{} {:?}", row.id, row.command), why))
+        })
+        .collect();
+    (wrong, harmless.len())
+}
+
+#[test]
+fn attacks_on_broad_read_only_rules_are_refused() {
+    let (wrong, of) = attacks_let_through("allow:ro", "allow:ro");
+    assert!(of >= 90);
+    assert_eq!(misses("allow:ro attacks", &wrong, of), 0);
+    let (wrong, of) = attacks_let_through("allow:ops", "allow:ro");
+    assert_eq!(misses("allow:ops attacks", &wrong, of), 0);
+}
+
+#[test]
+fn harmless_commands_pass_broad_rules() {
+    let (wrong, of) = harmless_refused("allow:ops", true);
+    assert!(of >= 80);
+    assert_eq!(misses("allow:ops harmless", &wrong, of), 0);
+}
+
+#[test]
+fn harmless_commands_whose_programs_are_listed_pass_the_read_only_rules() {
+    let (mut wrong, of) = harmless_refused("allow:ro", true);
+    // These rules name a program's arguments too (`cat /var/log/*`, `mount`), so they are narrower.
+    wrong.retain(|(row, _)| !row.contains("\"cat "));
+    assert!(of >= 40);
+    assert_eq!(misses("allow:ro harmless", &wrong, of), 0);
+}
+
+#[test]
+fn the_standard_set_refuses_what_destroys_and_lets_all_else_through() {
+    let (wrong, of) = attacks_let_through("deny:std", "deny:std");
+    let let_through = misses("deny:std attacks", &wrong, of);
+    assert!(of >= 270 && let_through * 100 <= of * 3);
+    // The set alone, without the texts of the other policy.
+    let (wrong, of) = attacks_let_through("deny:cmd", "deny:std");
+    let let_through = misses("deny:cmd attacks", &wrong, of);
+    assert!(let_through * 100 <= of * 3);
+    let (wrong, of) = harmless_refused("deny:cmd", false);
+    assert!(of >= 100);
+    assert_eq!(misses("deny:cmd harmless", &wrong, of), 0);
+}
+
+/// What texts alone refuse; a figure, not a promise.
+#[test]
+fn texts_alone_are_a_tripwire_with_holes() {
+    let all: Value = serde_json::from_str(POLICIES).unwrap();
+    let mut text = all["deny:std"]["policy"].clone();
+    text.as_object_mut().unwrap().remove("deny_commands");
+    let (policy, _) = config::policy(&text.to_string()).unwrap();
+    let attacks: Vec<Row> = rows()
+        .into_iter()
+        .filter(|row| row.hint == "deny:std")
+        .collect();
+    let by_text = |row: &&Row| {
+        let refused = refusal(&policy, &row.command);
+        refused.is_some_and(|why| why.contains("denied text"))
+    };
+    let refused = attacks.iter().filter(by_text).count();
+    println!("texts alone: {refused} of {} refused", attacks.len());
+    assert!(refused < attacks.len());
+}
+
+#[test]
+fn each_policy_hint_of_the_corpus_is_known() {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for row in rows() {
+        *counts.entry(row.hint).or_default() += 1;
+    }
+    let mut names: Vec<&String> = counts.keys().collect();
+    names.sort();
+    assert_eq!(names, ["allow:ops", "allow:ro", "deny:cmd", "deny:std"]);
+}

@@ -1,0 +1,69 @@
+//! What the fuzz targets hold of every input, as plain functions, so that a test can replay a corpus without
+//! the fuzzer. An input that breaks a law panics.
+//!
+//! Must not: measure time, or use anything of the core that is not public.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each target uses one body, and a broken law is reported by a panic"
+)]
+
+mod glob;
+mod judge;
+mod policy;
+mod recogniser;
+mod render;
+
+/// Longest input that is looked at, in bytes; twice the longest command counted in ASCII.
+const INPUT_BYTES_MAX: usize = 20_000;
+
+fn text(data: &[u8]) -> Option<&str> {
+    std::str::from_utf8(data.get(..data.len().min(INPUT_BYTES_MAX))?).ok()
+}
+
+/// The targets by name.
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 5] = [
+    ("recogniser", recogniser),
+    ("render", render),
+    ("glob", glob),
+    ("policy", policy),
+    ("judge", judge),
+];
+
+/// Reading a command.
+pub(crate) fn recogniser(data: &[u8]) {
+    if let Some(text) = text(data) {
+        recogniser::hold(text);
+    }
+}
+
+/// What is sent for a command.
+pub(crate) fn render(data: &[u8]) {
+    if let Some(text) = text(data) {
+        render::hold(text);
+    }
+}
+
+/// A pattern on the first line, a text behind it.
+pub(crate) fn glob(data: &[u8]) {
+    if let Some((pattern, text)) = text(data).and_then(|text| text.split_once('\n')) {
+        glob::hold(pattern, text);
+    }
+}
+
+/// Loading a policy.
+pub(crate) fn policy(data: &[u8]) {
+    if let Some(text) = text(data) {
+        policy::hold(text);
+    }
+}
+
+/// Judging a command.
+pub(crate) fn judge(data: &[u8]) {
+    if let Some(text) = text(data) {
+        judge::hold(text);
+    }
+}
