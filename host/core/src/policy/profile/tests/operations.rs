@@ -99,6 +99,9 @@ fn looking_at_services_needs_nothing() {
         - | crontab -l -u deploy
         - | crontab -u deploy -l
         - | atq
+        - | at -l
+        - | update-alternatives --display java
+        - | systemctl status '*'
         - | nginx -t
         - | nginx -T
         - | nginx -V
@@ -423,6 +426,8 @@ fn looking_at_containers_needs_nothing() {
         - | kubectl top nodes
         - | kubectl top pods --containers --sort-by=cpu
         - | kubectl version
+        - | kubectl version --client -o json
+        - | kubectl plugin list
         - | kubectl api-resources
         - | kubectl cluster-info
         - | kubectl explain secret.data
@@ -441,7 +446,7 @@ fn looking_at_containers_needs_nothing() {
         - | helm repo list
         - | etcdctl endpoint health --cluster
         - | etcdctl --endpoints=https://127.0.0.1:2379 member list -w table
-        - | consul members
+        - | consul members -detailed
         - | vault status
         "#,
     );
@@ -517,6 +522,7 @@ fn looking_at_packages_and_disks_needs_nothing() {
         - | zfs get compression tank
         - | btrfs filesystem df /
         - | btrfs fi show
+        - | btrfs sub list /
         - | btrfs subvolume list /
         - | btrfs device stats /
         - | btrfs scrub status /

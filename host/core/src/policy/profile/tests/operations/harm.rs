@@ -27,6 +27,7 @@ fn services_are_operated_and_all_else_is_more_than_that() {
         execute | systemctl -M c status nginx
         execute | systemctl status nginx -Hh
         execute | systemctl --root=/tmp/x is-enabled x
+        operate write | systemctl stop '*'
         write | systemctl poweroff
         write | systemctl reboot --force
         write | systemctl -ff reboot
@@ -95,6 +96,8 @@ fn services_are_operated_and_all_else_is_more_than_that() {
         execute write | crontab -u deploy -r
         write | crontab -l -r
         execute | at now
+        execute | at -f /tmp/x now
+        write | update-alternatives --set editor /tmp/x
         write | atrm 1
         operate | nginx
         operate | nginx -s reload
@@ -211,6 +214,7 @@ fn settings_of_the_machine_are_changed_only_with_a_grant() {
         operate write | pkill -u root
         operate write | pkill -9 .
         operate write | pkill -f '.*'
+        operate write | pkill ''
         operate write | pkill -v x
         operate write | pkill sshd
         operate | killall -HUP nginx
@@ -358,6 +362,7 @@ fn disks_are_changed_only_with_a_grant() {
         write | dmidecode --dump-bin /etc/x
         write | ipmitool chassis power off
         write | ipmitool power cycle
+        network write | ipmitool -H h -U root -P x chassis power off
         write | ipmitool mc reset cold
         execute | ipmitool shell
         write | cryptsetup luksFormat /dev/sda2
