@@ -337,7 +337,7 @@ fn expansions_are_flagged_and_keep_their_quotes() {
     check("echo \"$x:h $x/y $x z $x\"", "echo \"${x}:h $x/y $x z $x\"");
     check("echo a$x.b\"$y\"c d\"$z\"*", "echo a${x}.b\"$y\"c d\"$z\"*");
     check("echo $x'a b'", "echo ${x}'a b'");
-    check("echo $x''a \"'\"$x", "echo ${x}a ''\\'''$x");
+    check("echo $x''a \"'\"$x", "echo ${x}a \\'$x");
     check(
         "echo \"\\$x \\\" \\\\ \\` $x '\"",
         "echo \"\\$x \\\" \\\\ \\` $x '\"",
