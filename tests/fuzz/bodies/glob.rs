@@ -20,11 +20,14 @@ pub(super) fn hold(pattern: &str, text: &str) {
     if pattern_chars.len() > PATTERN_CHARS_MAX || chars.len() > TEXT_CHARS_MAX {
         return;
     }
-    assert_eq!(
-        naive(&pattern_chars, &chars),
-        matches,
-        "{pattern:?} {text:?}"
-    );
+    // What Python makes of a range that holds nothing is compared with Python itself.
+    if !pattern_chars.windows(3).any(|it| it[1] == '-' && it[0] > it[2]) {
+        assert_eq!(
+            naive(&pattern_chars, &chars),
+            matches,
+            "{pattern:?} {text:?}"
+        );
+    }
     if !matches {
         return;
     }
