@@ -179,6 +179,40 @@ fn harmless_commands_whose_programs_are_listed_pass_the_read_only_rules() {
 }
 
 #[test]
+fn the_standard_set_refuses_what_destroys_and_lets_all_else_through() {
+    let (wrong, of) = attacks_let_through("deny:std", "deny:std");
+    let let_through = misses("deny:std attacks", &wrong, of);
+    assert!(of >= 270 && let_through * 100 <= of * 3);
+    // The set alone, without the texts of the other policy.
+    let (wrong, of) = attacks_let_through("deny:cmd", "deny:std");
+    let let_through = misses("deny:cmd attacks", &wrong, of);
+    assert!(let_through * 100 <= of * 3);
+    let (wrong, of) = harmless_refused("deny:cmd", false);
+    assert!(of >= 100);
+    assert_eq!(misses("deny:cmd harmless", &wrong, of), 0);
+}
+
+/// What texts alone refuse; a figure, not a promise.
+#[test]
+fn texts_alone_are_a_tripwire_with_holes() {
+    let all: Value = serde_json::from_str(POLICIES).unwrap();
+    let mut text = all["deny:std"]["policy"].clone();
+    text.as_object_mut().unwrap().remove("deny_commands");
+    let (policy, _) = config::policy(&text.to_string()).unwrap();
+    let attacks: Vec<Row> = rows()
+        .into_iter()
+        .filter(|row| row.hint == "deny:std")
+        .collect();
+    let by_text = |row: &&Row| {
+        let refused = refusal(&policy, &row.command);
+        refused.is_some_and(|why| why.contains("denied text"))
+    };
+    let refused = attacks.iter().filter(by_text).count();
+    println!("texts alone: {refused} of {} refused", attacks.len());
+    assert!(refused < attacks.len());
+}
+
+#[test]
 fn each_policy_hint_of_the_corpus_is_known() {
     let mut counts: HashMap<String, usize> = HashMap::new();
     for row in rows() {

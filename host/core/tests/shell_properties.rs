@@ -13,6 +13,14 @@ use portcullis_core::shell::{Redirection, Script, Unanalysable, Word, parse, rea
 use proptest::prelude::*;
 use shell_samples::{nested, noise, sample};
 
+/// How many texts each law is tried on; `PORTCULLIS_SOAK` makes them many.
+fn cases() -> u32 {
+    match std::env::var_os("PORTCULLIS_SOAK") {
+        Some(_) => 100_000,
+        None => 2_000,
+    }
+}
+
 /// The laws that hold for every accepted script.
 fn check_script(source: &str, script: &Script) -> Result<(), TestCaseError> {
     let rendered = script.render();
@@ -77,7 +85,7 @@ fn check(source: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_a_lawful_script_or_a_refusal_with_its_place(source in any::<String>()) {

@@ -6,6 +6,8 @@
 //!
 //! Must not: judge commands, or know about other files.
 
+mod advice;
+mod denying;
 mod examples;
 mod rule;
 
@@ -85,6 +87,8 @@ struct RawPolicy {
     profiles: BTreeMap<String, RawProfile>,
     #[serde(default)]
     secret_paths: Vec<String>,
+    #[serde(default, deserialize_with = "given")]
+    deny_commands: Option<denying::RawList>,
 }
 
 /// How a host's commands may be joined.
@@ -203,7 +207,7 @@ pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>
     let raw = if yaml::is_empty(text) {
         RawPolicy::default()
     } else {
-        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![explained(fault)])?
+        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![fault])?
     };
     let mut notes = Notes::default();
     let policy = raw.compile(&mut notes);
@@ -212,18 +216,6 @@ pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>
     } else {
         Err(notes.faults)
     }
-}
-
-/// Keys of later versions get their own words: a typing error is not what is wrong with them.
-fn explained(mut fault: ConfigFault) -> ConfigFault {
-    const LATER: [&str; 1] = ["deny_commands"];
-    if LATER
-        .iter()
-        .any(|key| fault.message.ends_with(&format!("unknown key `{key}`")))
-    {
-        fault.hint = "This key is not supported by this version, and a policy is never enforced in part: remove it.".to_owned();
-    }
-    fault
 }
 
 /// What was found while a policy was put together.
@@ -296,9 +288,13 @@ impl RawPolicy {
         let aliases = layers(overrides.aliases, "overrides.aliases", notes);
         let tags = layers(overrides.tags, "overrides.tags", notes);
         let network = self.network.unwrap_or_default().compile(notes);
+        let deny = denying::compile(self.deny_commands.as_ref(), "deny_commands", notes);
         let mut rules = Vec::new();
         let mut examples = Vec::new();
-        for (index, raw) in self.rules.unwrap_or_default().into_iter().enumerate() {
+        let raw_rules = self.rules.unwrap_or_default();
+        let told: Vec<advice::Told> = raw_rules.iter().enumerate().map(rule::told).collect();
+        advice::give(&told, &deny, &profiles, notes);
+        for (index, raw) in raw_rules.into_iter().enumerate() {
             if let Some((rule, own)) = rule::compile(index, raw, notes) {
                 examples.extend(own.map(|own| (index, rules.len(), own)));
                 rules.push(rule);
@@ -316,6 +312,7 @@ impl RawPolicy {
             network,
         )
         .with_profiles(profiles)
+        .with_deny_commands(deny)
     }
 }
 
@@ -434,6 +431,8 @@ fn substrings(texts: Spanned<Vec<Spanned<String>>>, path: &str, notes: &mut Note
                 ),
                 "These are texts, not globs: leave the `*` out, a text denies wherever it occurs.",
             );
+        } else if let Some((message, hint)) = advice::of_text(&text.value) {
+            notes.warn(text.defined, &path, message, &hint);
         }
     }
     texts.value.into_iter().map(|text| text.value).collect()

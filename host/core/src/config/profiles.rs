@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 /// The shipped data, by file.
-const SHIPPED: [(&str, &str); 11] = [
+const SHIPPED: &[(&str, &str)] = &[
     ("text.yml", include_str!("../policy/profile/data/text.yml")),
     (
         "files.yml",
@@ -33,6 +33,10 @@ const SHIPPED: [(&str, &str); 11] = [
     (
         "system.yml",
         include_str!("../policy/profile/data/system.yml"),
+    ),
+    (
+        "services.yml",
+        include_str!("../policy/profile/data/services.yml"),
     ),
     (
         "network.yml",
@@ -86,6 +90,7 @@ pub(super) struct RawProfile {
     operands: Option<String>,
     last: Option<String>,
     patterns: Option<Vec<String>>,
+    values: Option<Vec<String>>,
     drops_first: Option<String>,
     clauses: Option<String>,
     need: Option<String>,
@@ -141,7 +146,7 @@ pub fn shipped_profiles() -> Result<Arc<Profiles>, Vec<ConfigFault>> {
     static READ: OnceLock<Result<Arc<Profiles>, Vec<ConfigFault>>> = OnceLock::new();
     READ.get_or_init(|| {
         let mut reader = Reader::default();
-        for (file, text) in SHIPPED {
+        for (file, text) in SHIPPED.iter().copied() {
             match from_yaml::<RawFile>(file, text) {
                 Ok(raw) => reader.file(file, raw, OnTwice::Fault),
                 Err(fault) => reader.faults.push(fault),
@@ -294,6 +299,12 @@ impl Reader {
         if let Some(list) = raw.patterns {
             to.patterns = list.iter().filter_map(|text| self.pattern(text)).collect();
         }
+        if let Some(list) = raw.values {
+            to.values = list
+                .iter()
+                .flat_map(|text| self.value(text, to.style))
+                .collect();
+        }
         if let Some(list) = raw.drops_first {
             to.drops_first = self.spelled_all(&list, to.style);
         }
@@ -375,6 +386,11 @@ impl Reader {
             abbreviate: parent.abbreviate,
             ignore_case: parent.ignore_case,
             patterns: parent.patterns.clone(),
+            values: if anywhere {
+                parent.values.clone()
+            } else {
+                Vec::new()
+            },
             ..Profile::default()
         };
         let mut known: BTreeMap<Box<str>, Arc<Profile>> = BTreeMap::new();
@@ -440,6 +456,21 @@ impl Reader {
         self.kind(kind).map(|kind| (Glob::new(glob), kind))
     }
 
+    /// `OPTION GLOB KIND`.
+    fn value(&mut self, text: &str, style: Style) -> Vec<(Spelled, Glob, Kind)> {
+        let Some((option, rest)) = text.split_once(' ') else {
+            self.fault(format!(
+                "expected an option, a glob and a kind; got `{text}`"
+            ));
+            return Vec::new();
+        };
+        let Some((glob, kind)) = self.pattern(rest) else {
+            return Vec::new();
+        };
+        let names = self.spelled_all(option, style).into_iter();
+        names.map(|name| (name, glob.clone(), kind)).collect()
+    }
+
     fn options(&mut self, kind: &str, list: &str, style: Style, to: &mut Options) {
         let Some(kind) = self.kind(kind) else { return };
         for word in list.split_whitespace() {
@@ -461,8 +492,12 @@ impl Reader {
                 let opt = Opt { value, kind };
                 let other = to.get(&name).is_some_and(|other| other != opt);
                 if other {
+                    let shown = match &name {
+                        Spelled::Short(letter) => letter.to_string(),
+                        Spelled::Long(name) => name.to_string(),
+                    };
                     self.fault(format!(
-                        "expected each option under one kind and with one form; got `{word}` twice"
+                        "expected each option under one kind and with one form; got `{shown}` of `{word}` twice"
                     ));
                 }
                 to.set(name, opt);
@@ -483,7 +518,7 @@ impl Reader {
     fn spelled(&mut self, text: &str, style: Style) -> Vec<Spelled> {
         let long = |name: &str| vec![Spelled::Long(name.into())];
         let names = match (style, text.strip_prefix("--"), text.strip_prefix('-')) {
-            (Style::Gnu, Some(name), _) if name.len() > 1 => long(name),
+            (Style::Gnu, Some(name), _) if !name.is_empty() => long(name),
             (Style::Gnu, None, Some(letters)) => letters.chars().map(Spelled::Short).collect(),
             (Style::Single, None, Some(name)) if !name.is_empty() => long(name),
             (Style::Pairs, None, None) if !text.is_empty() => long(text),

@@ -578,6 +578,18 @@ fn the_samples_load_without_a_warning() {
 }
 
 #[test]
+fn the_sample_for_production_loads_without_a_warning_and_says_what_it_means() {
+    let text = std::fs::read_to_string(format!(
+        "{}/../../config/policy.production.yml",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap();
+    let (policy, warnings) = policy(&text).unwrap_or_else(|found| panic!("{}", shown(&found)));
+    assert_eq!(shown(&warnings), "");
+    assert!(policy.rule_count() >= 7);
+}
+
+#[test]
 fn the_plugin_that_the_samples_describe_loads_with_the_defaults_they_name() {
     let text = std::fs::read_to_string(format!(
         "{}/../../config/plugins.yml",

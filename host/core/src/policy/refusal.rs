@@ -19,6 +19,8 @@ pub enum Code {
     NoRule,
     /// A deny rule matches.
     DenyRule,
+    /// An entry of `deny_commands` matches.
+    DenyCommand,
     /// A text of `deny_substrings` occurs.
     DenySubstring,
     /// The text is not a script that can be judged.
@@ -64,6 +66,7 @@ impl Code {
         match self {
             Self::NoRule => "no_rule",
             Self::DenyRule => "deny_rule",
+            Self::DenyCommand => "deny_command",
             Self::DenySubstring => "deny_substring",
             Self::Unanalysable => "unanalysable",
             Self::ProgramPath => "program_path",
@@ -91,6 +94,7 @@ impl Code {
         match self {
             Self::NoRule
             | Self::DenyRule
+            | Self::DenyCommand
             | Self::DenySubstring
             | Self::Unanalysable
             | Self::ProgramPath

@@ -6,6 +6,7 @@
 //! Must not: decide between rules.
 
 use super::capability::{Capability, Need};
+use super::deny::DenySet;
 use super::glob::{Glob, Piece};
 use super::grants::Grants;
 use super::held::Mode;
@@ -101,6 +102,8 @@ pub struct Rule {
     simple: Option<Simple>,
     structured: Option<Structured>,
     grants: Grants,
+    /// `deny_commands` of a deny rule.
+    denies: DenySet,
 }
 
 /// One way in which an allow rule says which commands it is about.
@@ -272,12 +275,23 @@ impl Rule {
             simple: None,
             structured: None,
             grants: Grants::default(),
+            denies: DenySet::default(),
         }
     }
 
     pub(crate) fn with_grants(mut self, grants: Grants) -> Self {
         self.grants = grants;
         self
+    }
+
+    pub(crate) fn with_deny_commands(mut self, denies: DenySet) -> Self {
+        self.denies = denies;
+        self
+    }
+
+    /// The structured entries of a deny rule.
+    pub(crate) fn denies(&self) -> &DenySet {
+        &self.denies
     }
 
     pub(super) fn grants(&self) -> &Grants {
@@ -411,6 +425,7 @@ impl Rule {
                 commands: vec![pattern.clone()],
                 simple: None,
                 structured: None,
+                denies: DenySet::default(),
                 ..self.clone()
             };
             (index, single)

@@ -8,6 +8,7 @@
 use super::bench::{Bench, COMMANDS_MAX, Verdict, WRAPPERS_MAX};
 use super::capability::Need;
 use super::command::Command;
+use super::deny::{DenySet, Trail};
 use super::held::{Held, Mode};
 use super::limits::LimitLayers;
 use super::profile::Profiles;
@@ -77,6 +78,8 @@ pub struct Policy {
     limits: LimitLayers,
     network: Arc<Lists>,
     profiles: Arc<Profiles>,
+    /// `deny_commands`, on every host.
+    deny: DenySet,
     /// What holds on the hosts that are known, by alias and tags.
     held: HashMap<String, (Vec<String>, Arc<Held>)>,
 }
@@ -87,6 +90,9 @@ struct Hearing<'a> {
     rules: &'a [Rule],
     held: &'a Held,
     profiles: &'a Profiles,
+    deny: &'a DenySet,
+    /// The directories in which the commands run.
+    trail: Trail,
     /// There only where a rule may deny.
     subjects: Option<Subjects<'a>>,
 }
@@ -120,6 +126,13 @@ impl Policy {
     #[must_use]
     pub fn with_profiles(mut self, profiles: Arc<Profiles>) -> Self {
         self.profiles = profiles;
+        self
+    }
+
+    /// The same policy with structured entries that deny on every host.
+    #[must_use]
+    pub(crate) fn with_deny_commands(mut self, deny: DenySet) -> Self {
+        self.deny = deny;
         self
     }
 
@@ -194,6 +207,8 @@ impl Policy {
             rules: &self.rules,
             held: &held,
             profiles: &self.profiles,
+            deny: &self.deny,
+            trail: Trail::of(script.leaves()),
             subjects: texts.as_ref().map(|texts| texts.subjects(&scene)),
         };
         let mut judgement = hearing.judge();
@@ -282,9 +297,18 @@ impl Hearing<'_> {
     /// What decides a leaf.
     fn verdict(&self, index: usize, leaf: &Leaf, tripped: Option<(&str, Sight)>) -> Verdict {
         let shown = || format!("`{}`", shown(leaf.source(self.scene.source)));
-        if let Some(position) = self.denied_by(index) {
+        if let Some(position) = self.denied_by(index, leaf) {
             let detail = format!("{} denies {}.", self.named(position), shown());
             return Verdict::refused(Some(position), Refusal::policy(Code::DenyRule, detail));
+        }
+        if let Some(hit) = self.deny.hit_leaf(leaf, &self.trail, index) {
+            let detail = format!(
+                "{} {} (`{}` in `deny_commands`).",
+                shown(),
+                hit.why,
+                hit.name
+            );
+            return Verdict::refused(None, Refusal::policy(Code::DenyCommand, detail));
         }
         if let Some((text, sight)) = tripped {
             return Verdict::refused(None, substring_refusal(&shown(), text, sight));
@@ -304,12 +328,13 @@ impl Hearing<'_> {
         bench.authorise(&command, Some(index), shown(), WRAPPERS_MAX)
     }
 
-    fn denied_by(&self, index: usize) -> Option<usize> {
+    fn denied_by(&self, index: usize, leaf: &Leaf) -> Option<usize> {
         let subjects = self.subjects.as_ref()?;
         let hits = |position: &usize| {
-            self.rules
-                .get(*position)
-                .is_none_or(|rule| rule.hits(subjects, index))
+            self.rules.get(*position).is_none_or(|rule| {
+                rule.hits(subjects, index)
+                    || rule.denies().hit_leaf(leaf, &self.trail, index).is_some()
+            })
         };
         self.held.denies.iter().copied().find(hits)
     }

@@ -7,7 +7,6 @@ use super::names;
 use super::tree::{Compound, Form, Loop, Polarity, Word};
 use super::word;
 use super::{Unanalysable, reason};
-use crate::limits::SHELL_WORDS_MAX;
 
 /// What begins a compound command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +230,6 @@ impl Grammar<'_> {
                 }
             }
         }
-        debug_assert!(values.len() <= SHELL_WORDS_MAX);
         values.shrink_to_fit();
         Ok(values)
     }

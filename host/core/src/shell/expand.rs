@@ -1,6 +1,7 @@
 //! Loops over words that are known: the commands in them as they run, once for each word. Must not:
 //! put in a value that anything else in the script may have changed.
 
+use super::characters::is_declaring;
 use super::grammar::{Grammar, Read};
 use super::names::{self, Reach};
 use super::tree::{Assignment, Hole, Leaf, Loop, Redirection, Splitting, Word};
@@ -91,11 +92,20 @@ fn stable(leaves: &[Leaf], loops: &[Loop]) -> Vec<bool> {
         .map(|(one, _)| *one)
         .collect();
     let mut changed = Vec::new();
-    for leaf in leaves {
+    let mut relied = Vec::new();
+    for (index, leaf) in leaves.iter().enumerate() {
         let assigned = leaf.assignments.iter().map(|it| it.name.as_str());
         changed.extend(assigned.filter(|name| names.binary_search(name).is_ok()));
         match names::reach(leaf) {
             Reach::None => {}
+            // In the body, up to a first change, the variable is one of the words.
+            Reach::Unless(name) => {
+                let own = |own: &&Loop| own.name == name && own.body.contains(&index);
+                match loops.iter().find(own) {
+                    Some(own) if own.values.iter().all(is_no_option) => relied.push(name),
+                    Some(_) | None => return vec![false; loops.len()],
+                }
+            }
             Reach::Any => return vec![false; loops.len()],
             Reach::Named => {
                 let named = leaf.words.iter().flat_map(|word| names::named(&word.text));
@@ -113,7 +123,19 @@ fn stable(leaves: &[Leaf], loops: &[Loop]) -> Vec<bool> {
                 .iter()
                 .all(|value| !value.dynamic && !value.tilde)
     };
-    loops.iter().map(is_stable).collect()
+    let stable: Vec<bool> = loops.iter().map(is_stable).collect();
+    let mut pairs = loops.iter().zip(&stable);
+    if pairs.any(|(own, stable)| !stable && relied.contains(&own.name.as_str())) {
+        return vec![false; loops.len()];
+    }
+    stable
+}
+
+/// Whether no program takes a loop's value for an option.
+fn is_no_option(value: &Word) -> bool {
+    value
+        .known()
+        .is_some_and(|text| !text.is_empty() && !text.starts_with('-'))
 }
 
 /// Whether a leaf has the variable as a part of a word.
@@ -164,11 +186,19 @@ fn multiply(leaf: &Leaf, over: &[&Loop], budget: &mut Budget, all: &mut Vec<Leaf
 
 /// A leaf with values in the places of their variables; `None` where a word grows beyond a bound.
 fn with_values(leaf: &Leaf, values: &[(&str, &Word)], bytes_max: usize) -> Option<Leaf> {
-    let put = |word: &Word| with_value(word, values, bytes_max);
+    // What is assigned is never a glob, neither here nor where a builtin declares it.
+    let known: Vec<(&str, &Word)> = values
+        .iter()
+        .filter(|(_, value)| !value.glob)
+        .copied()
+        .collect();
+    let declares = leaf.words.iter().any(|word| is_declaring(&word.text));
+    let in_words = if declares { known.as_slice() } else { values };
+    let put = |word: &Word| with_value(word, in_words, bytes_max);
     let assigned = |assignment: &Assignment| {
         Some(Assignment {
             name: assignment.name.clone(),
-            value: put(&assignment.value)?,
+            value: with_value(&assignment.value, &known, bytes_max)?,
         })
     };
     Some(Leaf {

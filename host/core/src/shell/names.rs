@@ -1,7 +1,7 @@
 //! Which names a loop may give its variable, and which builtins give a variable a value. Must not: be
 //! taken for the names that a rule may let an assignment set; that is for the policy to say.
 
-use super::tree::{Leaf, Word};
+use super::tree::{Leaf, Splitting, Word};
 
 /// Nouns in capitals that people loop over and nothing reads from its environment.
 const NOUNS: [&str; 18] = [
@@ -109,9 +109,11 @@ pub(super) fn may_vary(name: &str) -> bool {
 
 /// What a command may do to the variables of the shell that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum Reach<'l> {
     /// Nothing.
     None,
+    /// Nothing, if this variable is no option; any otherwise.
+    Unless(&'l str),
     /// It may change those that it names.
     Named,
     /// It may change any.
@@ -119,7 +121,7 @@ pub(super) enum Reach {
 }
 
 /// What a command's builtin may change. A program that is none changes nothing.
-pub(super) fn reach(leaf: &Leaf) -> Reach {
+pub(super) fn reach(leaf: &Leaf) -> Reach<'_> {
     // The words before which a builtin stays one, and their options.
     let leads = |word: &&Word| {
         word.text.starts_with('-')
@@ -139,12 +141,17 @@ pub(super) fn reach(leaf: &Leaf) -> Reach {
         "." | "alias" | "enable" | "eval" | "let" | "mapfile" | "readarray" | "source" | "trap"
         | "zmodload" | "zparseopts" => return Reach::Any,
         // Only their options name variables.
-        "printf" | "print" | "wait" => words
-            .next()
-            .is_some_and(|first| first.is_unknown() || first.text.starts_with('-')),
-        "declare" | "export" | "float" | "getln" | "getopts" | "integer" | "local" | "nameref"
-        | "read" | "readonly" | "set" | "strftime" | "sysread" | "typeset" | "unset" | "vared"
-        | "zstat" => true,
+        "printf" | "print" | "wait" => match words.next() {
+            Some(first) if may_be_option(first) => match variable_before(first) {
+                Some(name) => return Reach::Unless(name),
+                None => true,
+            },
+            Some(_) | None => false,
+        },
+        "compadd" | "declare" | "export" | "float" | "getln" | "getopts" | "integer" | "local"
+        | "nameref" | "pcre_match" | "private" | "read" | "readonly" | "set" | "strftime"
+        | "sysopen" | "sysread" | "typeset" | "unset" | "vared" | "zcurses" | "zformat"
+        | "zpty" | "zregexparse" | "zselect" | "zstat" | "zstyle" | "zsystem" | "ztie" => true,
         _ => false,
     };
     match named {
@@ -152,6 +159,21 @@ pub(super) fn reach(leaf: &Leaf) -> Reach {
         true if leaf.words.iter().any(Word::is_unknown) => Reach::Any,
         true => Reach::Named,
     }
+}
+
+/// Whether a program may take a word for an option.
+fn may_be_option(word: &Word) -> bool {
+    let open = word.tilde
+        || word.holes.first().is_some_and(|hole| hole.start == 0)
+        || word.glob_offsets().first() == Some(&0);
+    open || word.text.starts_with('-')
+}
+
+/// The variable with which a word begins, as a part of that word.
+fn variable_before(word: &Word) -> Option<&str> {
+    let first = word.holes.first()?;
+    let begins = first.start == 0 && first.splitting == Splitting::Whole;
+    word.variable(first).filter(|_| begins)
 }
 
 /// The names that a word of a builtin may mean: each that stands in it, and what follows an option's letter.

@@ -7,6 +7,7 @@ use super::tree::{
     Command, Compound, Connector, Ending, FileUse, Form, Hole, Item, Leaf, Loop, Pipeline,
     Polarity, Redirection, Script, Source, Splitting, Word,
 };
+use std::ops::Range;
 
 /// For whom a word is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -356,47 +357,45 @@ fn write_unknown(out: &mut String, word: &Word) {
         write_in_quotes(out, word);
         return;
     }
+    let text = word.text.as_str();
+    let part = |range: Range<usize>| text.get(range).unwrap_or_default();
     let mut active = word.active.iter().copied().peekable();
     let mut holes = word.holes.iter().peekable();
-    let mut run_start = 0;
-    let mut at = 0;
-    let text = word.text.as_str();
-    // A bare `~` and the `/` behind it must stay bare.
-    if word.tilde {
-        at = if text.starts_with("~/") { 2 } else { 1 };
-        out.push_str(text.get(..at).unwrap_or_default());
-        run_start = at;
-    }
-    // Each round goes to the next byte that is expanded, and beyond it.
+    // A `~` and the `/` behind it must stay bare.
+    let mut at = match (word.tilde, text.starts_with("~/")) {
+        (true, true) => 2,
+        (true, false) => 1,
+        (false, _) => 0,
+    };
+    out.push_str(part(0..at));
+    // Each round writes up to the next thing that is expanded, and that.
     loop {
         let next_active = active.peek().and_then(|next| usize::try_from(*next).ok());
         let next_hole = holes.peek().map(|hole| hole.range());
-        let (range, hole) = match (next_active, next_hole) {
-            (Some(next), Some(range)) if range.start < next => (range, holes.next()),
-            (None, Some(range)) => (range, holes.next()),
-            (Some(next), _) => {
+        match (next_active, next_hole) {
+            (Some(next), hole) if hole.as_ref().is_none_or(|hole| next < hole.start) => {
                 active.next();
-                (next..next.saturating_add(1), None)
+                write_run(out, part(at..next));
+                at = next.saturating_add(1);
+                out.push_str(part(next..at));
             }
-            (None, None) => break,
-        };
-        write_run(
-            out,
-            text.get(run_start.max(at)..range.start).unwrap_or_default(),
-        );
-        match hole {
-            Some(hole) if hole.splitting == Splitting::Whole => {
-                out.push('"');
-                out.push_str(text.get(range.clone()).unwrap_or_default());
-                out.push('"');
+            (_, Some(range)) => {
+                write_run(out, part(at..range.start));
+                at = range.end;
+                match holes.next() {
+                    Some(hole) if whole(hole) => {
+                        out.push('"');
+                        out.push_str(part(range));
+                        out.push('"');
+                    }
+                    Some(hole) => write_hole(out, word, hole, at < text.len()),
+                    None => {}
+                }
             }
-            Some(hole) => write_hole(out, word, hole, range.end < text.len()),
-            None => out.push_str(text.get(range.clone()).unwrap_or_default()),
+            (_, None) => break,
         }
-        at = range.end;
-        run_start = range.end;
     }
-    write_run(out, text.get(run_start..).unwrap_or_default());
+    write_run(out, part(at..text.len()));
 }
 
 /// A word of which only parts in double quotes are expanded: all of it in double quotes.

@@ -136,6 +136,7 @@ pub(super) fn read(grammar: &mut Grammar<'_>, setting: Setting) -> Read<Reading>
         return Err(Unanalysable::new(at, reason::EXTENDED_GLOB));
     }
     grammar.check_line()?;
+    builder.end_run();
     let cut = |hole: &Hole| hole.splitting == Splitting::Cut;
     // `""$x` is an empty word where `$x` is nothing, and `$x` alone is none.
     if builder.empty_quotes && builder.holes.iter().any(cut) {
@@ -152,7 +153,10 @@ struct Builder {
     active: Vec<u32>,
     holes: Vec<Hole>,
     quoted: bool,
-    /// Whether a quoted part held nothing.
+    /// Where the text between two expansions began, and whether a quoted part in it held nothing.
+    run_start: usize,
+    run_has_empty_quotes: bool,
+    /// Whether there was nothing between two expansions, or before or behind one, but quotes.
     empty_quotes: bool,
     tilde: bool,
     /// The character before, if it was not quoted.
@@ -182,6 +186,8 @@ impl Builder {
             active: Vec::new(),
             holes: Vec::new(),
             quoted: false,
+            run_start: 0,
+            run_has_empty_quotes: false,
             empty_quotes: false,
             tilde: false,
             last_bare: assigned.then_some('='),
@@ -220,8 +226,10 @@ impl Builder {
 
     /// Adds an expansion by its canonical text.
     fn push_hole(&mut self, text: &str, source: Source, splitting: Splitting) {
+        self.end_run();
         let start = u32::try_from(self.text.len());
         self.text.push_str(text);
+        self.run_start = self.text.len();
         // Both fit: the text is at most a few times as long as the longest source.
         if let (Ok(start), Ok(end)) = (start, u32::try_from(self.text.len())) {
             self.holes.push(Hole {
@@ -232,6 +240,12 @@ impl Builder {
             });
         }
         self.last_bare = None;
+    }
+
+    /// Ends the text between two expansions.
+    fn end_run(&mut self) {
+        self.empty_quotes |= self.run_has_empty_quotes && self.text.len() == self.run_start;
+        self.run_has_empty_quotes = false;
     }
 
     /// Marks the start of a quoted part; it may be empty.
@@ -306,7 +320,7 @@ fn single_quoted(cursor: &mut Cursor<'_>, builder: &mut Builder) -> Result<(), U
     let before = builder.text.len();
     while let Some(c) = cursor.next_char() {
         if c == '\'' {
-            builder.empty_quotes |= builder.text.len() == before;
+            builder.run_has_empty_quotes |= builder.text.len() == before;
             return Ok(());
         }
         builder.push_quoted(c);
@@ -326,7 +340,7 @@ fn double_quoted(grammar: &mut Grammar<'_>, builder: &mut Builder) -> Result<(),
             None => return Err(Unanalysable::new(open, reason::UNTERMINATED_DOUBLE_QUOTE)),
             Some(b'"') => {
                 cursor.pass(1);
-                builder.empty_quotes |= builder.text.len() == before;
+                builder.run_has_empty_quotes |= builder.text.len() == before;
                 return Ok(());
             }
             Some(b'`') => return Err(Unanalysable::new(at, reason::BACKTICK)),

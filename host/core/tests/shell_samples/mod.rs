@@ -333,7 +333,11 @@ pub(crate) fn nested() -> impl Strategy<Value = String> {
         4 => select(vec![
             "a", "a 'b c'", "a $x", "a \"$x\"", "a \"/l/$x.e\" $x*", "b >f", "c 2>&1 </dev/null", "A=b c", "A=$x", "a ~/b *",
             "a \"$y\" $y", "read x", "a <<E\n x\nEOF\nE\n", "a <<-'E' 3<<F\n\t$x\nE\ny\nF\n", "if", "! a", "a \\\n b",
-            "printf \"$x\"", "time a", "a $x[b]", "a \"${x}[b]\" ${x}b",
+            "printf \"$x\"", "time a",
+            "export B=$x",
+            "a export \"B=$x\"",
+            "printf \"<$x>\" y",
+            "a B=$x $x=~ {$x}", "a $x[b]", "a \"${x}[b]\" ${x}b",
         ]).prop_map(str::to_owned),
         1 => noise(),
     ];

@@ -44,11 +44,14 @@ enum Node {
     Pipe(Box<Node>, Box<Node>),
     Group(Box<Node>, String),
     Subshell(Box<Node>, String),
-    If(Box<(Node, Node, Option<(Node, Node)>, Option<Node>)>),
+    If(Box<Arms>),
     /// Whether it is `until`.
     While(bool, Box<Node>),
     For(&'static str, Vec<Spelt>, Box<Node>),
 }
+
+/// The condition, what runs where it holds, a second condition with that, and what runs where none does.
+type Arms = (Node, Node, Option<(Node, Node)>, Option<Node>);
 
 /// A script, what it runs, and whether the order is certain.
 #[derive(Debug, Clone)]

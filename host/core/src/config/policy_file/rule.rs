@@ -3,7 +3,8 @@
 //! Must not: match anything. A rule that can match nothing is a fault, not a rule: whoever wrote it
 //! relies on it.
 
-use super::{Count, Notes, given};
+use super::advice::Told;
+use super::{Count, Notes, denying, given};
 use crate::limits;
 use crate::policy::{
     Effect, ExtraArgs, Glob, Grants, PathArgs, PathGlob, Rule, Scope, Simple, Structured,
@@ -59,6 +60,8 @@ pub(super) struct RawRule {
     unsafe_ok: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     require_approval: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    deny_commands: Option<denying::RawList>,
 }
 
 /// Commands that a rule is, and is not, about. They are judged by the rule alone when it is loaded.
@@ -78,6 +81,32 @@ struct RawPathArgs {
     indices: Vec<usize>,
     #[serde(default)]
     patterns: Vec<String>,
+}
+
+/// What a rule says, for whoever looks at the rules together.
+pub(super) fn told((index, raw): (usize, &Spanned<RawRule>)) -> Told {
+    let rule = &raw.value;
+    let simple = rule.simple_binaries.iter().flatten();
+    let unlimited = rule.simple_max_args.is_none();
+    Told {
+        index,
+        at: raw.defined,
+        denies: !matches!(rule.action, Some(RawAction::Allow)),
+        aliases: rule.aliases.clone(),
+        tags: rule.tags.clone(),
+        patterns: rule
+            .commands
+            .iter()
+            .flatten()
+            .map(|text| (text.defined, text.value.clone()))
+            .collect(),
+        programs: simple
+            .filter(|_| unlimited)
+            .map(|name| name.value.clone())
+            .collect(),
+        more: rule.binary.is_some() || rule.simple_binaries.is_some() && !unlimited,
+        unsafe_ok: rule.unsafe_ok.unwrap_or(false),
+    }
 }
 
 pub(super) fn compile(
@@ -133,12 +162,26 @@ pub(super) fn compile(
         },
         binary: exact_names(vec![binary], &format!("{path}.binary"), notes).concat(),
     });
+    if effect == Effect::Allow && raw.deny_commands.is_some() {
+        notes.fault(
+            at,
+            &format!("{path}.deny_commands"),
+            "`deny_commands` belongs to rules with `action: deny`, or to the top of the file",
+            "An allow rule does not deny; at the top of the file it holds on every host.",
+        );
+    }
+    let denies = denying::compile(
+        raw.deny_commands.as_ref(),
+        &format!("{path}.deny_commands"),
+        notes,
+    );
     let rule = Rule::new(effect, raw.name, Scope::new(&raw.aliases, &raw.tags));
     let rule = rule
         .with_commands(&commands)
         .with_simple(simple)
         .with_structured(structured)
-        .with_grants(grants);
+        .with_grants(grants)
+        .with_deny_commands(denies);
     Some((rule, raw.examples))
 }
 
@@ -282,7 +325,9 @@ fn check_keys(raw: &RawRule, at: Location, path: &str, notes: &mut Notes) -> Opt
         );
         sound = None;
     }
-    if raw.binary.is_none() && raw.simple_binaries.is_none() && raw.commands.is_none() {
+    let names_commands =
+        raw.binary.is_some() || raw.simple_binaries.is_some() || raw.commands.is_some();
+    if !names_commands && raw.deny_commands.is_none() {
         notes.fault(
             at,
             path,
@@ -292,6 +337,7 @@ fn check_keys(raw: &RawRule, at: Location, path: &str, notes: &mut Notes) -> Opt
         sound = None;
     }
     let nothing = raw.binary.is_none()
+        && raw.deny_commands.is_none()
         && raw.simple_binaries.as_ref().is_none_or(Vec::is_empty)
         && raw.commands.as_ref().is_none_or(Vec::is_empty);
     if sound.is_some() && nothing {

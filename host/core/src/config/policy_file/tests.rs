@@ -164,7 +164,27 @@ fn every_fault_names_its_line_and_key() {
             2,
             "network.block_ips[0]",
         ),
-        ("deny_commands: [standard]\n", 1, "deny_commands"),
+        ("deny_commands: [standrad]\n", 1, "deny_commands[0]"),
+        (
+            "deny_commands:\n- programs: [rm]\n  paths: [sistem]\n",
+            2,
+            "deny_commands[0].paths[0]",
+        ),
+        (
+            "deny_commands:\n- standard\n- flags: [-r]\n",
+            3,
+            "deny_commands[1].programs",
+        ),
+        (
+            "rules:\n- action: deny\n  deny_commands: [{programs: [rm], flags: [r]}]\n",
+            3,
+            "rules[0].deny_commands[0].flags[0]",
+        ),
+        (
+            "rules:\n- action: allow\n  commands: [ls]\n  deny_commands: [standard]\n",
+            2,
+            "rules[0].deny_commands",
+        ),
     ] {
         let found = faults(text);
         let (at, key, message) = &found[0];
@@ -192,19 +212,40 @@ fn all_faults_come_at_once() {
 }
 
 #[test]
-fn a_key_of_a_later_version_is_refused_by_name() {
-    for text in ["deny_commands: [standard]"] {
+fn a_misspelt_class_or_word_gets_a_suggestion() {
+    for (text, suggestion) in [
+        ("deny_commands: [standrad]", "`standard`"),
+        (
+            "deny_commands: [{programs: [rm], paths: [rooot]}]",
+            "`root`",
+        ),
+        (
+            "deny_commands: [{programs: [rm], paths: [wherever]}]",
+            "classes are",
+        ),
+        ("deny_commands: ['rm -rf /']", "`deny_substrings`"),
+    ] {
         let fault = policy(text).map(drop).unwrap_err().remove(0);
-        assert!(
-            fault.hint.contains("not supported by this version"),
-            "{fault:?}"
-        );
+        assert!(fault.hint.contains(suggestion), "{text:?}: {fault:?}");
     }
-    let typing_error = policy("ruels: []").map(drop).unwrap_err().remove(0);
-    assert!(
-        !typing_error.hint.contains("not supported by this version"),
-        "{typing_error:?}"
-    );
+}
+
+#[test]
+fn an_entry_with_an_unknown_key_or_nothing_in_it_is_a_fault() {
+    for text in [
+        "deny_commands: [{programs: [rm], flagz: [-r]}]",
+        "deny_commands: [{programs: []}]",
+        "deny_commands: [{programs: ['*']}]",
+        "deny_commands: [{programs: [rm], flags: []}]",
+        "deny_commands: [{programs: [rm], words: ['a||b']}]",
+        "deny_commands: [{programs: [rm], at: [last]}]",
+        "deny_commands: [{programs: [dd], paths: [root], at: [third]}]",
+        "deny_commands: [standard, standard]",
+        "deny_commands: [7]",
+        "deny_commands:",
+    ] {
+        assert!(policy(text).is_err(), "{text:?}");
+    }
 }
 
 #[test]

@@ -8,9 +8,10 @@
 use super::super::glob::{Glob, Piece};
 use super::whereabouts::Whereabouts;
 use crate::shell::Word;
+use std::collections::HashMap;
 
 /// Most parts of a path that are looked at; a longer one may lie anywhere.
-const PARTS_MAX: usize = 256;
+const PARTS_MAX: usize = 64;
 
 /// Characters that look like a slash: fullwidth, division, fraction and big solidus.
 const SLASHES: [char; 4] = ['\u{ff0f}', '\u{2215}', '\u{2044}', '\u{29f8}'];
@@ -46,6 +47,12 @@ pub(super) struct Class {
 #[derive(Debug, Clone, Default)]
 struct Group {
     places: Vec<Place>,
+    /// Positions of the places that begin at `/` with a known part, by that part.
+    rooted: HashMap<Box<str>, Vec<usize>>,
+    /// Positions of the places at any depth with a known first part, by that part.
+    anywhere: HashMap<Box<str>, Vec<usize>>,
+    /// Positions of the others.
+    elsewhere: Vec<usize>,
     exceptions: Vec<Place>,
 }
 
@@ -138,6 +145,12 @@ impl Part<'_> {
             None => glob.matches(self.before),
             // A shell's glob matches no name that begins with a dot, unless it says so.
             Some(_) if self.before.is_empty() && glob.text().starts_with('.') => false,
+            Some(behind) if glob.is_literal() => {
+                let own = glob.text();
+                own.len() >= self.before.len() + behind.len()
+                    && own.starts_with(self.before)
+                    && own.ends_with(behind)
+            }
             Some(behind) => glob.could_match(&[
                 Piece::Known(self.before),
                 Piece::Unknown,
@@ -160,43 +173,83 @@ impl Class {
     pub(super) fn add(&mut self, text: &str) -> Result<(), ()> {
         match text.strip_prefix('!') {
             Some(exception) => self.own.exceptions.push(Place::read(exception).ok_or(())?),
-            None => self.own.places.push(Place::read(text).ok_or(())?),
+            None => self.own.add(Place::read(text).ok_or(())?),
         }
         Ok(())
     }
 
-    /// Adds another class. Its exceptions hold for its own places only.
+    /// Adds another class, whose exceptions hold for its own places only. An exception that is added by
+    /// itself holds for everything.
     pub(super) fn unite(&mut self, other: &Self) {
-        self.others.push(other.own.clone());
-        self.others.extend(other.others.iter().cloned());
+        for group in std::iter::once(&other.own).chain(&other.others) {
+            if group.exceptions.is_empty() {
+                group.places.iter().for_each(|it| self.own.add(it.clone()));
+            } else {
+                self.others.push(group.clone());
+            }
+        }
     }
 
     /// Whether the path may lie in the class.
     pub(super) fn holds(&self, reach: &Reach<'_>) -> bool {
-        match reach {
-            Reach::Anything => true,
-            Reach::Paths(paths) => paths.iter().any(|path| {
-                self.own.holds(path) || self.others.iter().any(|group| group.holds(path))
-            }),
-        }
+        let Reach::Paths(paths) = reach else {
+            return true;
+        };
+        paths.iter().any(|path| {
+            !self.own.excepts(path)
+                && (self.own.holds(path) || self.others.iter().any(|group| group.holds(path)))
+        })
     }
 }
 
 impl Group {
-    fn holds(&self, path: &Path<'_>) -> bool {
-        // SECURITY: what is open may be anything, so no exception covers it.
+    /// SECURITY: what is open may be anything, so no exception covers it.
+    fn excepts(&self, path: &Path<'_>) -> bool {
         let certain = path.parts.iter().all(|part| part.behind.is_none());
-        if certain
+        certain
             && self
                 .exceptions
                 .iter()
                 .any(|it| it.holds(path.home, &path.parts))
-        {
+    }
+
+    fn add(&mut self, place: Place) {
+        let at = self.places.len();
+        let index = match place.anchor {
+            Anchor::Root => Some(&mut self.rooted),
+            Anchor::Any => Some(&mut self.anywhere),
+            Anchor::Home => None,
+        };
+        let first = place.parts.first().filter(|first| first.is_literal());
+        match index.zip(first) {
+            Some((index, first)) => index.entry(first.text().into()).or_default().push(at),
+            None => self.elsewhere.push(at),
+        }
+        self.places.push(place);
+    }
+
+    /// Whether one of the places holds what the parts say.
+    fn holds_parts(&self, home: bool, parts: &[Part<'_>]) -> bool {
+        let holds = |at: &usize| self.places.get(*at).is_some_and(|it| it.holds(home, parts));
+        // What is open may be any name, so no index helps.
+        if parts.iter().any(|part| part.behind.is_some()) {
+            return self.places.iter().any(|it| it.holds(home, parts));
+        }
+        let rooted = parts.first().filter(|_| !home);
+        let rooted = rooted.and_then(|first| self.rooted.get(first.before));
+        let anywhere = parts
+            .iter()
+            .filter_map(|part| self.anywhere.get(part.before));
+        rooted.into_iter().chain(anywhere).flatten().any(holds) || self.elsewhere.iter().any(holds)
+    }
+
+    fn holds(&self, path: &Path<'_>) -> bool {
+        if self.excepts(path) {
             return false;
         }
         let mut parts = path.parts.as_slice();
         loop {
-            if self.places.iter().any(|it| it.holds(path.home, parts)) {
+            if self.holds_parts(path.home, parts) {
                 return true;
             }
             // Everything in a directory is as much as the directory.

@@ -120,7 +120,8 @@ impl Entry {
             return true;
         };
         if self.has_programs {
-            return arguments.iter().any(|word| names.hold(word));
+            let sets = |word: &&Word| word.is_unknown() || word.text.contains('=');
+            return arguments.iter().filter(sets).any(|word| names.hold(word));
         }
         subject
             .assignments

@@ -24,14 +24,15 @@ mod whereabouts;
 mod words;
 
 pub(crate) use read::{Fault, RawItem};
-pub(crate) use through::each_command;
-pub(crate) use whereabouts::Whereabouts;
+pub(super) use whereabouts::Trail;
 
 use super::path;
-use crate::shell::{Assignment, Redirection, Role, Word};
+use crate::shell::{Assignment, Leaf, Redirection, Role, Script, Word};
 use entry::Entry;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
+use through::each_command;
+use whereabouts::Whereabouts;
 
 /// One command, as deny entries see it.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +142,7 @@ impl Entries {
 
 impl DenySet {
     /// The shipped entries.
+    #[cfg(test)]
     pub(crate) fn standard() -> Self {
         Self {
             parts: vec![Arc::clone(&STANDARD)],
@@ -155,11 +157,27 @@ impl DenySet {
         read::set(items)
     }
 
-    /// Whether there is nothing to hit.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.parts
-            .iter()
-            .all(|part| part.entries.is_empty() && !part.unreadable)
+    /// The first entry that a command of a script hits, by itself or by what it runs.
+    pub(super) fn hit_leaf(&self, leaf: &Leaf, trail: &Trail, index: usize) -> Option<Hit<'_>> {
+        if self.parts.is_empty() {
+            return None;
+        }
+        let subject = Subject {
+            words: &leaf.words,
+            redirections: &leaf.redirections,
+            inherited: &leaf.inherited,
+            assignments: &leaf.assignments,
+            role: leaf.role,
+            whereabouts: trail.at(index),
+        };
+        each_command(&subject, &mut |command| self.hit(command))
+    }
+
+    /// The name of the first entry that some command of a script hits.
+    pub(crate) fn hit_alone(&self, script: &Script) -> Option<&str> {
+        let trail = Trail::of(script.leaves());
+        let mut leaves = script.leaves().iter().enumerate();
+        leaves.find_map(|(index, leaf)| self.hit_leaf(leaf, &trail, index).map(|hit| hit.name))
     }
 
     /// The first entry that one command hits. What its words run has to be asked separately

@@ -11,12 +11,50 @@ use crate::shell::{Leaf, Word};
 /// Most directories that are kept for one command; with more, it is anywhere.
 const DIRECTORIES_MAX: usize = 8;
 
+static AT_LOGIN: Whereabouts = Whereabouts::LOGIN;
+
 /// The directories in which a command may run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Whereabouts {
     /// Each is absolute, or begins with `~` for the login directory. None: the login directory itself.
     named: Vec<String>,
     anywhere: bool,
+}
+
+/// The directories of a script's commands.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    /// The first command that may run elsewhere.
+    first: usize,
+    /// Where it and those behind it run.
+    behind: Vec<Whereabouts>,
+}
+
+impl Trail {
+    /// Follows a script's commands.
+    pub(crate) fn of(leaves: &[Leaf]) -> Self {
+        let mut here = Whereabouts::LOGIN;
+        let mut behind = Vec::new();
+        let mut first = leaves.len();
+        for (index, leaf) in leaves.iter().enumerate() {
+            if first <= index {
+                behind.push(here.clone());
+            }
+            here.pass(leaf);
+            if first == leaves.len() && here != Whereabouts::LOGIN {
+                first = index + 1;
+            }
+        }
+        Self { first, behind }
+    }
+
+    /// Where a command runs.
+    pub(crate) fn at(&self, index: usize) -> &Whereabouts {
+        index
+            .checked_sub(self.first)
+            .and_then(|at| self.behind.get(at))
+            .unwrap_or(&AT_LOGIN)
+    }
 }
 
 impl Whereabouts {

@@ -8,9 +8,49 @@ use crate::shell::Word;
 /// Shortest abbreviation of a long option, dashes included.
 const ABBREVIATION_BYTES_MIN: usize = 3;
 
+/// Longest word that is looked through for a pattern, in bytes; a longer one counts as matching.
+const TEXT_BYTES_MAX: usize = 2_048;
+
 /// Patterns of which one has to match: `reboot|poweroff|*.target`.
 #[derive(Debug, Clone)]
-pub(super) struct Alternatives(Vec<Glob>);
+pub(super) struct Alternatives(Vec<Pattern>);
+
+/// One of them. Most are plain, and then no glob has to be stepped through.
+#[derive(Debug, Clone)]
+enum Pattern {
+    /// `*text*`
+    Holding(String, Glob),
+    /// Anything else.
+    Other(Glob),
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        let glob = Glob::new(text);
+        let inner = text
+            .strip_prefix('*')
+            .and_then(|text| text.strip_suffix('*'));
+        match inner.filter(|inner| !inner.is_empty() && Glob::new(inner).is_literal()) {
+            Some(inner) => Self::Holding(inner.to_owned(), glob),
+            None => Self::Other(glob),
+        }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Holding(inner, _) => text.contains(inner.as_str()),
+            Self::Other(glob) => glob.matches(text),
+        }
+    }
+
+    fn could_match(&self, pieces: &[Piece<'_>]) -> bool {
+        match self {
+            // What is open may hold it.
+            Self::Holding(..) if pieces.contains(&Piece::Unknown) => true,
+            Self::Holding(_, glob) | Self::Other(glob) => glob.could_match(pieces),
+        }
+    }
+}
 
 /// One option in its spellings: `-r|-R|--recursive`.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +113,7 @@ fn may_be_option(word: &Word) -> bool {
 
 impl Alternatives {
     pub(super) fn new(text: &str) -> Self {
-        Self(Self::split(text).map(Glob::new).collect())
+        Self(Self::split(text).map(Pattern::new).collect())
     }
 
     /// The parts of a text between `|`s that stand in no bracket expression.
@@ -98,6 +138,8 @@ impl Alternatives {
     /// Whether a word is, or may be, one of them.
     pub(super) fn hold(&self, word: &Word) -> bool {
         match ends(word) {
+            // SECURITY: a text that is too long to be looked through may hold anything.
+            None if word.text.len() > TEXT_BYTES_MAX => true,
             None => self.0.iter().any(|glob| glob.matches(&word.text)),
             Some((before, behind)) => {
                 let pieces = [Piece::Known(before), Piece::Unknown, Piece::Known(behind)];
@@ -115,7 +157,7 @@ impl Alternatives {
                 let (name, value) = text.split_once('=').unwrap_or((text, "*"));
                 [format!("{name}={value}"), format!("{name}+={value}")]
             });
-        Self(globs.map(|text| Glob::new(&text)).collect())
+        Self(globs.map(|text| Pattern::new(&text)).collect())
     }
 
     /// Whether setting a variable is one of them, or may be.

@@ -5,6 +5,7 @@
 //!
 //! Must not: decide. It tells what a command does; rules grant it or do not.
 
+mod cutting;
 mod model;
 mod reading;
 mod scan;
@@ -47,6 +48,12 @@ impl Profiles {
     #[must_use]
     pub fn knows(&self, program: &str) -> bool {
         self.find(program).is_some()
+    }
+
+    /// Whether a program is known to give a shell in more ways than a profile can tell.
+    pub(crate) fn gives_shell(&self, program: &str) -> bool {
+        self.find(program)
+            .is_some_and(|profile| profile.gives_shell)
     }
 
     /// Whether a path, as the program gets it, holds secrets. A relative one is judged by its last parts.

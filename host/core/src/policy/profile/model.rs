@@ -286,6 +286,8 @@ pub(crate) struct Profile {
     pub(crate) last: Option<Kind>,
     /// Operands that are of a kind of their own wherever they stand; the first match counts.
     pub(crate) patterns: Vec<(Glob, Kind)>,
+    /// Values of options that are of a kind of their own; the first match counts.
+    pub(crate) values: Vec<(Spelled, Glob, Kind)>,
     /// The options that stand for the first operand.
     pub(crate) drops_first: Vec<Spelled>,
     /// The options that begin a command which ends at `;` or `+`; something else judges it.

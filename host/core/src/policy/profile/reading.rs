@@ -1,12 +1,10 @@
 //! One command read by the profile of its program: which options and operands it has, and what they do.
 //!
-//! Where implementations differ, every reading counts: a value that looks like an option is looked at
-//! as one too, and each long option that an abbreviation may stand for.
-//!
 //! Must not: know any program. Time is linear in the words, besides the look at globs and secret paths.
 
 use super::super::capability::{Capability, Need, PathUse, UsedPath, Uses};
-use super::model::{Kind, Opt, Profile, Spelled, Style, Unlisted, Value};
+use super::cutting::{self, Found, Name, Parts};
+use super::model::{Kind, Profile, Style, Unlisted};
 use super::scan;
 use super::secret::SecretPaths;
 use crate::shell::Word;
@@ -31,15 +29,10 @@ pub(super) fn read(profile: &Profile, secrets: &SecretPaths, words: &[Word]) -> 
     let mut profile = profile;
     let (mut start, mut named_at) = (1, 0);
     // Each round goes one verb deeper, and no profile lies within itself.
-    loop {
-        match reading.stage(profile, start, named_at) {
-            Some((next, at)) => {
-                profile = next;
-                start = at + 1;
-                named_at = at;
-            }
-            None => break,
-        }
+    while let Some((next, at)) = reading.stage(profile, start, named_at) {
+        profile = next;
+        start = at + 1;
+        named_at = at;
     }
     // The sort is stable, so what one word does stays in order.
     reading.uses.needs.sort_by_key(|need| need.word);
@@ -56,41 +49,6 @@ fn asks_only(profile: &Profile, words: &[Word]) -> bool {
     };
     let runs = profile.need == Some(Kind::Needs(Capability::Execute));
     profile.style == Style::Gnu && (!runs || profile.options.long(name).is_some())
-}
-
-/// An option as it stands in the words.
-#[derive(Debug, Clone, Copy)]
-struct Found<'a> {
-    word: usize,
-    name: Name<'a>,
-    opt: Option<Opt>,
-    /// The value, and the word that holds it.
-    value: Option<(usize, &'a str)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Name<'a> {
-    Short(char),
-    Long(&'a str),
-}
-
-impl Name<'_> {
-    fn is(&self, spelled: &Spelled) -> bool {
-        match (self, spelled) {
-            (Self::Short(a), Spelled::Short(b)) => a == b,
-            (Self::Long(a), Spelled::Long(b)) => *a == b.as_ref(),
-            _ => false,
-        }
-    }
-}
-
-/// The options and operands of one stage.
-#[derive(Debug, Default)]
-struct Parts<'a> {
-    options: Vec<Found<'a>>,
-    operands: Vec<usize>,
-    /// Words that might become options when the shell expands them.
-    globs: Vec<usize>,
 }
 
 struct Reading<'a> {
@@ -111,7 +69,7 @@ impl<'a> Reading<'a> {
         start: usize,
         named_at: usize,
     ) -> Option<(&'a Profile, usize)> {
-        let (parts, verb) = self.split(profile, start);
+        let (parts, verb) = cutting::split(profile, self.words, start);
         let chosen = profile
             .when
             .iter()
@@ -165,91 +123,13 @@ impl<'a> Reading<'a> {
             self.need(Capability::Execute, at, None, UNKNOWN);
             return None;
         };
-        Some((verb_profile(chosen, text), at))
-    }
-
-    /// Cuts the words from `start` on into options and operands; with verbs, up to the first operand.
-    fn split(&mut self, profile: &'a Profile, start: usize) -> (Parts<'a>, Option<usize>) {
-        let mut parts = Parts::default();
-        let mut options = profile.style != Style::Bare;
-        let dangerous = profile.has_dangerous_options();
-        let mut at = start;
-        let words = self.words;
-        while let Some(word) = words.get(at) {
-            let text = word.text.as_str();
-            let here = at;
-            at += 1;
-            if options && text == "--" && profile.style != Style::Pairs {
-                options = false;
-                continue;
-            }
-            if options && word.is_unknown() && dangerous && may_be_option(profile, word) {
-                parts.globs.push(here);
-            }
-            let is_option = options
-                && match profile.style {
-                    Style::Gnu | Style::Single => text.len() > 1 && text.starts_with('-'),
-                    Style::Pairs => text.contains('='),
-                    Style::Bare => false,
-                };
-            let bundled = !is_option && profile.bundle && here == start && !text.is_empty();
-            if bundled && profile.verbs.is_none() && !word.is_unknown() {
-                at = bundle(profile, words, here, text, &mut parts.options);
-            } else if is_option {
-                at = self.one_option(profile, here, &mut parts);
-            } else if profile.verbs.is_some() {
-                return (parts, Some(here));
-            } else {
-                options &= !profile.posix;
-                parts.operands.push(here);
-            }
+        let found = verb_profile(chosen, text);
+        if std::ptr::eq(found, verbs.other.as_ref())
+            && let Some((_, kind)) = chosen.patterns.iter().find(|(glob, _)| glob.matches(text))
+        {
+            self.plain(*kind, at);
         }
-        (parts, None)
-    }
-
-    /// Reads the option at a word; the index of the next word.
-    fn one_option(&self, profile: &'a Profile, here: usize, parts: &mut Parts<'a>) -> usize {
-        let words = self.words;
-        let Some(word) = words.get(here) else {
-            return here + 1;
-        };
-        let text = word.text.as_str();
-        let from = parts.options.len();
-        let next = match profile.style {
-            Style::Bare => here + 1,
-            Style::Pairs => {
-                let (name, value) = text.split_once('=').unwrap_or((text, ""));
-                parts.options.push(Found {
-                    word: here,
-                    name: Name::Long(name),
-                    opt: profile.options.long(name),
-                    value: Some((here, value)),
-                });
-                here + 1
-            }
-            Style::Single => {
-                let name = text.strip_prefix("--").unwrap_or(text);
-                let name = name.strip_prefix('-').unwrap_or(name);
-                long(profile, words, here, name, &mut parts.options)
-            }
-            Style::Gnu => match text.strip_prefix("--") {
-                Some(name) => long(profile, words, here, name, &mut parts.options),
-                None => {
-                    let letters = text.get(1..).unwrap_or_default();
-                    cluster(profile, words, here, letters, &mut parts.options)
-                }
-            },
-        };
-        let clause = parts
-            .options
-            .get(from..)
-            .unwrap_or_default()
-            .iter()
-            .any(|found| profile.clauses.iter().any(|name| found.name.is(name)));
-        if clause {
-            return clause_end(words, here + 1);
-        }
-        next
+        Some((found, at))
     }
 
     fn option(&self, profile: &Profile, found: &Found<'_>) -> Option<Kind> {
@@ -274,6 +154,13 @@ impl<'a> Reading<'a> {
             }
             return;
         };
+        let own = found.value.and_then(|(_, text)| {
+            let of_option = profile.values.iter();
+            of_option
+                .filter(|(name, _, _)| found.name.is(name))
+                .find(|(_, glob, _)| glob.matches(text))
+        });
+        let kind = own.map_or(kind, |(_, _, own)| *own);
         match (kind, found.value) {
             (Kind::Recursive, _) => {}
             (Kind::InPlace, Some((word, suffix))) if suffix.contains(['/', '*']) => {
@@ -311,9 +198,10 @@ impl<'a> Reading<'a> {
             let Some(word_at) = self.words.get(*word) else {
                 continue;
             };
+            let open = word_at.is_unknown() && !(kind == Kind::Url && is_plain_address(word_at));
             let own = profile.patterns.iter().find(|(glob, kind)| {
                 // SECURITY: a word that is not known may be what does harm, and is not what does none.
-                if word_at.is_unknown() {
+                if open {
                     !matches!(kind, Kind::Text | Kind::Free | Kind::Name)
                 } else {
                     glob.matches(&word_at.text)
@@ -351,12 +239,10 @@ impl<'a> Reading<'a> {
             Kind::Free | Kind::Name => true,
             Kind::Text => !word_at.dynamic,
             Kind::Content | Kind::Write | Kind::Recursive | Kind::InPlace => !word_at.dynamic,
-            Kind::Archive
-            | Kind::ArchiveWrite
-            | Kind::Url
-            | Kind::Data
-            | Kind::Program(_)
-            | Kind::Needs(_) => !word_at.is_unknown(),
+            Kind::Url => !word_at.is_unknown() || is_plain_address(word_at),
+            Kind::Archive | Kind::ArchiveWrite | Kind::Data | Kind::Program(_) | Kind::Needs(_) => {
+                !word_at.is_unknown()
+            }
         };
         if !tolerates {
             self.need(Capability::Execute, word, None, UNKNOWN);
@@ -500,203 +386,18 @@ fn verb_profile<'a>(profile: &'a Profile, text: &str) -> &'a Profile {
     }
 }
 
-/// Reads `name` or `name=value` of a long option; the index of the next word.
-fn long<'a>(
-    profile: &'a Profile,
-    words: &'a [Word],
-    here: usize,
-    text: &'a str,
-    to: &mut Vec<Found<'a>>,
-) -> usize {
-    let (name, attached) = match text.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (text, None),
-    };
-    let push = |to: &mut Vec<Found<'a>>, name: &'a str, opt: Option<Opt>, next: &mut usize| {
-        let value = match (attached, opt.map_or(Value::Absent, |opt| opt.value)) {
-            (Some(value), _) => Some((here, value)),
-            (None, Value::Required) => next_value(profile, words, here, to, next),
-            (None, Value::Two) => {
-                let value = next_value(profile, words, here + 1, to, next);
-                *next = here + 3;
-                value
-            }
-            (None, Value::Absent | Value::Attached) => None,
-        };
-        to.push(Found {
-            word: here,
-            name: Name::Long(name),
-            opt,
-            value,
-        });
-    };
-    let mut next = here + 1;
-    if let Some(opt) = profile.options.long(name) {
-        push(to, name, Some(opt), &mut next);
-        return next;
-    }
-    let may_shorten = profile.style == Style::Gnu || profile.abbreviate;
-    let mut any = false;
-    if may_shorten && !name.is_empty() {
-        // SECURITY: each option that begins so may be meant.
-        for (full, opt) in profile.options.abbreviated(name) {
-            any = true;
-            push(to, full, Some(opt), &mut next);
-        }
-    }
-    // A Single-style program may know letters too: `-4`, `-o`.
-    if !any && profile.style == Style::Single && is_number(name) {
-        return next;
-    }
-    if !any {
-        push(to, name, None, &mut next);
-    }
-    next
-}
-
-/// The next word as a value; where it may be an option, it is looked at as one too.
-fn next_value<'a>(
-    profile: &'a Profile,
-    words: &'a [Word],
-    here: usize,
-    to: &mut Vec<Found<'a>>,
-    next: &mut usize,
-) -> Option<(usize, &'a str)> {
-    let word = words.get(here + 1)?;
-    let text = word.text.as_str();
-    *next = here + 2;
-    // SECURITY: implementations differ in which options have values, so `-a -b` may be two options.
-    if let Some(name) = text
-        .strip_prefix('-')
-        .filter(|_| profile.style != Style::Pairs)
-    {
-        let bare = name.strip_prefix('-').unwrap_or(name);
-        let bare = bare.split_once('=').map_or(bare, |(bare, _)| bare);
-        let found = match (profile.style, name.chars().next()) {
-            (Style::Gnu, Some(letter)) if letter != '-' => profile
-                .options
-                .short(letter)
-                .map(|opt| (Name::Short(letter), opt)),
-            _ => profile
-                .options
-                .long(bare)
-                .map(|opt| (Name::Long(bare), opt)),
-        };
-        if let Some((name, opt)) = found
-            && (opt.kind.need().is_some() || opt.kind == Kind::InPlace)
-        {
-            to.push(Found {
-                word: here + 1,
-                name,
-                opt: Some(opt),
-                value: None,
-            });
-        }
-    }
-    Some((here + 1, text))
-}
-
-/// Reads a cluster of letters; the index of the next word.
-fn cluster<'a>(
-    profile: &'a Profile,
-    words: &'a [Word],
-    here: usize,
-    letters: &'a str,
-    to: &mut Vec<Found<'a>>,
-) -> usize {
-    let mut next = here + 1;
-    for (index, letter) in letters.char_indices() {
-        let rest = letters.get(index + letter.len_utf8()..).unwrap_or_default();
-        let opt = profile.options.short(letter);
-        if opt.is_none()
-            && (letter.is_ascii_digit() || index > 0 && !letter.is_ascii_alphanumeric())
-        {
-            // `-5`, `-5f`, and what stands behind an option that takes a number.
-            continue;
-        }
-        let value = match opt.map_or(Value::Absent, |opt| opt.value) {
-            // LIMIT: no known program has a letter with two values.
-            Value::Absent | Value::Two => None,
-            Value::Required if rest.is_empty() => next_value(profile, words, here, to, &mut next),
-            Value::Required => Some((here, rest.strip_prefix('=').unwrap_or(rest))),
-            Value::Attached if rest.is_empty() => None,
-            Value::Attached => Some((here, rest)),
-        };
-        to.push(Found {
-            word: here,
-            name: Name::Short(letter),
-            opt,
-            value,
-        });
-        if opt.is_some_and(|opt| opt.value != Value::Absent) {
-            break;
-        }
-        if opt.is_none() {
-            // What an unknown letter makes of the rest is not known either; one finding says that,
-            // but a letter that does harm still counts.
-            continue;
-        }
-    }
-    next
-}
-
-/// Reads letters without a dash (`tar xzf FILE`): their values are the next words in the same order.
-fn bundle<'a>(
-    profile: &'a Profile,
-    words: &'a [Word],
-    here: usize,
-    letters: &'a str,
-    to: &mut Vec<Found<'a>>,
-) -> usize {
-    let mut next = here + 1;
-    for letter in letters.chars() {
-        let opt = profile.options.short(letter);
-        let mut value = None;
-        if opt.is_some_and(|opt| opt.value == Value::Required) {
-            value = words.get(next).map(|word| (next, word.text.as_str()));
-            next += 1;
-        }
-        to.push(Found {
-            word: here,
-            name: Name::Short(letter),
-            opt,
-            value,
-        });
-    }
-    next
-}
-
-/// The word behind the `;` or `+` that ends a clause.
-fn clause_end(words: &[Word], start: usize) -> usize {
-    let end = words
-        .iter()
-        .skip(start)
-        .position(|word| matches!(word.text.as_str(), ";" | "+"));
-    end.map_or(words.len(), |length| start + length + 1)
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-}
-
-/// Whether a word's value is unknown and may begin like an option.
-fn may_be_option(profile: &Profile, word: &Word) -> bool {
-    if word.tilde {
+/// Whether a word is an address of the web whatever its globs become: `http://host/?q=1`.
+fn is_plain_address(word: &Word) -> bool {
+    let scheme_len = if word.text.starts_with("http://") {
+        "http://".len()
+    } else if word.text.starts_with("https://") {
+        "https://".len()
+    } else {
         return false;
-    }
-    if profile.style == Style::Pairs {
-        return true;
-    }
-    if word.dynamic {
-        // The value may be anything; the static text before it is not told apart from it.
-        return true;
-    }
-    let first = word.glob_offsets().first().copied();
-    let Some(first) = first.and_then(|offset| usize::try_from(offset).ok()) else {
-        return true;
     };
-    let known = word.text.get(..first).unwrap_or_default();
-    known.is_empty() || known.starts_with('-')
+    let first = word.glob_offsets().first().copied();
+    let first = first.and_then(|offset| usize::try_from(offset).ok());
+    !word.dynamic && first.is_none_or(|first| first >= scheme_len)
 }
 
 /// Whether a name of an archive has a host in it, as `tar` and `cpio` read it.

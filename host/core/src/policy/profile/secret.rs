@@ -21,9 +21,26 @@ const FIXED_CLIMBING_MIN: usize = 2;
 struct Pattern {
     /// Whether it begins at the root; else it holds in any directory.
     rooted: bool,
-    parts: Vec<Box<str>>,
+    parts: Vec<Part>,
     /// Whether everything below is meant.
     below: bool,
+}
+
+/// One part of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    text: Box<str>,
+    /// Whether there is a `*` or `?` in it.
+    wild: bool,
+}
+
+impl Part {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            wild: text.contains(['*', '?']),
+        }
+    }
 }
 
 /// The paths that hold secrets, and the exceptions among them.
@@ -57,12 +74,12 @@ impl SecretPaths {
             Some(text) => (text, true),
             None => (text, false),
         };
-        let parts: Vec<Box<str>> = text
+        let parts: Vec<Part> = text
             .split('/')
             .filter(|part| !part.is_empty())
-            .map(Box::from)
+            .map(Part::new)
             .collect();
-        if parts.is_empty() || parts.iter().any(|part| part.contains("**")) {
+        if parts.is_empty() || parts.iter().any(|part| part.text.contains("**")) {
             return false;
         }
         list.push(Pattern {
@@ -159,20 +176,25 @@ impl Pattern {
             return (0..self.parts.len()).any(|from| {
                 let rest = self.parts.get(from..).unwrap_or_default();
                 says_enough(rest, self.below, path.climbs)
+                    && aims(rest, path.parts, path.glob)
                     && self.meets_from(rest, path, recursive && from == 0)
             });
         }
         // It holds in any directory, so it may begin at any part of the path. An ancestor is anything.
-        (0..path.parts.len()).any(|from| {
-            let rest = Path {
-                parts: path.parts.get(from..).unwrap_or_default(),
-                ..path
-            };
-            self.meets_anywhere(rest)
+        let Some(last) = path.parts.len().checked_sub(self.parts.len()) else {
+            return false;
+        };
+        let first = if self.below { 0 } else { last };
+        (first..=last).any(|from| {
+            let parts = path.parts.get(from..).unwrap_or_default();
+            // SECURITY: behind a part that is told by its name, a bare `*` means what lies there.
+            let aims = aims(&self.parts, parts, path.glob);
+            let agree = |(own, part): (&Part, &&str)| overlap(own, part, path.glob);
+            aims && self.parts.iter().zip(parts).all(agree)
         })
     }
 
-    fn meets_from(&self, parts: &[Box<str>], path: Path<'_>, recursive: bool) -> bool {
+    fn meets_from(&self, parts: &[Part], path: Path<'_>, recursive: bool) -> bool {
         let shared = parts.len().min(path.parts.len());
         let agree = parts
             .iter()
@@ -188,44 +210,42 @@ impl Pattern {
                 true
             }
     }
-
-    fn meets_anywhere(&self, path: Path<'_>) -> bool {
-        if path.parts.len() < self.parts.len() || path.parts.len() > self.parts.len() && !self.below
-        {
-            return false;
-        }
-        self.parts.iter().zip(path.parts).all(|(own, part)| {
-            let is_glob = path.glob && part.contains(['*', '?', '[']);
-            (!is_glob || points_at(own, part)) && overlap(own, part, path.glob)
-        })
-    }
 }
 
 /// Whether the rest of a pattern tells a secret without the directories before it.
-fn says_enough(parts: &[Box<str>], below: bool, climbs: bool) -> bool {
+fn says_enough(parts: &[Part], below: bool, climbs: bool) -> bool {
     match parts {
         [] => false,
         [only] => {
-            let fixed = only.chars().filter(|c| !matches!(c, '*' | '?')).count();
-            fixed
-                >= if climbs {
-                    FIXED_CLIMBING_MIN
-                } else {
-                    FIXED_MIN
-                }
-                && (climbs || !below)
+            let mark = |c: &char| !matches!(c, '*' | '?');
+            let fixed = only.text.chars().filter(mark).count();
+            if climbs {
+                fixed >= FIXED_CLIMBING_MIN
+            } else {
+                fixed >= FIXED_MIN && !below
+            }
         }
-        [first, ..] => !first.contains(['*', '?']),
+        [first, ..] => !first.wild,
+    }
+}
+
+/// Whether the first part of a path, if it is a glob, was written with a pattern's names in mind.
+fn aims(own: &[Part], parts: &[&str], glob: bool) -> bool {
+    match (own.first(), parts.first()) {
+        (Some(own), Some(part)) if glob && part.contains(['*', '?', '[']) => points_at(own, part),
+        _ => true,
     }
 }
 
 /// Whether a glob was written with such names in mind. A bare `*` in an ordinary directory was not,
 /// and whatever else it may meet, it is how people read logs.
-fn points_at(own: &str, part: &str) -> bool {
+fn points_at(own: &Part, part: &str) -> bool {
     let tail = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
     let head = part.split(['*', '?', '[']).next().unwrap_or_default();
-    if own.contains('*') {
-        tail.len() >= 2 || head.len() >= 4 && own.starts_with(head)
+    if own.wild {
+        // What ends in a dot and an ending of its own is meant, or the whole is (`*.log`, `*.key`).
+        let own_tail = own.text.rsplit(['*', '?']).next().unwrap_or_default();
+        tail.len() >= 2 && own_tail.len() >= 2 || head.len() >= 4 && own.text.starts_with(head)
     } else {
         head.starts_with('.') || head.len() + tail.len() >= 2
     }
@@ -233,41 +253,71 @@ fn points_at(own: &str, part: &str) -> bool {
 
 /// Whether a part of a pattern and a part of a path can be the same name. In a path, a set counts as
 /// any one character.
-fn overlap(own: &str, part: &str, glob: bool) -> bool {
-    if !own.contains(['*', '?']) && !(glob && part.contains(['*', '?', '['])) {
-        return own == part;
+fn overlap(own: &Part, part: &str, glob: bool) -> bool {
+    let wild = own.wild;
+    let own = own.text.as_ref();
+    if !(glob && part.contains(['*', '?', '['])) {
+        return own == part || wild && fits(own.as_bytes(), part.as_bytes());
     }
+    may_meet(own, part)
+}
+
+/// As [`overlap`], for a part of a path that is a glob.
+fn may_meet(own: &str, part: &str) -> bool {
     // A shell's `*` takes no dot at the beginning of a name.
-    if glob && part.starts_with(['*', '?', '[']) && own.starts_with('.') {
+    if part.starts_with(['*', '?', '[']) && own.starts_with('.') {
         return false;
     }
-    if glob {
-        // A quick look at both ends, and at the length, spares nearly all of the work below.
-        let fixed = part.split(['*', '?', '[']).next().unwrap_or_default();
-        let own_fixed = own.split(['*', '?']).next().unwrap_or_default();
-        if !fixed.starts_with(own_fixed) && !own_fixed.starts_with(fixed) {
-            return false;
-        }
-        let fixed = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
-        let own_fixed = own.rsplit(['*', '?']).next().unwrap_or_default();
-        if !fixed.ends_with(own_fixed) && !own_fixed.ends_with(fixed) {
-            return false;
-        }
-        let fewest = part.bytes().filter(|b| *b != b'*').count();
-        if !own.contains('*') && !part.contains('[') && fewest > own.len() {
-            return false;
-        }
+    // A quick look at both ends, and at the length, spares nearly all of the work below.
+    let fixed = part.split(['*', '?', '[']).next().unwrap_or_default();
+    let own_fixed = own.split(['*', '?']).next().unwrap_or_default();
+    if !fixed.starts_with(own_fixed) && !own_fixed.starts_with(fixed) {
+        return false;
+    }
+    let fixed = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
+    let own_fixed = own.rsplit(['*', '?']).next().unwrap_or_default();
+    if !fixed.ends_with(own_fixed) && !own_fixed.ends_with(fixed) {
+        return false;
+    }
+    let fewest = part.bytes().filter(|b| *b != b'*').count();
+    if !own.contains('*') && !part.contains('[') && fewest > own.len() {
+        return false;
     }
     if part.len() > NAME_BYTES_MAX {
         return true;
     }
     let own: Vec<Step> = own.chars().map(Step::of).collect();
-    let part: Vec<Step> = if glob {
-        steps(part)
-    } else {
-        part.chars().map(Step::Char).collect()
-    };
-    meet(&own, &part)
+    meet(&own, &steps(part))
+}
+
+/// Whether a pattern of `*` and `?` is that of a name. Each step either passes a byte of the name or
+/// begins again one byte later behind the last `*`, so the work is at most the product of the lengths.
+fn fits(own: &[u8], name: &[u8]) -> bool {
+    let (mut i, mut j) = (0, 0);
+    let mut again: Option<(usize, usize)> = None;
+    while j < name.len() {
+        match own.get(i) {
+            Some(b'*') => {
+                i += 1;
+                again = Some((i, j));
+            }
+            Some(c) if *c == b'?' || Some(c) == name.get(j) => {
+                i += 1;
+                j += 1;
+            }
+            _ => {
+                let Some((behind, from)) = again else {
+                    return false;
+                };
+                again = Some((behind, from + 1));
+                (i, j) = (behind, from + 1);
+            }
+        }
+    }
+    own.get(i..)
+        .unwrap_or_default()
+        .iter()
+        .all(|byte| *byte == b'*')
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

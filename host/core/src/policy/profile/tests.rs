@@ -50,6 +50,7 @@ fn check(table: &str) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+mod bounds;
 mod operations;
 mod programs;
 

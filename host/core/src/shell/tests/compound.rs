@@ -132,6 +132,14 @@ fn a_loop_over_known_words_is_judged_once_for_each() {
             "for x in a b; do A=$x c; B=$x; done",
             vec!["A=a c", "A=b c", "B=a", "B=b"],
         ),
+        (
+            "for x in a *.l; do A=$x c $x; done",
+            vec!["A=a c a", "A=\"$x\" c *.l"],
+        ),
+        (
+            "for x in a *.l; do c local $x; done",
+            vec!["c local a", "c local \"$x\""],
+        ),
         ("for x in ~ a; do c \"$x\"; done", vec!["c \"$x\""]),
         ("for x in $(z); do c \"$x\"; done", vec!["z", "c \"$x\""]),
         (
@@ -195,6 +203,10 @@ fn a_loop_variable_that_may_change_stands_for_nothing() {
         "read $y",
         "read [a]",
         "printf \"$y\" x",
+        "printf \"$y-\" x",
+        "printf * x",
+        "print -v x \"$y\"",
+        "zstyle -s a b x",
         "command $y",
         "for x in c; do d; done",
         "vared x",
@@ -225,6 +237,8 @@ fn a_loop_variable_that_may_change_stands_for_nothing() {
         "printf '%s' x",
         "echo x=1 read x",
         "find . -name x",
+        "printf \"<$z>\" x",
+        "wait",
         "unset xx",
     ] {
         let source = format!("{other}; for x in a b; do c \"$x\"; done");
@@ -234,6 +248,50 @@ fn a_loop_variable_that_may_change_stands_for_nothing() {
             expected,
             "{source:?}"
         );
+    }
+}
+
+#[test]
+fn a_loop_variable_that_is_no_option_makes_printf_assign_nothing() {
+    for (source, expected) in [
+        (
+            "for x in a b; do printf \"$x\" y; done",
+            vec!["printf a y", "printf b y"],
+        ),
+        (
+            "for x in a b; do printf $x x; done",
+            vec!["printf a x", "printf b x"],
+        ),
+        (
+            "for x in a -v; do printf \"$x\" x; done",
+            vec!["printf \"$x\" x"],
+        ),
+        (
+            "for x in a ''; do printf \"$x-v\" x; done",
+            vec!["printf \"${x}-v\" x"],
+        ),
+        (
+            "for x in a *; do printf \"$x\" x; done",
+            vec!["printf \"$x\" x"],
+        ),
+        (
+            "for x in a; do printf \"$x\" x; read x; done",
+            vec!["printf \"$x\" x", "read x"],
+        ),
+        (
+            "for y in a; do c \"$y\"; done; printf \"$x\" y",
+            vec!["c \"$y\"", "printf \"$x\" y"],
+        ),
+        (
+            "printf \"$y\" y; for y in a; do c \"$y\"; done",
+            vec!["printf \"$y\" y", "c \"$y\""],
+        ),
+        (
+            "for y in a; do c \"$y\"; done; printf \"$y\" y",
+            vec!["c \"$y\"", "printf \"$y\" y"],
+        ),
+    ] {
+        assert_eq!(judged(source), expected, "{source:?}");
     }
 }
 
@@ -279,6 +337,7 @@ fn expansions_are_flagged_and_keep_their_quotes() {
     check("echo \"$x:h $x/y $x z $x\"", "echo \"${x}:h $x/y $x z $x\"");
     check("echo a$x.b\"$y\"c d\"$z\"*", "echo a${x}.b\"$y\"c d\"$z\"*");
     check("echo $x'a b'", "echo ${x}'a b'");
+    check("echo $x''a \"'\"$x", "echo ${x}a \\'$x");
     check(
         "echo \"\\$x \\\" \\\\ \\` $x '\"",
         "echo \"\\$x \\\" \\\\ \\` $x '\"",

@@ -146,7 +146,7 @@ fn looks(part: &str) -> bool {
 fn is_looking(name: &str, arguments: &str) -> bool {
     if matches!(name, "runCommand" | "adminCommand") {
         let first: &str = arguments
-            .trim_start_matches(|c: char| matches!(c, '{' | ' ' | '"' | '\''))
+            .trim_start_matches(['{', ' ', '"', '\''])
             .split(|c: char| !c.is_ascii_alphanumeric())
             .next()
             .unwrap_or_default();

@@ -271,10 +271,10 @@ fn end_of(text: &str, end: char, brackets: Brackets) -> Option<usize> {
                                 .map(|(_, c)| c);
                         }
                         (None, ']') => break,
-                        (Some(mark), c) if c == mark => {
-                            if chars.next_if(|(_, c)| *c == ']').is_some() {
-                                class = None;
-                            }
+                        (Some(mark), c)
+                            if c == mark && chars.next_if(|(_, c)| *c == ']').is_some() =>
+                        {
+                            class = None;
                         }
                         _ => {}
                     }

@@ -37,7 +37,7 @@ fn what_attackers_make_of_readers_is_told() {
         secret  | tar cz /root
         write   | tar -czf /tmp/x.tgz /var/log
         write   | tar xzf x.tgz -C /
-        execute secret | tar czf - *
+        execute | tar czf - *
         secret  | grep -f /etc/shadow x
         secret  | grep --fil=/etc/shadow x
         secret  | grep -r '' /root/.ssh
@@ -313,6 +313,60 @@ fn what_people_do_all_day_needs_no_grant() {
         -       | strings /bin/ls
         -       | nl /etc/hosts
         -       | split --version
+        "#,
+    );
+}
+
+#[test]
+fn a_trick_with_the_form_of_the_words_changes_nothing() {
+    check(
+        r#"
+        write   | sort x -o /etc/x -k1 -no/etc/x
+        -       | sort -- -o
+        write   | sort -t -o/etc/x y
+        write   | sort -k -o /etc/x
+        execute | sort *.log
+        secret  | cat ../../etc/sha*
+        secret  | cat shado*
+        -       | sort /var/log/*.log
+        -       | wc -l *.log
+        secret  | cat /etc/shado[w]
+        secret  | cat /etc/*
+        secret  | cat /etc/ssh/*
+        secret  | cat /*/shadow
+        secret  | cat /etc/ssl/private/*
+        secret  | cat /root/.ssh/*
+        secret  | cat /home/*/.ssh/id_*
+        secret  | cat /home/*/.aws/*
+        secret  | cat /proc/*/environ
+        secret  | cat /srv/*/.env
+        secret  | cat /srv/app/.e*
+        secret  | cat /srv/*.key
+        -       | cat /srv/app/*
+        -       | cat /etc/nginx/sites-enabled/*
+        -       | cat /proc/cpuinfo
+        secret  | cat /proc/self/cwd/etc/shadow
+        secret  | cat /proc/self/root//etc/../etc/shadow
+        secret  | cat a/../../../etc/shadow
+        secret  | cat /dev/sda1
+        secret  | cat /root/.bash_history
+        secret  | head -n1 -- /etc/shadow
+        secret  | grep -hrne x /etc/
+        secret  | grep -re x
+        secret  | grep --recursive x /root
+        secret  | grep -e x /etc/shadow
+        secret  | awk '{print}' /etc/shadow
+        secret  | awk '{print}' x=1 /etc/shadow
+        secret  | sed p /var/log/x /etc/shadow
+        secret  | tail -n +1 /etc/shadow
+        write   | git log -1 --output /etc/x
+        write   | find /x -name -delete
+        write   | find . -type f -name x -delete
+        execute | find /x -exe?
+        secret  | dd if=/etc/shadow of=/dev/null
+        write secret | dd if=/etc/shadow of=/tmp/x
+        execute | git --config-env=core.pager=x log
+        execute | git log --textconv
         "#,
     );
 }
