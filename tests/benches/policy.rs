@@ -66,18 +66,27 @@ fn load(text: &str) -> Policy {
 }
 
 fn commands() -> Vec<CommandLine> {
-    let rows = ROWS.lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let rows = ROWS
+        .lines()
+        .map(|row| serde_json::from_str::<Value>(row).unwrap());
     rows.filter_map(|row| CommandLine::parse(row["command"].as_str().unwrap()).ok())
         .collect()
 }
 
 /// The worst commands, written as a text that is repeated between two others.
 pub(crate) fn worst_commands() -> Vec<(String, CommandLine)> {
-    let rows = WORST.lines().map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let rows = WORST
+        .lines()
+        .map(|row| serde_json::from_str::<Value>(row).unwrap());
     rows.map(|row| {
         let text = |key: &str| row[key].as_str().unwrap();
         let count = usize::try_from(row["count"].as_u64().unwrap()).unwrap();
-        let command = format!("{}{}{}", text("prefix"), text("text").repeat(count), text("suffix"));
+        let command = format!(
+            "{}{}{}",
+            text("prefix"),
+            text("text").repeat(count),
+            text("suffix")
+        );
         (text("id").to_owned(), CommandLine::parse(&command).unwrap())
     })
     .collect()
@@ -148,7 +157,11 @@ fn worst(all: &mut Vec<Measure>) {
             .collect();
         times.sort_by(|a, b| b.0.total_cmp(&a.0));
         for (time, id) in times.iter().take(3) {
-            all.push(measure(&format!("worst commands under {name}: {id}"), *time, "us"));
+            all.push(measure(
+                &format!("worst commands under {name}: {id}"),
+                *time,
+                "us",
+            ));
         }
     }
 }
@@ -185,7 +198,10 @@ fn many_rules(all: &mut Vec<Measure>) {
         .map(|index| CommandLine::parse(&format!("app{index} -x /srv/a")).unwrap())
         .collect();
     let median = |policy: &Policy| {
-        let mut times: Vec<f64> = lines.iter().map(|line| decision_us(policy, line, 201)).collect();
+        let mut times: Vec<f64> = lines
+            .iter()
+            .map(|line| decision_us(policy, line, 201))
+            .collect();
         times.sort_by(f64::total_cmp);
         quantile(&times, 0.5)
     };
