@@ -130,6 +130,11 @@ impl CommandPattern {
         self.whole.text().trim().chars().all(|c| c == '*')
     }
 
+    /// Whether it matches whatever ends with what it matches.
+    pub(super) fn begins_anywhere(&self) -> bool {
+        self.whole.text().starts_with('*')
+    }
+
     /// The program, where the pattern spells it.
     pub(super) fn program(&self) -> Option<&str> {
         match self.parts.first()?.words.first()? {

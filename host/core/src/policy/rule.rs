@@ -16,6 +16,7 @@ use super::scene::{Place, Scene};
 use super::wrappers;
 use crate::inventory::Host;
 use crate::shell::{self, Word};
+use std::ops::Range;
 
 /// Most words of a wrapper's command at which a wrapped command is looked for when denying. Further ones
 /// are looked at only where the wrapper's own grammar finds a command.
@@ -146,6 +147,8 @@ struct Wrapped {
     words: Vec<Word>,
     spellings: Spellings,
     place: Place,
+    /// Whether it is the end of another one that is looked at as well.
+    is_end: bool,
 }
 
 /// The texts that [`Subjects`] borrow from; made only where a rule may deny.
@@ -204,9 +207,10 @@ fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrap
         true => Place::Elsewhere,
         false => place,
     };
-    for start in starts(words) {
-        let Some(inner) = words.get(start..) else {
-            break;
+    for range in ranges(words) {
+        let is_end = range.start > 1 && range.end == words.len();
+        let Some(inner) = words.get(range) else {
+            continue;
         };
         let inner = completed(inner, &program.text);
         let spellings = Spellings::of(&inner, join(&inner), place);
@@ -219,6 +223,7 @@ fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrap
                 spellings: Spellings::of(&leaf.words, leaf.canonical(), place),
                 words: leaf.words.clone(),
                 place,
+                is_end: false,
             });
             look_through(&leaf.words, place, depth, found);
         }
@@ -226,24 +231,36 @@ fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrap
             words: inner,
             spellings,
             place,
+            is_end,
         });
     }
 }
 
-/// The words at which a wrapped command may begin.
-fn starts(words: &[Word]) -> Vec<usize> {
-    let mut starts: Vec<usize> = (1..words.len().min(WRAPPED_STARTS_MAX)).collect();
+/// The words that may be a wrapped command: from each of the first words to the end, and what the
+/// wrapper's own grammar finds.
+fn ranges(words: &[Word]) -> Vec<Range<usize>> {
+    let count = words.len();
+    let mut ranges: Vec<Range<usize>> = (1..count.min(WRAPPED_STARTS_MAX))
+        .map(|start| start..count)
+        .collect();
+    let seen = ranges.len();
     if let wrappers::Look::Runs(runs) = wrappers::look(words) {
-        starts.extend(runs.iter().filter(|run| run.in_line).map(|run| run.at));
+        let in_line = runs.iter().filter(|run| run.in_line);
+        let own = in_line.map(|run| run.at..run.at.saturating_add(run.words.len()).min(count));
+        ranges.extend(own.filter(|own| own.end < count || own.start >= WRAPPED_STARTS_MAX));
+        // It has found every clause there is.
+        if ranges.len() > seen {
+            return ranges;
+        }
     }
     let clauses = words.iter().enumerate().skip(WRAPPED_STARTS_MAX - 1);
-    starts.extend(
+    ranges.extend(
         clauses
             .filter(|(_, word)| word.text.starts_with("-exec") || word.text.starts_with("-ok"))
-            .map(|(index, _)| index + 1)
+            .map(|(index, _)| index + 1..count)
             .take(WRAPPED_STARTS_MAX),
     );
-    starts
+    ranges
 }
 
 /// A wrapped command with what its wrapper puts in: words that are not known.
@@ -457,7 +474,7 @@ impl Rule {
             return true;
         };
         let place = subjects.scene.place(index);
-        if self.hits_words(&leaf.words, own, place) {
+        if self.hits_words(&leaf.words, own, place, false) {
             return true;
         }
         let sequence = self
@@ -467,13 +484,25 @@ impl Rule {
         sequence
             || subjects.wrapped.get(index).is_some_and(|wrapped| {
                 wrapped.iter().any(|it| {
-                    self.hits_words(&it.words, &it.spellings.subject(&it.words), it.place)
+                    let subject = it.spellings.subject(&it.words);
+                    self.hits_words(&it.words, &subject, it.place, it.is_end)
                 })
             })
     }
 
-    fn hits_words(&self, words: &[Word], subject: &Subject<'_>, place: Place) -> bool {
-        self.commands.iter().any(|pattern| pattern.denies(subject))
+    fn hits_words(
+        &self,
+        words: &[Word],
+        subject: &Subject<'_>,
+        place: Place,
+        is_end: bool,
+    ) -> bool {
+        // A pattern that begins with a `*` matches the whole where it matches the end.
+        let may_differ = |pattern: &&CommandPattern| !is_end || !pattern.begins_anywhere();
+        self.commands
+            .iter()
+            .filter(may_differ)
+            .any(|pattern| pattern.denies(subject))
             || self
                 .simple
                 .as_ref()
