@@ -14,7 +14,7 @@ mod builtin;
 mod table;
 
 use super::capability::Capability;
-use super::path;
+use super::{path, scene};
 use crate::shell::{self, Assignment, Redirection, Word};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -44,6 +44,8 @@ pub(super) struct Run {
     pub(super) moved: bool,
     /// Whether something is piped into it.
     pub(super) reads_pipe: bool,
+    /// The text in its words for which the wrapper puts words in.
+    replaces: Option<String>,
 }
 
 /// What a command runs besides its own program.
@@ -218,8 +220,10 @@ fn prefixed(words: &[Word], mut run: Run) -> Look {
 /// As [`prefixed`], where words from elsewhere follow: what they are is not known.
 fn appended(words: &[Word], mut run: Run) -> Look {
     run.words = words.get(run.at..).unwrap_or_default().to_vec();
-    for word in run.words.iter_mut().skip(1) {
-        word.dynamic |= word.text.contains("{}");
+    // SECURITY: `-I TEXT` puts words in for that text, and some implementations for the program too.
+    let own = run.replaces.as_deref().unwrap_or("{}");
+    for word in &mut run.words {
+        word.dynamic |= word.text.contains("{}") || word.text.contains(own);
     }
     if let Some(mut more) = run.words.last().cloned() {
         more.dynamic = true;
@@ -336,7 +340,8 @@ impl Run {
             "g" | "--group" | "r" | "--role" | "t" | "--type" if wrapper.changes_user() => {
                 self.user = Some(ROOT.to_owned());
             }
-            "C" | "D" | "R" | "--chdir" | "--chroot" => self.moved = true,
+            "C" | "D" | "--chdir" => self.moved = true,
+            "I" | "--replace" => self.replaces = Some(value.unwrap_or_default().to_owned()),
             _ => {}
         }
     }
@@ -392,9 +397,12 @@ fn script_of(program: &str, arguments: &[Word]) -> Option<Vec<Run>> {
     }
     let text = arguments.get(at - 1).filter(|_| takes_script)?;
     let script = shell::parse(text.known()?).ok()?;
+    // SECURITY: where one of them changes the directory, all of them count as run in another one.
+    let moved = script.leaves().iter().any(|leaf| scene::moves(&leaf.words));
     let runs = script.leaves().iter().map(|leaf| Run {
         at,
         in_line: false,
+        moved,
         words: leaf.words.clone(),
         redirections: leaf
             .redirections

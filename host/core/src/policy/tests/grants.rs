@@ -313,3 +313,44 @@ fn a_program_that_its_directory_tells_what_to_do_is_refused_behind_a_cd() {
         ],
     );
 }
+
+#[test]
+fn a_directory_changed_within_a_wrapper_makes_relative_paths_unknown_too() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['sh *', 'env *', 'sudo *', 'cd *', 'git *', 'cat *', './deploy.sh', 'ls *']}}]"
+        ),
+        &[
+            "sh -c 'git status'",
+            "./deploy.sh",
+            "sh -c ./deploy.sh",
+            "sh -c 'cd /srv; ls -l'",
+            "env -C /srv ls -l",
+        ],
+        &[
+            ("sh -c 'cd /tmp/evil && git status'", Code::Wrapper),
+            ("sh -c 'cd /tmp; ./deploy.sh'", Code::Wrapper),
+            ("sh -c 'cd /etc; cat shadow'", Code::Wrapper),
+            ("env -C /etc cat notes", Code::Wrapper),
+            ("env -C /tmp ./deploy.sh", Code::Wrapper),
+            ("sudo -D /tmp git status", Code::Wrapper),
+            ("sudo -R /tmp ls x", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn what_xargs_puts_in_is_unknown_wherever_it_stands() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['xargs *', 'echo *', 'find *', 'ls *']}}]"
+        ),
+        &["echo x | xargs ls -l", "echo x | xargs -I @ ls -l @"],
+        &[
+            ("echo -delete | xargs -I @ find /srv @", Code::Wrapper),
+            ("echo rm | xargs -I echo echo /srv/x", Code::Wrapper),
+            ("echo x | xargs -I @ @ /srv/x", Code::Wrapper),
+            ("echo x | xargs find /srv", Code::Wrapper),
+        ],
+    );
+}
