@@ -51,16 +51,16 @@ fn the_entry_of_each_program_is_found_as_it_is_written() {
     let mut programs: Vec<&str> = profiles.programs().collect();
     programs.sort_unstable();
     for program in &programs {
-        let (file, entry) = shipped_entry(program).unwrap_or_else(|| panic!("{program}"));
+        let found = shipped_entry(program);
         assert!(
-            file.ends_with(".yml") && entry.contains(program),
+            found.is_some_and(|(file, entry)| file.ends_with(".yml") && entry.contains(program)),
             "{program}"
         );
     }
     assert!(programs.len() >= 120, "{}", programs.len());
     assert!(shipped_entry("no-such-program").is_none());
     let (file, entry) = shipped_entry("tar").unwrap();
-    assert!(file == "files.yml" && entry.contains("--to-command") && !entry.contains("gzip"));
+    assert!(file == "files.yml" && entry.contains("--to-command") && !entry.contains("zcat"));
     assert!(
         shipped_data()
             .iter()
