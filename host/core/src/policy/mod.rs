@@ -20,6 +20,7 @@ mod rule;
 mod rules;
 mod scene;
 mod tripwire;
+mod wrapped;
 mod wrappers;
 
 pub use capability::{Capability, Need, PathUse, UsedPath, Uses};

@@ -11,18 +11,11 @@ use super::glob::{Glob, Piece};
 use super::grants::Grants;
 use super::held::Mode;
 use super::path;
-use super::pattern::{CommandPattern, Spellings, Subject};
+use super::pattern::{CommandPattern, Subject};
 use super::scene::{Place, Scene};
-use super::wrappers;
+use super::wrapped::Subjects;
 use crate::inventory::Host;
-use crate::shell::{self, Word};
-use std::ops::Range;
-
-/// Most words of a wrapper's command at which a wrapped command is looked for when denying. Further ones
-/// are looked at only where the wrapper's own grammar finds a command.
-const WRAPPED_STARTS_MAX: usize = 16;
-/// Most scripts inside each other that are looked through when denying.
-const WRAPPED_DEPTH_MAX: usize = 3;
+use crate::shell::Word;
 
 /// What a matching rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,155 +124,6 @@ pub(super) struct Cover {
     pub(super) words: usize,
     /// Whether the rule is the open `*`, which names no program.
     pub(super) open: bool,
-}
-
-/// A command and its surroundings, as deny rules see it.
-pub(super) struct Subjects<'a> {
-    scene: &'a Scene<'a>,
-    /// One for each leaf.
-    own: Vec<Subject<'a>>,
-    /// For each leaf, the commands that its words may run.
-    wrapped: &'a [Vec<Wrapped>],
-}
-
-/// A command that a wrapper may run.
-struct Wrapped {
-    words: Vec<Word>,
-    spellings: Spellings,
-    place: Place,
-    /// Whether it is the end of another one that is looked at as well.
-    is_end: bool,
-}
-
-/// The texts that [`Subjects`] borrow from; made only where a rule may deny.
-pub(super) struct Texts {
-    own: Vec<Spellings>,
-    wrapped: Vec<Vec<Wrapped>>,
-}
-
-impl Texts {
-    pub(super) fn of(scene: &Scene<'_>) -> Self {
-        let leaves = || scene.leaves().iter().enumerate();
-        Self {
-            own: leaves()
-                .map(|(at, leaf)| Spellings::of(&leaf.words, leaf.canonical(), scene.place(at)))
-                .collect(),
-            wrapped: leaves()
-                .map(|(at, leaf)| {
-                    let mut found = Vec::new();
-                    look_through(&leaf.words, scene.place(at), WRAPPED_DEPTH_MAX, &mut found);
-                    found
-                })
-                .collect(),
-        }
-    }
-
-    pub(super) fn subjects<'a>(&'a self, scene: &'a Scene<'a>) -> Subjects<'a> {
-        Subjects {
-            scene,
-            own: self
-                .own
-                .iter()
-                .zip(scene.leaves())
-                .map(|(spellings, leaf)| spellings.subject(&leaf.words))
-                .collect(),
-            wrapped: &self.wrapped,
-        }
-    }
-}
-
-/// What a wrapper may run: the command at each of its words, and the commands in each word that is a
-/// script. It is a guess to the side of denying.
-fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrapped>) {
-    let Some((depth, program)) = depth.checked_sub(1).zip(words.first()) else {
-        return;
-    };
-    if !wrappers::runs_words(&program.text) {
-        return;
-    }
-    // A wrapper that changes the directory says so in an option before the command.
-    let changes = |word: &Word| {
-        ["-C", "-D", "--chdir"]
-            .iter()
-            .any(|o| word.text.starts_with(o))
-    };
-    let place = match words.iter().any(changes) {
-        true => Place::Elsewhere,
-        false => place,
-    };
-    for range in ranges(words) {
-        let is_end = range.start > 1 && range.end == words.len();
-        let Some(inner) = words.get(range) else {
-            continue;
-        };
-        let inner = completed(inner, &program.text);
-        let spellings = Spellings::of(&inner, join(&inner), place);
-        let scripted = inner
-            .first()
-            .filter(|word| word.text.contains([' ', ';', '|', '&', '\n']))
-            .and_then(|word| shell::parse(&word.text).ok());
-        for leaf in scripted.iter().flat_map(|script| script.leaves()) {
-            found.push(Wrapped {
-                spellings: Spellings::of(&leaf.words, leaf.canonical(), place),
-                words: leaf.words.clone(),
-                place,
-                is_end: false,
-            });
-            look_through(&leaf.words, place, depth, found);
-        }
-        found.push(Wrapped {
-            words: inner,
-            spellings,
-            place,
-            is_end,
-        });
-    }
-}
-
-/// The words that may be a wrapped command: from each of the first words to the end, and what the
-/// wrapper's own grammar finds.
-fn ranges(words: &[Word]) -> Vec<Range<usize>> {
-    let count = words.len();
-    let mut ranges: Vec<Range<usize>> = (1..count.min(WRAPPED_STARTS_MAX))
-        .map(|start| start..count)
-        .collect();
-    let seen = ranges.len();
-    if let wrappers::Look::Runs(runs) = wrappers::look(words) {
-        let in_line = runs.iter().filter(|run| run.in_line);
-        let own = in_line.map(|run| run.at..run.at.saturating_add(run.words.len()).min(count));
-        ranges.extend(own.filter(|own| own.end < count || own.start >= WRAPPED_STARTS_MAX));
-        // It has found every clause there is.
-        if ranges.len() > seen {
-            return ranges;
-        }
-    }
-    let clauses = words.iter().enumerate().skip(WRAPPED_STARTS_MAX - 1);
-    ranges.extend(
-        clauses
-            .filter(|(_, word)| word.text.starts_with("-exec") || word.text.starts_with("-ok"))
-            .map(|(index, _)| index + 1..count)
-            .take(WRAPPED_STARTS_MAX),
-    );
-    ranges
-}
-
-/// A wrapped command with what its wrapper puts in: words that are not known.
-fn completed(words: &[Word], wrapper: &str) -> Vec<Word> {
-    let mut words = words.to_vec();
-    for word in words.iter_mut().skip(1) {
-        word.glob |= word.text.contains("{}");
-    }
-    let last = words.last().cloned();
-    if let Some(mut more) = last.filter(|_| wrappers::appends_words(wrapper)) {
-        more.glob = true;
-        words.push(more);
-    }
-    words
-}
-
-fn join(words: &[Word]) -> String {
-    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    texts.join(" ")
 }
 
 impl Rule {
@@ -474,7 +318,7 @@ impl Rule {
             return true;
         };
         let place = subjects.scene.place(index);
-        if self.hits_words(&leaf.words, own, place, false) {
+        if self.hits_words(&leaf.words, own, place) {
             return true;
         }
         let sequence = self
@@ -483,26 +327,14 @@ impl Rule {
             .any(|pattern| pattern.denies_sequence(&subjects.own, index, subjects.scene.source));
         sequence
             || subjects.wrapped.get(index).is_some_and(|wrapped| {
-                wrapped.iter().any(|it| {
-                    let subject = it.spellings.subject(&it.words);
-                    self.hits_words(&it.words, &subject, it.place, it.is_end)
-                })
+                wrapped
+                    .iter()
+                    .any(|it| self.hits_words(&it.words, &it.subject(), it.place))
             })
     }
 
-    fn hits_words(
-        &self,
-        words: &[Word],
-        subject: &Subject<'_>,
-        place: Place,
-        is_end: bool,
-    ) -> bool {
-        // A pattern that begins with a `*` matches the whole where it matches the end.
-        let may_differ = |pattern: &&CommandPattern| !is_end || !pattern.begins_anywhere();
-        self.commands
-            .iter()
-            .filter(may_differ)
-            .any(|pattern| pattern.denies(subject))
+    fn hits_words(&self, words: &[Word], subject: &Subject<'_>, place: Place) -> bool {
+        self.commands.iter().any(|pattern| pattern.denies(subject))
             || self
                 .simple
                 .as_ref()
