@@ -10,6 +10,7 @@
     reason = "a build tool speaks to a person on a terminal; no protocol runs over its standard output"
 )]
 
+mod fuzz;
 mod guests;
 mod setup;
 
@@ -22,7 +23,8 @@ usage: cargo xtask COMMAND
   demo     the main job on loopback, without configuration
   test     the whole test suite (set-up, guests, Rust tests, real SSH servers, a real MCP client)
   bench    measure the parts of a run beside their peers; JSON Lines, then a table
-  soak     the tests that take long, with larger counts
+  soak     the tests that take long, with larger counts, then the fuzz targets, half an hour each; with
+           PORTCULLIS_FUZZ_SECONDS for another time, 0 for none
   guests   build the example and hostile plugins into target/guests
 ";
 
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "demo" => demo(),
         "test" => test(Tier::Test),
-        "soak" => test(Tier::Soak),
+        "soak" => test(Tier::Soak).and_then(|()| fuzz::run(&root())),
         "bench" => bench(),
         "guests" => setup::guests(&root()).map(|_| ()),
         _ => {

@@ -21,7 +21,10 @@ pub(super) fn hold(pattern: &str, text: &str) {
         return;
     }
     // What Python makes of a range that holds nothing is compared with Python itself.
-    if !pattern_chars.windows(3).any(|it| it[1] == '-' && it[0] > it[2]) {
+    if !pattern_chars
+        .windows(3)
+        .any(|it| it[1] == '-' && it[0] > it[2])
+    {
         assert_eq!(
             naive(&pattern_chars, &chars),
             matches,

@@ -96,6 +96,7 @@ pub(super) struct RawProfile {
     need: Option<String>,
     recursive: Option<bool>,
     runs_input: Option<bool>,
+    surroundings: Option<bool>,
     #[serde(rename = "unsafe")]
     gives_shell: Option<bool>,
     globals: Option<RawGlobals>,
@@ -278,6 +279,7 @@ impl Reader {
             (&mut to.ignore_case, raw.ignore_case),
             (&mut to.recursive, raw.recursive),
             (&mut to.runs_input, raw.runs_input),
+            (&mut to.surroundings, raw.surroundings),
             (&mut to.gives_shell, raw.gives_shell),
         ] {
             *field = value.unwrap_or(*field);

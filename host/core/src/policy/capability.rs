@@ -103,4 +103,6 @@ pub struct Uses {
     pub paths: Vec<UsedPath>,
     /// Whether the program takes its input for a program text when something is piped into it.
     pub runs_input: bool,
+    /// Whether files of the directory that it runs in say what it does.
+    pub surroundings: bool,
 }

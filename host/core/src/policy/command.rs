@@ -223,6 +223,11 @@ impl<'a> Command<'a> {
                 .needs
                 .push(unseen("takes its input for a program text"));
         }
+        if self.place == Place::Elsewhere && uses.surroundings {
+            effects.needs.push(unseen(
+                "does what files of its directory say, and that was changed to",
+            ));
+        }
         if self.place == Place::Elsewhere {
             let moved = uses
                 .paths

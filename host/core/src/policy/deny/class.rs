@@ -231,16 +231,19 @@ impl Group {
     /// Whether one of the places holds what the parts say.
     fn holds_parts(&self, home: bool, parts: &[Part<'_>]) -> bool {
         let holds = |at: &usize| self.places.get(*at).is_some_and(|it| it.holds(home, parts));
-        // What is open may be any name, so no index helps.
-        if parts.iter().any(|part| part.behind.is_some()) {
+        // What is open may be any name, so no index helps there.
+        let first = parts.first();
+        if first.is_some_and(|first| first.behind.is_some()) {
             return self.places.iter().any(|it| it.holds(home, parts));
         }
-        let rooted = parts.first().filter(|_| !home);
+        let rooted = first.filter(|_| !home);
         let rooted = rooted.and_then(|first| self.rooted.get(first.before));
-        let anywhere = parts
-            .iter()
-            .filter_map(|part| self.anywhere.get(part.before));
-        rooted.into_iter().chain(anywhere).flatten().any(holds) || self.elsewhere.iter().any(holds)
+        let open = parts.iter().any(|part| part.behind.is_some());
+        let all = self.anywhere.values().filter(|_| open);
+        let named = parts.iter().filter(|_| !open);
+        let named = named.filter_map(|part| self.anywhere.get(part.before));
+        let places = rooted.into_iter().chain(all).chain(named).flatten();
+        places.chain(&self.elsewhere).any(holds)
     }
 
     fn holds(&self, path: &Path<'_>) -> bool {
@@ -309,6 +312,10 @@ impl<'a> Reach<'a> {
 
 /// The path of a directory and a text behind it. `None` where it climbs above what is known.
 fn resolved<'a>(texts: &[&'a str], word: Option<&Word>, from: usize) -> Option<Path<'a>> {
+    let slashes = |text: &&str| text.bytes().filter(|byte| *byte == b'/').count();
+    if texts.iter().map(slashes).sum::<usize>() > PARTS_MAX {
+        return None;
+    }
     let mut home = false;
     let mut parts: Vec<Part<'a>> = Vec::new();
     let last = texts.len().saturating_sub(1);
@@ -334,9 +341,6 @@ fn resolved<'a>(texts: &[&'a str], word: Option<&Word>, from: usize) -> Option<P
                 }),
             }
         }
-    }
-    if parts.len() > PARTS_MAX {
-        return None;
     }
     through_proc(&mut parts).then_some(Path { home, parts })
 }
@@ -367,11 +371,15 @@ fn through_proc(parts: &mut Vec<Part<'_>>) -> bool {
 /// A part of a word's text that begins at byte `start` of it.
 fn opened<'a>(part: &'a str, start: usize, word: &Word) -> Part<'a> {
     let end = start.saturating_add(part.len());
-    let mut open = word
-        .glob_offsets()
+    let offsets = word.glob_offsets();
+    let before = |limit: usize| {
+        offsets.partition_point(|at| usize::try_from(*at).is_ok_and(|at| at < limit))
+    };
+    let mut open = offsets
+        .get(before(start)..before(end))
+        .unwrap_or_default()
         .iter()
-        .filter_map(|offset| usize::try_from(*offset).ok())
-        .filter(|offset| (start..end).contains(offset));
+        .filter_map(|offset| usize::try_from(*offset).ok());
     let Some(first) = open.next() else {
         return Part {
             before: part,

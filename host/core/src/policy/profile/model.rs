@@ -298,6 +298,8 @@ pub(crate) struct Profile {
     pub(crate) recursive: bool,
     /// Whether it runs what is piped into it.
     pub(crate) runs_input: bool,
+    /// Whether files of the directory that it runs in say what it does.
+    pub(crate) surroundings: bool,
     /// Whether it gives a shell in ways that no profile can tell.
     pub(crate) gives_shell: bool,
     /// The verbs, where it has some.

@@ -88,6 +88,7 @@ impl<'a> Reading<'a> {
             self.need(Capability::Execute, last, None, Need::GIVES_A_SHELL);
         }
         self.uses.runs_input |= chosen.runs_input;
+        self.uses.surroundings |= chosen.surroundings;
         self.recursive |= chosen.recursive;
         for found in &parts.options {
             match self.option(chosen, found) {

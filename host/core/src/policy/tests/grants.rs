@@ -300,3 +300,16 @@ fn a_loop_is_judged_for_each_of_its_values() {
         ],
     );
 }
+
+#[test]
+fn a_program_that_its_directory_tells_what_to_do_is_refused_behind_a_cd() {
+    check(
+        &format!("{NO_TEXTS}rules: [{{action: allow, commands: ['cd *', 'git *', 'ls *']}}]"),
+        &["git status", "git log --oneline -5", "cd /srv && ls -la"],
+        &[
+            ("cd /tmp/evil && git status", Code::Wrapper),
+            ("cd /tmp/evil; ls; git log", Code::Wrapper),
+            ("git -C /tmp/evil status", Code::Wrapper),
+        ],
+    );
+}
