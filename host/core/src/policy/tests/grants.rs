@@ -354,3 +354,35 @@ fn what_xargs_puts_in_is_unknown_wherever_it_stands() {
         ],
     );
 }
+
+#[test]
+fn what_a_search_finds_lies_below_where_it_begins() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['find *', 'grep *', 'wc *', 'cat *', 'ls *', 'sed *']}}]"
+        ),
+        &[
+            "find /etc/nginx -name '*.conf' -exec grep -H listen {} +",
+            "find /srv/app -type f -exec wc -l {} ';'",
+            "find /srv/app -exec ls -ld {} +",
+        ],
+        &[
+            ("find / -name shadow -exec cat {} +", Code::Wrapper),
+            ("find /etc -name shadow -exec cat {} +", Code::Wrapper),
+            ("find /root -type f -exec cat {} +", Code::Wrapper),
+            ("find /home -type f -exec grep x {} +", Code::Wrapper),
+            ("find /srv /etc -exec cat {} +", Code::Wrapper),
+            ("find . -exec cat {} +", Code::Wrapper),
+            ("find /srv/../etc -exec cat {} +", Code::Wrapper),
+            (
+                "find /srv -files0-from /tmp/x -exec cat {} +",
+                Code::Wrapper,
+            ),
+            ("find /srv -execdir cat {} +", Code::Wrapper),
+            ("find -L /srv -exec cat {} +", Code::Wrapper),
+            ("find /srv -exec sed -n {} /etc/hosts ';'", Code::Wrapper),
+            ("find /srv -exec cat /etc/{} ';'", Code::Wrapper),
+            ("find /srv -exec {} ';'", Code::Wrapper),
+        ],
+    );
+}
