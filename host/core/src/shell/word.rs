@@ -442,6 +442,17 @@ fn dollar(grammar: &mut Grammar<'_>, builder: &mut Builder, splitting: Splitting
             builder.push_hole(&text, Source::Command, splitting);
             Ok(())
         }
+        // The status of the last command is a number, so it is one word wherever it stands.
+        (Some(b'?'), _) => {
+            cursor.pass(2);
+            builder.push_hole("$?", Source::Variable, Splitting::Whole);
+            Ok(())
+        }
+        (Some(b'{'), _) if cursor.rest().starts_with("${?}") => {
+            cursor.pass(4);
+            builder.push_hole("$?", Source::Variable, Splitting::Whole);
+            Ok(())
+        }
         (Some(b'{'), _) => {
             let inside = cursor.rest().get(2..).unwrap_or_default();
             let name = name(inside);
@@ -469,7 +480,7 @@ fn dollar(grammar: &mut Grammar<'_>, builder: &mut Builder, splitting: Splitting
             variable(grammar, builder, name, splitting);
             Ok(())
         }
-        (Some(b'@' | b'*' | b'#' | b'?' | b'-' | b'!' | b'$' | b'0'..=b'9'), _) => {
+        (Some(b'@' | b'*' | b'#' | b'-' | b'!' | b'$' | b'0'..=b'9'), _) => {
             refused(reason::VARIABLE_EXPANSION)
         }
         _ => refused(reason::DOLLAR),

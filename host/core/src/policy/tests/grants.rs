@@ -279,6 +279,8 @@ fn a_loop_is_judged_for_each_of_its_values() {
             "for f in a b; do cat \"/var/log/$f.log\"; done",
             "for i in 1 2; do echo $i; done",
             "echo \"$HOME\"",
+            "ls x; echo $?",
+            "ls x; echo \"exit $?\"",
             "echo \"$(ls x)\"",
             "if ls x; then echo yes; else echo no; fi",
             "ls x && { echo a; echo b; }",
