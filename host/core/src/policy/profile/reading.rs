@@ -70,18 +70,19 @@ impl<'a> Reading<'a> {
         named_at: usize,
     ) -> Option<(&'a Profile, usize)> {
         let (parts, verb) = cutting::split(profile, self.words, start);
-        let chosen = profile
-            .when
-            .iter()
-            .find(|(names, _)| {
-                parts
-                    .options
-                    .iter()
-                    .any(|found| names.iter().any(|name| found.name.is(name)))
-            })
-            .map_or(profile, |(_, other)| other);
+        let when = profile.when.iter().find_map(|(names, other)| {
+            let mut options = parts.options.iter();
+            let found = options.find(|found| names.iter().any(|name| found.name.is(name)))?;
+            Some((other, found.word))
+        });
+        let (chosen, told_at) = when.unwrap_or((profile, named_at));
         if let Some(kind) = chosen.need {
-            self.plain(kind, named_at);
+            // SECURITY: what an option brings about is not spelled by who spells the program.
+            let at = match chosen.need == profile.need {
+                true => named_at,
+                false => told_at,
+            };
+            self.plain(kind, at);
         }
         if chosen.gives_shell {
             let last = self.words.len().saturating_sub(1);
