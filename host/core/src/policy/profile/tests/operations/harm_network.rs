@@ -269,7 +269,6 @@ fn containers_are_changed_only_with_a_grant() {
         write | kubectl rollout undo deploy/web
         write | kubectl delete pod web
         write | kubectl drain n1
-        write | kubectl cordon n1
         write | kubectl edit deploy web
         write | kubectl label pod web a=b
         write | kubectl set image deploy/web a=b
