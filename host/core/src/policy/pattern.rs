@@ -421,7 +421,7 @@ fn pieces(words: &[Spelled]) -> Vec<Piece<'_>> {
 
 impl Subject<'_> {
     /// The same subject where another one ends with it.
-    pub(super) fn as_an_end(self) -> Self {
+    pub(super) fn at_an_end(self) -> Self {
         Self {
             is_end: true,
             ..self

@@ -388,3 +388,31 @@ fn what_a_search_finds_lies_below_where_it_begins() {
         ],
     );
 }
+
+#[test]
+fn a_file_in_a_directory_that_the_script_names_is_judged_where_it_lies() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['cd *', 'cat *', 'tail *', 'ls *', 'sudo *', 'grep *']}}]"
+        ),
+        &[
+            "cd /var/log && tail -n 5 syslog",
+            "cd /var/log; sudo tail syslog",
+            "cd /var && cd log && cat syslog",
+        ],
+        &[
+            ("cd /etc && cat shadow", Code::Capability),
+            ("cd /etc; tail shad*", Code::Capability),
+            ("cd /etc && sudo tail shadow", Code::Wrapper),
+            ("cd / && cat ../etc/shadow", Code::Capability),
+            ("cd \"$HOME\" && cat notes", Code::Wrapper),
+            ("cd && cat notes", Code::Capability),
+            ("cd /etc && grep -r x ssh", Code::Capability),
+            ("cd /etc && grep -r x .", Code::Capability),
+            (
+                "for d in /tmp /etc; do cat shadow; cd $d; done",
+                Code::Capability,
+            ),
+        ],
+    );
+}
