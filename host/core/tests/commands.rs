@@ -19,10 +19,7 @@ use std::collections::HashMap;
 
 /// The corpora, by name.
 const CORPORA: [(&str, &str); 2] = [
-    (
-        "given",
-        include_str!("../../../tests/cases/commands.jsonl"),
-    ),
+    ("given", include_str!("../../../tests/cases/commands.jsonl")),
     (
         "own",
         include_str!("../../../tests/cases/own-commands.jsonl"),

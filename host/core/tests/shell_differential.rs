@@ -445,6 +445,17 @@ const HARD_NESTED: &[(&str, &[&[&str]])] = &[
             &["ok", "e"],
         ],
     ),
+    (
+        "no; ok \"a$?\"; no; ok $?; no; ok ${?}b c",
+        &[
+            &["no"],
+            &["ok", "a1"],
+            &["no"],
+            &["ok", "1"],
+            &["no"],
+            &["ok", "1b", "c"],
+        ],
+    ),
     ("{ ok a\n}\n(ok b\n)", &[&["ok", "a"], &["ok", "b"]]),
     (
         "if ok a; then ok b; fi; if ! { ok c; }; then ok d; fi >/dev/null",

@@ -15,7 +15,7 @@ mod yaml;
 
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
 pub use policy_file::policy;
-pub use profiles::shipped_profiles;
+pub use profiles::{shipped_data, shipped_entry, shipped_profiles};
 pub use settings::Settings;
 
 use crate::inventory::Inventory;

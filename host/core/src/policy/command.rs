@@ -6,7 +6,7 @@
 use super::capability::{Capability, Need, PathUse, UsedPath};
 use super::path;
 use super::profile::Profiles;
-use super::scene::Place;
+use super::scene::{self, Place};
 use super::wrappers::{self, Look, Run};
 use crate::shell::{Assignment, FileUse, Leaf, Redirection, Word};
 use std::borrow::Cow;
@@ -68,14 +68,18 @@ impl<'a> Command<'a> {
 
     /// A command that another one runs.
     pub(super) fn of_run(run: &'a Run, outer: &Command<'a>) -> Self {
+        let place = match run.moved {
+            true => Place::Elsewhere,
+            false => outer.place,
+        };
         Self {
-            words: Cow::Borrowed(&run.words),
+            words: match place {
+                Place::Elsewhere => Cow::Owned(scene::dislocated(&run.words)),
+                Place::Login => Cow::Borrowed(&run.words),
+            },
             redirections: run.redirections.iter().collect(),
             assignments: &run.assignments,
-            place: match run.moved {
-                true => Place::Elsewhere,
-                false => outer.place,
-            },
+            place,
             user: run.user.as_deref().or(outer.user),
             reads_input: outer.reads_input || run.reads_pipe || outer.opens_input(),
         }

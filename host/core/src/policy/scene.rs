@@ -84,7 +84,7 @@ fn first_behind(leaves: &[Leaf]) -> usize {
 }
 
 /// Whether a command may change the directory, also through `command` or `eval`.
-fn moves(words: &[Word]) -> bool {
+pub(super) fn moves(words: &[Word]) -> bool {
     words.split_first().is_some_and(|(program, arguments)| {
         let is_mover = |word: &Word| MOVERS.contains(&path::base(&word.text));
         is_mover(program)
@@ -93,7 +93,8 @@ fn moves(words: &[Word]) -> bool {
     })
 }
 
-fn dislocated(words: &[Word]) -> Vec<Word> {
+/// Words with the relative paths among them unknown.
+pub(super) fn dislocated(words: &[Word]) -> Vec<Word> {
     let dislocate = |word: &Word| {
         let mut word = word.clone();
         word.dynamic |= path::is_relative(&word.text);

@@ -14,7 +14,7 @@ mod builtin;
 mod table;
 
 use super::capability::Capability;
-use super::path;
+use super::{path, scene};
 use crate::shell::{self, Assignment, Redirection, Word};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -44,6 +44,8 @@ pub(super) struct Run {
     pub(super) moved: bool,
     /// Whether something is piped into it.
     pub(super) reads_pipe: bool,
+    /// The text in its words for which the wrapper puts words in.
+    replaces: Option<String>,
 }
 
 /// What a command runs besides its own program.
@@ -218,8 +220,10 @@ fn prefixed(words: &[Word], mut run: Run) -> Look {
 /// As [`prefixed`], where words from elsewhere follow: what they are is not known.
 fn appended(words: &[Word], mut run: Run) -> Look {
     run.words = words.get(run.at..).unwrap_or_default().to_vec();
-    for word in run.words.iter_mut().skip(1) {
-        word.dynamic |= word.text.contains("{}");
+    // SECURITY: `-I TEXT` puts words in for that text, and some implementations for the program too.
+    let own = run.replaces.as_deref().unwrap_or("{}");
+    for word in &mut run.words {
+        word.dynamic |= word.text.contains("{}") || word.text.contains(own);
     }
     if let Some(mut more) = run.words.last().cloned() {
         more.dynamic = true;
@@ -336,7 +340,8 @@ impl Run {
             "g" | "--group" | "r" | "--role" | "t" | "--type" if wrapper.changes_user() => {
                 self.user = Some(ROOT.to_owned());
             }
-            "C" | "D" | "R" | "--chdir" | "--chroot" => self.moved = true,
+            "C" | "D" | "--chdir" => self.moved = true,
+            "I" | "--replace" => self.replaces = Some(value.unwrap_or_default().to_owned()),
             _ => {}
         }
     }
@@ -392,9 +397,12 @@ fn script_of(program: &str, arguments: &[Word]) -> Option<Vec<Run>> {
     }
     let text = arguments.get(at - 1).filter(|_| takes_script)?;
     let script = shell::parse(text.known()?).ok()?;
+    // SECURITY: where one of them changes the directory, all of them count as run in another one.
+    let moved = script.leaves().iter().any(|leaf| scene::moves(&leaf.words));
     let runs = script.leaves().iter().map(|leaf| Run {
         at,
         in_line: false,
+        moved,
         words: leaf.words.clone(),
         redirections: leaf
             .redirections
@@ -420,6 +428,7 @@ fn clauses(run: &[&str], words: &[Word]) -> Look {
     if words.iter().skip(1).any(may_be_option) {
         return Look::Unseen;
     }
+    let below = search_begins(words);
     let mut runs = Vec::new();
     let mut at = 1;
     while let Some(word) = words.get(at) {
@@ -432,8 +441,13 @@ fn clauses(run: &[&str], words: &[Word]) -> Look {
             return Look::Spelled(words.len().saturating_sub(1), Capability::Execute);
         };
         let mut inner = words.get(at..end).unwrap_or_default().to_vec();
-        for word in inner.iter_mut() {
-            word.dynamic |= word.text.contains("{}");
+        let named = below.filter(|_| !text.ends_with("dir"));
+        for (index, word) in inner.iter_mut().enumerate() {
+            match named {
+                // What it is called with lies below where the search begins.
+                Some(directory) if index > 0 && word.text == "{}" => *word = word.below(directory),
+                _ => word.dynamic |= word.text.contains("{}"),
+            }
         }
         if !inner.is_empty() {
             runs.push(Run {
@@ -450,6 +464,27 @@ fn clauses(run: &[&str], words: &[Word]) -> Look {
         true => Look::Nothing,
         false => Look::Runs(runs),
     }
+}
+
+/// The one directory below which a search looks, where that is certain: an absolute path that does not climb
+/// and is not the root. SECURITY: where names come from a file, they may lie anywhere.
+fn search_begins(words: &[Word]) -> Option<&str> {
+    let named = |word: &Word| word.text.starts_with("-files0-from");
+    if words.iter().any(named) {
+        return None;
+    }
+    let mut starts = words
+        .iter()
+        .skip(1)
+        .skip_while(|word| matches!(word.text.as_str(), "-H" | "-P"))
+        .take_while(|word| !word.text.starts_with(['-', '(', '!']));
+    let (only, None) = (starts.next()?, starts.next()) else {
+        return None;
+    };
+    let text = only.known()?;
+    let plain = text.starts_with('/') && !path::climbs(text) && path::normalise(text) == text;
+    let directory = path::without_slash(text);
+    (plain && directory != "/").then_some(directory)
 }
 
 /// Where the clause that begins at a word ends. `None` where implementations differ: some end it at

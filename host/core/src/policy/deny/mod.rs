@@ -23,7 +23,7 @@ mod through;
 mod whereabouts;
 mod words;
 
-pub(crate) use read::{Fault, RawItem};
+pub(crate) use read::{Fault, RawItem, STANDARD_TEXT};
 pub(super) use whereabouts::Trail;
 
 use super::path;

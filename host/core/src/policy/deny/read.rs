@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+/// The shipped file.
+pub(crate) const STANDARD_TEXT: &str = include_str!("standard.yml");
 /// The word for the shipped entries.
 const STANDARD_WORD: &str = "standard";
 /// What stands for an entry without `why:`.
@@ -21,7 +23,7 @@ const TYPOS_MAX: usize = 2;
 
 /// Our own file, part of the program, so it needs none of the bounds that an operator's file is read with.
 static SHIPPED: LazyLock<Option<Shipped>> =
-    LazyLock::new(|| serde_yaml::from_str(include_str!("standard.yml")).ok());
+    LazyLock::new(|| serde_yaml::from_str(STANDARD_TEXT).ok());
 static CLASSES: LazyLock<BTreeMap<String, Class>> = LazyLock::new(classes);
 
 /// What is wrong with an item.
@@ -447,7 +449,7 @@ fn near(text: &str, name: &str) -> bool {
 /// What is wrong with the shipped file.
 #[cfg(test)]
 pub(super) fn shipped_faults() -> Vec<String> {
-    let shipped: Shipped = match serde_yaml::from_str(include_str!("standard.yml")) {
+    let shipped: Shipped = match serde_yaml::from_str(STANDARD_TEXT) {
         Ok(shipped) => shipped,
         Err(fault) => return vec![fault.to_string()],
     };

@@ -309,7 +309,16 @@ impl<'a> Reading<'a> {
         let Some(word_at) = self.words.get(word) else {
             return;
         };
-        if text != "-" && self.secrets.may_hold(text, word_at.glob, self.recursive) {
+        // `/**` stands for what a search finds at any depth.
+        let searched = text.strip_suffix("/**").filter(|_| word_at.glob);
+        let secret = match searched {
+            Some(directory) => {
+                let open = directory.contains(['*', '?', '[']);
+                self.secrets.may_hold(directory, open, true)
+            }
+            None => self.secrets.may_hold(text, word_at.glob, self.recursive),
+        };
+        if text != "-" && secret {
             self.need(Capability::Secret, word, Some(text), READS_SECRETS);
         }
     }

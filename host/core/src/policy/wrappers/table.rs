@@ -48,13 +48,12 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         why: AS_ANOTHER_USER,
         shape: Shape::Prefix {
             flags: "AbEHnPSkB",
-            values: "ugpCrtTUDR",
+            values: "ugpCrtTUD",
             long_values: &[
                 "--user",
                 "--group",
                 "--prompt",
                 "--chdir",
-                "--chroot",
                 "--close-from",
                 "--role",
                 "--type",

@@ -31,6 +31,7 @@ const ROWS: &[(&str, usize, &str)] = &[
     ("echo \"a\\\nb\"", 7, "line_continuation"),
     ("\\\nls", 0, "line_continuation"),
     ("echo $1 $", 5, "variable_expansion"),
+    ("echo $#", 5, "variable_expansion"),
     ("echo $!", 5, "variable_expansion"),
     ("echo ${?:-x}", 5, "variable_expansion"),
     ("$? x", 0, "dynamic_program"),
