@@ -237,7 +237,13 @@ impl Pattern {
         };
         let parts = path.parts.get(from..).unwrap_or_default();
         let whole = !self.rooted || path.rooted && from == 0;
-        whole && !self.below && self.parts.iter().zip(parts).all(|(own, part)| own.covers(part))
+        whole
+            && !self.below
+            && self
+                .parts
+                .iter()
+                .zip(parts)
+                .all(|(own, part)| own.covers(part))
     }
 
     fn meets_from(&self, parts: &[Part], path: Path<'_>, recursive: bool) -> bool {

@@ -230,12 +230,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
             flags: "0prtx",
             // SECURITY: `-a` reads a file, which may be a secret one, and it is shown.
             values: "EILnPsd",
-            long_values: &[
-                "--delimiter",
-                "--max-args",
-                "--max-chars",
-                "--max-procs",
-            ],
+            long_values: &["--delimiter", "--max-args", "--max-chars", "--max-procs"],
             long_flags: &[
                 "--null",
                 "--no-run-if-empty",
