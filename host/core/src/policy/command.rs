@@ -12,7 +12,7 @@ use crate::shell::{Assignment, FileUse, Leaf, Redirection, Word};
 use std::borrow::Cow;
 
 /// Variables that change how something looks and not what is run.
-const HARMLESS_VARIABLES: [&str; 14] = [
+const HARMLESS_VARIABLES: [&str; 13] = [
     "COLUMNS",
     "DEBIAN_FRONTEND",
     "LANG",
@@ -23,7 +23,6 @@ const HARMLESS_VARIABLES: [&str; 14] = [
     "FORCE_COLOR",
     "TERM",
     "TZ",
-    "POSIXLY_CORRECT",
     "BLOCKSIZE",
     "BLOCK_SIZE",
     "TIME_STYLE",
@@ -135,8 +134,16 @@ impl<'a> Command<'a> {
                         .needs
                         .extend(run.sets.iter().filter_map(|(word, name)| {
                             let value = self.words.get(*word)?;
-                            set(name, *word, value.is_unknown())
+                            set(name, *word, value)
                         }));
+                    effects.needs.extend(run.lists.iter().filter_map(|list| {
+                        profiles.is_secret(list).then(|| Need {
+                            capability: Capability::Secret,
+                            word: run.at.saturating_sub(1),
+                            path: Some(path::normalise(list).into_owned()),
+                            why: Cow::Borrowed("takes words from a path that holds secrets"),
+                        })
+                    }));
                 }
                 effects.runs = runs;
             }
@@ -166,8 +173,8 @@ impl<'a> Command<'a> {
 
     fn add_assignments(&self, needs: &mut Vec<Need>) {
         needs.extend(self.assignments.iter().filter_map(|assignment| {
-            let unknown = assignment.value.is_unknown();
-            set(&assignment.name, Need::NOT_IN_WORDS, unknown)
+            let value = &assignment.value;
+            set(&assignment.name, Need::NOT_IN_WORDS, value)
         }));
     }
 
@@ -251,8 +258,8 @@ impl<'a> Command<'a> {
 }
 
 /// What setting a variable needs.
-fn set(name: &str, word: usize, unknown: bool) -> Option<Need> {
-    if unknown {
+fn set(name: &str, word: usize, value: &Word) -> Option<Need> {
+    if value.is_unknown() {
         return Some(Need {
             capability: Capability::Execute,
             word: Need::NOT_IN_WORDS,
@@ -260,7 +267,11 @@ fn set(name: &str, word: usize, unknown: bool) -> Option<Need> {
             why: Cow::Borrowed("sets a variable to a value that is decided on the host"),
         });
     }
-    (!is_harmless(name)).then(|| Need {
+    let plain = match value.text.split_once('=') {
+        Some((own, text)) if own == name => is_plain_value(text),
+        _ => is_plain_value(&value.text),
+    };
+    (!is_harmless(name) || !plain).then(|| Need {
         capability: Capability::Assign,
         word,
         path: Some(name.to_owned()),
@@ -271,6 +282,14 @@ fn set(name: &str, word: usize, unknown: bool) -> Option<Need> {
 /// Whether a variable changes how something looks and not what is run.
 pub(super) fn is_harmless(name: &str) -> bool {
     name.starts_with("LC_") || HARMLESS_VARIABLES.contains(&name)
+}
+
+/// Whether a value has no character in it with which a shell or a program could take it for more than
+/// a name, a number or a format. SECURITY: a variable that counts for nothing is still read by those who
+/// name it: `LC_X='a[$(id)]' test -v 'b[LC_X]'`.
+fn is_plain_value(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || " _.,:@+-/%=<>#".contains(c))
 }
 
 /// The words of an unknown program that may be paths: for a rule that restricts them, all of these have

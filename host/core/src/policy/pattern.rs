@@ -130,6 +130,11 @@ impl CommandPattern {
         self.whole.text().trim().chars().all(|c| c == '*')
     }
 
+    /// Whether it leaves open which words follow those that it names.
+    pub(super) fn goes_on(&self) -> bool {
+        self.parts.iter().any(|part| part.rest != Rest::Nothing)
+    }
+
     /// The program, where the pattern spells it.
     pub(super) fn program(&self) -> Option<&str> {
         match self.parts.first()?.words.first()? {
@@ -164,6 +169,9 @@ impl CommandPattern {
         let length = self.parts.len();
         (index.saturating_sub(length.saturating_sub(1))..=index).find_map(|start| {
             let window = scene.leaves().get(start..start.checked_add(length)?)?;
+            if !self.may_begin(scene.source, window.first()?.span.start) {
+                return None;
+            }
             let joined = window.iter().zip(window.iter().skip(1)).zip(&self.seams);
             for ((before, after), seam) in joined {
                 let between = scene.source.get(before.span.end..after.span.start)?;
@@ -180,6 +188,20 @@ impl CommandPattern {
             }
             spelled
         })
+    }
+
+    /// Whether a sequence that begins at this place runs as a whole or not at all.
+    ///
+    /// SECURITY: in `true || cd /a && ./b` and in `true | cd /a && ./b` the program runs without the `cd`,
+    /// and in `! cd /a && ./b` because it failed.
+    fn may_begin(&self, source: &str, start: usize) -> bool {
+        let before = source.get(..start).unwrap_or_default();
+        let before = before.trim_end_matches([' ', '\t', '\n']);
+        let bound = self
+            .seams
+            .iter()
+            .all(|seam| matches!(seam.as_str(), "&&" | "|"));
+        !before.ends_with(['|', '!']) && (bound || !before.ends_with("&&"))
     }
 
     /// Whether these words may be what the pattern denies.

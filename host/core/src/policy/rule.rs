@@ -120,7 +120,8 @@ pub(super) enum Shape {
 pub(super) struct Cover {
     /// How many of its first words the rule spells one by one.
     pub(super) spelled: usize,
-    /// How many words it has.
+    /// How many words have to be spelled for it to be spelled to its end: one more than it has where the
+    /// rule leaves open whether more follow.
     pub(super) words: usize,
     /// Whether the rule is the open `*`, which names no program.
     pub(super) open: bool,
@@ -190,7 +191,7 @@ impl Rule {
                 let pattern = self.commands.get(index)?;
                 Some(Cover {
                     spelled: pattern.covers(words)?,
-                    words: count,
+                    words: count + usize::from(pattern.goes_on()),
                     open: pattern.is_open(),
                 })
             }
@@ -198,13 +199,21 @@ impl Rule {
                 let pattern = self.commands.get(index)?;
                 Some(Cover {
                     spelled: pattern.covers_text(words)?,
-                    words: count,
+                    words: count + usize::from(pattern.goes_on()),
                     open: pattern.is_open(),
                 })
             }
             Shape::Sequence(_) => None,
             Shape::Simple => self.simple.as_ref()?.covers(words).map(closed),
-            Shape::Structured => self.structured.as_ref()?.covers(words).map(closed),
+            Shape::Structured => {
+                let structured = self.structured.as_ref()?;
+                let goes_on = structured.extra == ExtraArgs::Accepted;
+                Some(Cover {
+                    spelled: structured.covers(words)?,
+                    words: count + usize::from(goes_on),
+                    open: false,
+                })
+            }
         }
     }
 
@@ -219,9 +228,10 @@ impl Rule {
             return None;
         };
         let spelled = self.commands.get(pattern)?.allows(scene, index)?;
+        let goes_on = self.commands.get(pattern)?.goes_on();
         Some(Cover {
             spelled,
-            words: scene.words(index, index)?.len(),
+            words: scene.words(index, index)?.len() + usize::from(goes_on),
             open: false,
         })
     }

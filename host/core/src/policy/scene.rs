@@ -69,7 +69,7 @@ impl<'a> Scene<'a> {
 
 /// The first command behind one that changes the directory. SECURITY: in a loop, what stands before that
 /// one runs behind it too, the next time.
-fn first_behind(leaves: &[Leaf]) -> usize {
+pub(super) fn first_behind(leaves: &[Leaf]) -> usize {
     let Some(mover) = leaves.iter().position(|leaf| moves(&leaf.words)) else {
         return leaves.len();
     };
@@ -93,7 +93,7 @@ pub(super) fn moves(words: &[Word]) -> bool {
     })
 }
 
-/// Words with the relative paths among them unknown.
+/// Words with their relative paths unknown.
 pub(super) fn dislocated(words: &[Word]) -> Vec<Word> {
     let dislocate = |word: &Word| {
         let mut word = word.clone();

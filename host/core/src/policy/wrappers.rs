@@ -44,8 +44,14 @@ pub(super) struct Run {
     pub(super) moved: bool,
     /// Whether something is piped into it.
     pub(super) reads_pipe: bool,
-    /// The text in its words for which the wrapper puts words in.
+    /// The text in its words that the wrapper replaces by others.
     replaces: Option<String>,
+    /// The files that the wrapper takes words from.
+    pub(super) lists: Vec<String>,
+    /// The user that an option names.
+    named: Option<String>,
+    /// Whether an option names a group or a role.
+    as_group: bool,
 }
 
 /// What a command runs besides its own program.
@@ -190,14 +196,16 @@ pub(super) fn look(words: &[Word]) -> Look {
     match wrapper.shape {
         Shape::Prefix { alone, .. } => match command_at(wrapper, words) {
             Some(Found::At(run)) => prefixed(words, run),
-            Some(Found::End) if alone == Alone::Harmless && !unknown => Look::Nothing,
-            Some(Found::End) => Look::Unseen,
+            Some(Found::End(_)) if alone == Alone::Harmless && !unknown => Look::Nothing,
+            Some(Found::End(_)) => Look::Unseen,
             None => whole,
         },
         Shape::Appending { .. } => match command_at(wrapper, words) {
             Some(Found::At(run)) => appended(words, run),
-            Some(Found::End) if unknown => Look::Unseen,
-            Some(Found::End) => Look::Nothing,
+            Some(Found::End(_)) if unknown => Look::Unseen,
+            // It prints what it reads.
+            Some(Found::End(run)) if !run.lists.is_empty() => whole,
+            Some(Found::End(_)) => Look::Nothing,
             None => whole,
         },
         Shape::Clauses(run) => clauses(run, words),
@@ -220,10 +228,11 @@ fn prefixed(words: &[Word], mut run: Run) -> Look {
 /// As [`prefixed`], where words from elsewhere follow: what they are is not known.
 fn appended(words: &[Word], mut run: Run) -> Look {
     run.words = words.get(run.at..).unwrap_or_default().to_vec();
-    // SECURITY: `-I TEXT` puts words in for that text, and some implementations for the program too.
-    let own = run.replaces.as_deref().unwrap_or("{}");
-    for word in &mut run.words {
-        word.dynamic |= word.text.contains("{}") || word.text.contains(own);
+    // SECURITY: `-I name` puts what it reads in the place of each `name`, and some put it in the place of
+    // the program too.
+    let replaces = run.replaces.as_deref().unwrap_or("{}");
+    for (index, word) in run.words.iter_mut().enumerate() {
+        word.dynamic |= word.text.contains(replaces) || index > 0 && word.text.contains("{}");
     }
     if let Some(mut more) = run.words.last().cloned() {
         more.dynamic = true;
@@ -234,7 +243,8 @@ fn appended(words: &[Word], mut run: Run) -> Look {
 
 enum Found {
     At(Run),
-    End,
+    /// There is none; what its options say.
+    End(Run),
 }
 
 /// Steps over options, assignments and operands. `None` where an option is not known.
@@ -298,11 +308,16 @@ fn command_at(wrapper: &Wrapper, words: &[Word]) -> Option<Found> {
             left -= 1;
         } else {
             run.at = at - 1;
+            // SECURITY: a group or a role adds to what the user may do, wherever it stands.
+            run.user = match run.as_group {
+                true => run.user,
+                false => run.named.take().or(run.user),
+            };
             return Some(Found::At(run));
         }
     }
     // LIMIT: an option whose value is missing ends here too; such a command fails on the host.
-    Some(Found::End)
+    Some(Found::End(run))
 }
 
 /// The option with a value in a cluster of short ones, if there is one: its letter, and what of its
@@ -334,14 +349,17 @@ impl Run {
         match option {
             // A user that is not known is one that no rule names.
             "u" | "--user" if wrapper.changes_user() => {
-                self.user = Some(value.unwrap_or_default().to_owned());
+                self.named = Some(value.unwrap_or_default().to_owned());
             }
             // LIMIT: the group and the role are no facts of their own; who names one has to be root.
             "g" | "--group" | "r" | "--role" | "t" | "--type" if wrapper.changes_user() => {
-                self.user = Some(ROOT.to_owned());
+                self.as_group = true;
             }
             "C" | "D" | "--chdir" => self.moved = true,
             "I" | "--replace" => self.replaces = Some(value.unwrap_or_default().to_owned()),
+            "a" | "--arg-file" if appends_words(wrapper.name) => {
+                self.lists.extend(value.map(str::to_owned));
+            }
             _ => {}
         }
     }
@@ -397,12 +415,12 @@ fn script_of(program: &str, arguments: &[Word]) -> Option<Vec<Run>> {
     }
     let text = arguments.get(at - 1).filter(|_| takes_script)?;
     let script = shell::parse(text.known()?).ok()?;
-    // SECURITY: where one of them changes the directory, all of them count as run in another one.
-    let moved = script.leaves().iter().any(|leaf| scene::moves(&leaf.words));
-    let runs = script.leaves().iter().map(|leaf| Run {
+    let behind = scene::first_behind(script.leaves());
+    let leaves = script.leaves().iter().enumerate();
+    let runs = leaves.map(|(index, leaf)| Run {
         at,
+        moved: behind <= index,
         in_line: false,
-        moved,
         words: leaf.words.clone(),
         redirections: leaf
             .redirections

@@ -57,6 +57,10 @@ pub(super) fn split<'a>(
         let text = word.text.as_str();
         let here = at;
         at += 1;
+        // SECURITY: `find -- . -delete` deletes, so where single dashes begin names nothing ends them.
+        if text == "--" && profile.style == Style::Single {
+            continue;
+        }
         if options && text == "--" && profile.style != Style::Pairs {
             options = false;
             continue;

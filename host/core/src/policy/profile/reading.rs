@@ -70,25 +70,25 @@ impl<'a> Reading<'a> {
         named_at: usize,
     ) -> Option<(&'a Profile, usize)> {
         let (parts, verb) = cutting::split(profile, self.words, start);
-        let when = profile.when.iter().find_map(|(names, other)| {
-            let mut options = parts.options.iter();
-            let found = options.find(|found| names.iter().any(|name| found.name.is(name)))?;
-            Some((other, found.word))
-        });
-        let (chosen, told_at) = when.unwrap_or((profile, named_at));
+        let chosen = profile
+            .when
+            .iter()
+            .find(|(names, _)| {
+                parts
+                    .options
+                    .iter()
+                    .any(|found| names.iter().any(|name| found.name.is(name)))
+            })
+            .map_or(profile, |(_, other)| other);
         if let Some(kind) = chosen.need {
-            // SECURITY: what an option brings about is not spelled by who spells the program.
-            let at = match chosen.need == profile.need {
-                true => named_at,
-                false => told_at,
-            };
+            let at = self.shown_at(profile, chosen, kind, &parts, named_at);
             self.plain(kind, at);
         }
         if chosen.gives_shell {
-            let last = self.words.len().saturating_sub(1);
-            self.need(Capability::Execute, last, None, Need::GIVES_A_SHELL);
+            self.need(Capability::Execute, self.end(), None, Need::GIVES_A_SHELL);
         }
-        self.uses.runs_input |= chosen.runs_input;
+        // With a verb, what is piped in is the verb's.
+        self.uses.runs_input |= chosen.runs_input && (chosen.verbs.is_none() || verb.is_none());
         self.uses.surroundings |= chosen.surroundings;
         self.recursive |= chosen.recursive;
         for found in &parts.options {
@@ -117,7 +117,7 @@ impl<'a> Reading<'a> {
             return None;
         };
         let Some(at) = verb else {
-            self.plain(verbs.none, self.words.len().saturating_sub(1));
+            self.plain(verbs.none, self.end());
             return None;
         };
         let word = self.words.get(at)?;
@@ -132,6 +132,48 @@ impl<'a> Reading<'a> {
             self.plain(*kind, at);
         }
         Some((found, at))
+    }
+
+    /// The word that shows that every use needs something: the verb, the option that asks for it, or none
+    /// but all of them.
+    ///
+    /// SECURITY: `tar *` spells `tar`, and nobody means by that what only some uses do.
+    fn shown_at(
+        &self,
+        profile: &Profile,
+        chosen: &Profile,
+        kind: Kind,
+        parts: &Parts<'_>,
+        named_at: usize,
+    ) -> usize {
+        let asked = profile
+            .when
+            .iter()
+            .find(|(_, other)| std::ptr::eq(other, chosen));
+        if let Some((names, _)) = asked {
+            let found = parts.options.iter();
+            let found = found.filter(|found| names.iter().any(|name| found.name.is(name)));
+            return found.map(|found| found.word).max().unwrap_or(named_at);
+        }
+        let executes = Kind::Needs(Capability::Execute);
+        let runs = kind == executes;
+        // The words behind a program text are the text's.
+        if let Some(text) = parts.operands.first()
+            && runs
+            && chosen.posix
+            && chosen.operands.first() == Some(&executes)
+        {
+            return *text;
+        }
+        match named_at == 0 && runs || !profile.when.is_empty() {
+            true => self.end(),
+            false => named_at,
+        }
+    }
+
+    /// A place that is spelled where the whole command is, and nothing is left open behind it.
+    fn end(&self) -> usize {
+        self.words.len().saturating_sub(1).max(1)
     }
 
     fn option(&self, profile: &Profile, found: &Found<'_>) -> Option<Kind> {
@@ -220,8 +262,7 @@ impl<'a> Reading<'a> {
         }
         // SECURITY: without such an operand these programs read the directory that they run in.
         if self.reads_here && !any_read {
-            let last = self.words.len().saturating_sub(1);
-            self.need(Capability::Secret, last, None, READS_SECRETS);
+            self.need(Capability::Secret, self.end(), None, READS_SECRETS);
         }
     }
 

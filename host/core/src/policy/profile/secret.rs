@@ -115,6 +115,13 @@ impl SecretPaths {
     }
 
     fn judge(&self, text: &str, glob: bool, recursive: bool) -> bool {
+        // SECURITY: behind a link `..` leads elsewhere: `/var/run/../etc/shadow` is `/etc/shadow`.
+        let linked = text.strip_prefix('/').filter(|_| path::climbs(text));
+        self.names(text, glob, recursive)
+            || linked.is_some_and(|text| self.names(text, glob, recursive))
+    }
+
+    fn names(&self, text: &str, glob: bool, recursive: bool) -> bool {
         let home = text.starts_with('~');
         // A home directory is not known: what is behind `~user/` is judged as a relative path.
         let text = match text.split_once('/') {

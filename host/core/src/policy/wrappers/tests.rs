@@ -188,7 +188,7 @@ fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
     ] {
         assert_eq!(bare(line), Inner::Unseen, "{line}");
     }
-    for line in ["timeout *", "sudo -u * id"] {
+    for line in ["timeout *", "sudo -u * id", "xargs -a /usr/bin/i?"] {
         assert_ne!(bare(line), Inner::Nothing, "{line}");
     }
     for line in [
