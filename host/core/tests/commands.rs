@@ -174,6 +174,18 @@ fn attacks_on_broad_read_only_rules_are_refused() {
     assert_eq!(let_through, 0);
 }
 
+/// What looks harmless and needs a grant that these rules do not give; each row says which.
+#[test]
+fn what_needs_a_grant_of_its_own_is_refused() {
+    let mut let_through = 0;
+    for (name, least) in [("allow:ops", 10), ("deny:cmd", 40)] {
+        let (wrong, of) = attacks_let_through("own", name, name);
+        assert!(of >= least);
+        let_through += misses(&format!("own: not granted by {name}"), &wrong, of);
+    }
+    assert_eq!(let_through, 0);
+}
+
 #[test]
 fn harmless_commands_pass_broad_rules() {
     let mut refused = 0;
