@@ -12,6 +12,8 @@
     reason = "a benchmark reports by printing, and by failing"
 )]
 
+mod policy;
+
 use portcullis_core::config;
 use portcullis_core::inventory::{Host, Target};
 use portcullis_core::policy::{Case, Jury, Outcome, Policy};
@@ -88,6 +90,10 @@ impl Report {
 fn main() {
     let mut report = Report::default();
     decisions(&mut report);
+    for it in policy::measures() {
+        report.add(&it.name, it.value, it.unit, it.peer);
+    }
+    rows(&mut report);
     validators(&mut report);
     redaction(&mut report);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -161,6 +167,51 @@ fn decisions(report: &mut Report) {
     let (p50, p99) = quantiles(times, 1e-6);
     report.add("decision, parse to verdict, p50", p50, "us", None);
     report.add("decision, parse to verdict, p99", p99, "us", None);
+}
+
+/// Rows for a second of `plan --cases`, over the acceptance cases with the policy in each row.
+fn rows(report: &mut Report) {
+    const ROWS: usize = 50_000;
+    let cases = include_str!("../cases/commands.jsonl");
+    let policies: Value =
+        serde_json::from_str(include_str!("../cases/command-policies.json")).unwrap();
+    let policies: Vec<&Value> = policies
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|it| &it["policy"])
+        .collect();
+    let cases: Vec<Value> = cases
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let mut text = String::new();
+    for index in 0..ROWS {
+        let case = &cases[index % cases.len()];
+        let row = json!({"id": index, "host": {"alias": "web1", "tags": ["web"]},
+            "command": case["command"], "policy": policies[index / cases.len() % policies.len()]});
+        text.push_str(&format!("{row}\n"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cases.jsonl");
+    fs::write(&file, &text).unwrap();
+    let binary = std::env::var_os("PORTCULLIS_BIN").expect("cargo xtask bench sets PORTCULLIS_BIN");
+    let seconds = time(3, || {
+        let output = Command::new(&binary)
+            .args(["plan", "--format", "json", "--cases"])
+            .arg(&file)
+            .env("PORTCULLIS_CONFIG_DIR", folder.path())
+            .output()
+            .unwrap();
+        let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(lines, ROWS, "{}", String::from_utf8_lossy(&output.stderr));
+    });
+    report.add(
+        "rows of `plan --cases`, with a policy in each",
+        ROWS as f64 / quantiles(seconds, 1.0).0,
+        "rows/s",
+        None,
+    );
 }
 
 fn validators(report: &mut Report) {

@@ -105,7 +105,7 @@ async def a_rule_refuses_with_its_reason(session):
 
 
 async def what_cannot_be_analysed_is_refused_with_its_offset(session):
-    answer, is_error, _ = await session.call("ssh_run", alias="web1", command="echo $(id)")
+    answer, is_error, _ = await session.call("ssh_run", alias="web1", command="echo `id`")
     assert not is_error and answer["code"] == "unanalysable" and answer["offset"] == 5, answer
 
 

@@ -1,5 +1,5 @@
-//! The acceptance corpus of commands, both ways: what attacks is refused and what is harmless passes,
-//! under broad rules that a hurried operator writes.
+//! Two corpora of commands, both ways: what attacks is refused and what is harmless passes, under broad
+//! rules that a hurried operator writes. The second corpus was written without sight of the rules' data.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,14 @@ use portcullis_core::shell;
 use serde_json::Value;
 use std::collections::HashMap;
 
-const ROWS: &str = include_str!("../../../tests/cases/commands.jsonl");
+/// The corpora, by name.
+const CORPORA: [(&str, &str); 2] = [
+    ("given", include_str!("../../../tests/cases/commands.jsonl")),
+    (
+        "own",
+        include_str!("../../../tests/cases/own-commands.jsonl"),
+    ),
+];
 /// What a review tried, under the same policies or with broad globs for whatever the rows name.
 const REVIEW: &str = include_str!("../../../tests/cases/review-commands.jsonl");
 const POLICIES: &str = include_str!("../../../tests/cases/command-policies.json");
@@ -29,8 +36,9 @@ struct Row {
     allowed: bool,
 }
 
-fn rows() -> Vec<Row> {
-    read(ROWS)
+fn rows(corpus: &str) -> Vec<Row> {
+    let (_, rows) = CORPORA.iter().find(|(name, _)| *name == corpus).unwrap();
+    read(rows)
 }
 
 fn read(rows: &str) -> Vec<Row> {
@@ -122,9 +130,9 @@ fn misses(what: &str, wrong: &[(String, String)], of: usize) -> usize {
     wrong.len()
 }
 
-fn attacks_let_through(name: &str, hint: &str) -> (Vec<(String, String)>, usize) {
+fn attacks_let_through(corpus: &str, name: &str, hint: &str) -> (Vec<(String, String)>, usize) {
     let policy = policy(name);
-    let attacks: Vec<Row> = rows()
+    let attacks: Vec<Row> = rows(corpus)
         .into_iter()
         .filter(|row| row.hint == hint && !row.allowed)
         .collect();
@@ -141,10 +149,10 @@ fn attacks_let_through(name: &str, hint: &str) -> (Vec<(String, String)>, usize)
     (wrong, attacks.len())
 }
 
-fn harmless_refused(name: &str, only_listed: bool) -> (Vec<(String, String)>, usize) {
+fn harmless_refused(corpus: &str, name: &str, only_listed: bool) -> (Vec<(String, String)>, usize) {
     let policy = policy(name);
     let listed = listed(name);
-    let harmless: Vec<Row> = rows()
+    let harmless: Vec<Row> = rows(corpus)
         .into_iter()
         .filter(|row| row.allowed && (row.hint == "allow:ops" || !only_listed))
         .filter(|row| {
@@ -165,41 +173,73 @@ fn harmless_refused(name: &str, only_listed: bool) -> (Vec<(String, String)>, us
 
 #[test]
 fn attacks_on_broad_read_only_rules_are_refused() {
-    let (wrong, of) = attacks_let_through("allow:ro", "allow:ro");
-    assert!(of >= 90);
-    assert_eq!(misses("allow:ro attacks", &wrong, of), 0);
-    let (wrong, of) = attacks_let_through("allow:ops", "allow:ro");
-    assert_eq!(misses("allow:ops attacks", &wrong, of), 0);
+    let mut let_through = 0;
+    for (corpus, least) in [("given", 90), ("own", 500)] {
+        for name in ["allow:ro", "allow:ops"] {
+            let (wrong, of) = attacks_let_through(corpus, name, "allow:ro");
+            assert!(of >= least);
+            let_through += misses(&format!("{corpus}: attacks on {name}"), &wrong, of);
+        }
+    }
+    assert_eq!(let_through, 0);
+}
+
+/// What looks harmless and needs a grant that these rules do not give; each row says which.
+#[test]
+fn what_needs_a_grant_of_its_own_is_refused() {
+    let mut let_through = 0;
+    for (name, least) in [("allow:ops", 10), ("deny:cmd", 40)] {
+        let (wrong, of) = attacks_let_through("own", name, name);
+        assert!(of >= least);
+        let_through += misses(&format!("own: not granted by {name}"), &wrong, of);
+    }
+    assert_eq!(let_through, 0);
 }
 
 #[test]
 fn harmless_commands_pass_broad_rules() {
-    let (wrong, of) = harmless_refused("allow:ops", true);
-    assert!(of >= 80);
-    assert_eq!(misses("allow:ops harmless", &wrong, of), 0);
+    let mut refused = 0;
+    for (corpus, least) in [("given", 80), ("own", 800)] {
+        let (wrong, of) = harmless_refused(corpus, "allow:ops", true);
+        assert!(of >= least);
+        refused += misses(&format!("{corpus}: harmless under allow:ops"), &wrong, of);
+    }
+    assert_eq!(refused, 0);
 }
 
 #[test]
 fn harmless_commands_whose_programs_are_listed_pass_the_read_only_rules() {
-    let (mut wrong, of) = harmless_refused("allow:ro", true);
-    // These rules name a program's arguments too (`cat /var/log/*`, `mount`), so they are narrower.
-    wrong.retain(|(row, _)| !row.contains("\"cat "));
-    assert!(of >= 40);
-    assert_eq!(misses("allow:ro harmless", &wrong, of), 0);
+    let mut refused = 0;
+    for (corpus, least) in [("given", 40), ("own", 400)] {
+        let (mut wrong, of) = harmless_refused(corpus, "allow:ro", true);
+        // These rules name a program's arguments too (`cat /var/log/*`, `mount`), so they are narrower.
+        wrong.retain(|(row, _)| !row.contains("cat "));
+        assert!(of >= least);
+        refused += misses(&format!("{corpus}: harmless under allow:ro"), &wrong, of);
+    }
+    assert_eq!(refused, 0);
 }
 
 #[test]
 fn the_standard_set_refuses_what_destroys_and_lets_all_else_through() {
-    let (wrong, of) = attacks_let_through("deny:std", "deny:std");
-    let let_through = misses("deny:std attacks", &wrong, of);
-    assert!(of >= 270 && let_through * 100 <= of * 3);
-    // The set alone, without the texts of the other policy.
-    let (wrong, of) = attacks_let_through("deny:cmd", "deny:std");
-    let let_through = misses("deny:cmd attacks", &wrong, of);
-    assert!(let_through * 100 <= of * 3);
-    let (wrong, of) = harmless_refused("deny:cmd", false);
-    assert!(of >= 100);
-    assert_eq!(misses("deny:cmd harmless", &wrong, of), 0);
+    let mut too_many = Vec::new();
+    for (corpus, attacks, harmless) in [("given", 270, 100), ("own", 1300, 1000)] {
+        // With the texts of a usual list, and the set alone.
+        for name in ["deny:std", "deny:cmd"] {
+            let (wrong, of) = attacks_let_through(corpus, name, "deny:std");
+            assert!(of >= attacks);
+            let let_through = misses(&format!("{corpus}: destruction under {name}"), &wrong, of);
+            if let_through * 100 > of * 3 {
+                too_many.push((corpus, name));
+            }
+        }
+        let (wrong, of) = harmless_refused(corpus, "deny:cmd", false);
+        assert!(of >= harmless);
+        if misses(&format!("{corpus}: harmless under deny:cmd"), &wrong, of) > 0 {
+            too_many.push((corpus, "harmless"));
+        }
+    }
+    assert_eq!(too_many, []);
 }
 
 /// What texts alone refuse; a figure, not a promise.
@@ -209,7 +249,7 @@ fn texts_alone_are_a_tripwire_with_holes() {
     let mut text = all["deny:std"]["policy"].clone();
     text.as_object_mut().unwrap().remove("deny_commands");
     let (policy, _) = config::policy(&text.to_string()).unwrap();
-    let attacks: Vec<Row> = rows()
+    let attacks: Vec<Row> = rows("given")
         .into_iter()
         .filter(|row| row.hint == "deny:std")
         .collect();
@@ -277,12 +317,14 @@ fn what_the_review_tried_is_refused_and_its_neighbours_pass() {
 }
 
 #[test]
-fn each_policy_hint_of_the_corpus_is_known() {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for row in rows() {
-        *counts.entry(row.hint).or_default() += 1;
+fn each_policy_hint_of_the_corpora_is_known() {
+    for (corpus, _) in CORPORA {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for row in rows(corpus) {
+            *counts.entry(row.hint).or_default() += 1;
+        }
+        let mut names: Vec<&String> = counts.keys().collect();
+        names.sort();
+        assert_eq!(names, ["allow:ops", "allow:ro", "deny:cmd", "deny:std"]);
     }
-    let mut names: Vec<&String> = counts.keys().collect();
-    names.sort();
-    assert_eq!(names, ["allow:ops", "allow:ro", "deny:cmd", "deny:std"]);
 }

@@ -245,6 +245,9 @@ fn every_shell_runs_nested_commands_as_they_were_judged() {
     // One shell for each sample in turn; a soak meets every sample with every shell.
     let every = wanted == NESTED_SOAK;
     for number in 0..wanted {
+        if every && number % 5_000 == 0 {
+            eprintln!("{number} of {wanted} scripts, no difference");
+        }
         let drawn = draw(&mut runner, &nested(), 1, |sample: Nested| {
             let script = parse(&sample.source).ok()?;
             Some((sample, script))
@@ -440,6 +443,17 @@ const HARD_NESTED: &[(&str, &[&[&str]])] = &[
             &["ok", "c"],
             &["ok", "d"],
             &["ok", "e"],
+        ],
+    ),
+    (
+        "no; ok \"a$?\"; no; ok $?; no; ok ${?}b c",
+        &[
+            &["no"],
+            &["ok", "a1"],
+            &["no"],
+            &["ok", "1"],
+            &["no"],
+            &["ok", "1b", "c"],
         ],
     ),
     ("{ ok a\n}\n(ok b\n)", &[&["ok", "a"], &["ok", "b"]]),

@@ -10,6 +10,7 @@
     reason = "a build tool speaks to a person on a terminal; no protocol runs over its standard output"
 )]
 
+mod fuzz;
 mod guests;
 mod setup;
 
@@ -22,7 +23,8 @@ usage: cargo xtask COMMAND
   demo     the main job on loopback, without configuration
   test     the whole test suite (set-up, guests, Rust tests, real SSH servers, a real MCP client)
   bench    measure the parts of a run beside their peers; JSON Lines, then a table
-  soak     the tests that take long, with larger counts
+  soak     the tests that take long, with larger counts, then the fuzz targets, half an hour each; with
+           PORTCULLIS_FUZZ_SECONDS for another time, 0 for none
   guests   build the example and hostile plugins into target/guests
 ";
 
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "demo" => demo(),
         "test" => test(Tier::Test),
-        "soak" => test(Tier::Soak),
+        "soak" => test(Tier::Soak).and_then(|()| fuzz::run(&root())),
         "bench" => bench(),
         "guests" => setup::guests(&root()).map(|_| ()),
         _ => {
@@ -56,6 +58,14 @@ enum Tier {
     /// Larger counts, and only the tests that have one.
     Soak,
 }
+
+/// The tests of the core that draw more samples in a soak.
+const COUNTED: [&str; 4] = [
+    "glob_fnmatch",
+    "naive",
+    "shell_differential",
+    "shell_properties",
+];
 
 /// The root of the workspace: two folders above this crate.
 fn root() -> PathBuf {
@@ -111,6 +121,17 @@ fn test(tier: Tier) -> Result<(), String> {
         .env("PORTCULLIS_BIN", setup::binary(&root, "debug"))
         .env("PORTCULLIS_PYTHON", &python);
     run(&mut tests)?;
+    if tier == Tier::Soak {
+        // Tests of the core that have larger counts keep their names.
+        let mut counted = cargo(&root);
+        counted.args(["test", "--package", "portcullis-core"]);
+        for suite in COUNTED {
+            counted.args(["--test", suite]);
+        }
+        run(counted
+            .args(["--", "--nocapture"])
+            .env("PORTCULLIS_SOAK", "1"))?;
+    }
     if tier == Tier::Test {
         // The guests' own logic is tested natively, without a host.
         run(cargo(&root.join("plugins")).args(["test", "--workspace"]))?;

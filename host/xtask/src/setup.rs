@@ -17,7 +17,7 @@ const PROGRAMS: [(&str, &str); 5] = [
 const PYTHON_PACKAGES: [&str; 3] = ["mcp==2.3.0", "jsonschema==4.25.1", "paramiko==5.1.0"];
 
 /// Where cargo puts its work.
-fn target(root: &Path) -> PathBuf {
+pub(crate) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 

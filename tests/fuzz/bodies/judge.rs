@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 /// The policies of the acceptance cases.
 const POLICIES: &str = include_str!("../../cases/command-policies.json");
-const NAMES: [&str; 2] = ["allow:ro", "allow:ops"];
+const NAMES: [&str; 4] = ["allow:ro", "allow:ops", "deny:std", "deny:cmd"];
 /// Broad rules with everything that a rule can say, and the same with hostile deny rules behind them.
 const BROAD: &str = "limits: {deny_substrings: []}
 rules:

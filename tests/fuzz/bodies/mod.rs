@@ -24,8 +24,11 @@ fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data.get(..data.len().min(INPUT_BYTES_MAX))?).ok()
 }
 
+/// What is held of an input.
+pub(crate) type Body = fn(&[u8]);
+
 /// The targets by name.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub(crate) const TARGETS: [(&str, Body); 5] = [
     ("recogniser", recogniser),
     ("render", render),
     ("glob", glob),

@@ -103,8 +103,5 @@ fn hold_word(source: &str, word: &Word) {
 }
 
 fn lies_in(source: &str, span: &Range<usize>) {
-    assert!(
-        source.get(span.clone()).is_some(),
-        "{span:?} in {source:?}"
-    );
+    assert!(source.get(span.clone()).is_some(), "{span:?} in {source:?}");
 }

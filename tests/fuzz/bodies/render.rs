@@ -86,7 +86,10 @@ fn hold_bytes(source: &str, rendered: &str) {
             ),
         }
     }
-    assert!(!single && !double && around.is_empty(), "{rendered:?} of {source:?}");
+    assert!(
+        !single && !double && around.is_empty(),
+        "{rendered:?} of {source:?}"
+    );
 }
 
 fn is_name(text: &str) -> bool {

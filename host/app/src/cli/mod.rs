@@ -10,6 +10,7 @@ mod console;
 mod demo;
 mod plan;
 mod plugin;
+mod policy;
 mod redact;
 mod run;
 mod serve;
@@ -80,6 +81,9 @@ enum Verb {
     /// Work with the audit journal.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show the shipped data that the policy decides with.
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -127,6 +131,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(verb) => run::main(&cli.places, &verb),
         Verb::Redact(verb) => redact::main(&cli.places, &verb),
         Verb::Audit(verb) => audit::main(&cli.places, &verb),
+        Verb::Policy(verb) => policy::main(&verb),
         Verb::Plugin(verb) => plugin::main(&verb),
         Verb::Completions(verb) => completions::main(&verb),
     };

@@ -11,11 +11,11 @@ mod profiles;
 mod servers;
 mod settings;
 mod tree;
-pub(crate) mod yaml;
+mod yaml;
 
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
 pub use policy_file::policy;
-pub use profiles::shipped_profiles;
+pub use profiles::{shipped_data, shipped_entry, shipped_profiles};
 pub use settings::Settings;
 
 use crate::inventory::Inventory;
@@ -220,6 +220,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         faults.iter().map(|fault| whole(fault)).collect::<Vec<_>>()
     })?;
     policy.prepare(inventory.hosts().iter());
+    warn_of_rules_without_hosts(&policy, &inventory, &mut policy_warnings);
     let warnings = in_order([
         &mut servers.warnings,
         &mut credentials.warnings,
@@ -236,6 +237,26 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         files: marks(sources),
         warnings,
     })
+}
+
+/// A rule whose aliases and tags no host has can never take effect; a tag may be misspelt.
+fn warn_of_rules_without_hosts(policy: &Policy, inventory: &Inventory, warnings: &mut Faults) {
+    if inventory.hosts().is_empty() {
+        return;
+    }
+    for (position, rule) in policy.rules().iter().enumerate() {
+        if inventory.hosts().iter().any(|host| rule.holds_on(host)) {
+            continue;
+        }
+        warnings.push(ConfigFault {
+            path: format!("rules[{position}]"),
+            ..tree::whole_file(
+                POLICY,
+                "can never take effect: no host has such an alias and tag",
+                "Compare `aliases` and `tags` with servers.yml.",
+            )
+        });
+    }
 }
 
 type Faults = Vec<ConfigFault>;

@@ -110,52 +110,11 @@ impl From<RawMode> for Mode {
     }
 }
 
-/// The limits of one host or tag, and how its commands may be joined.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawOverride {
-    #[serde(default, deserialize_with = "given")]
-    mode: Option<RawMode>,
-    #[serde(default, deserialize_with = "given")]
-    max_seconds: Option<Spanned<Count>>,
-    #[serde(default, deserialize_with = "given")]
-    max_output_bytes: Option<Spanned<Count>>,
-    #[serde(default, deserialize_with = "given")]
-    output_hard_stop_bytes: Option<Spanned<Count>>,
-    #[serde(default, deserialize_with = "given")]
-    host_key_auto_add: Option<Spanned<bool>>,
-    #[serde(default, deserialize_with = "given")]
-    require_known_host: Option<Spanned<bool>>,
-    #[serde(default, deserialize_with = "given")]
-    task_result_ttl: Option<Spanned<Count>>,
-    #[serde(default, deserialize_with = "given")]
-    task_progress_interval: Option<Spanned<Count>>,
-    #[serde(default, deserialize_with = "given")]
-    deny_substrings: Option<Spanned<Vec<Spanned<String>>>>,
-}
-
-impl RawOverride {
-    fn compile(self, path: &str, notes: &mut Notes) -> LimitKeys {
-        let limits = RawLimits {
-            max_seconds: self.max_seconds,
-            max_output_bytes: self.max_output_bytes,
-            output_hard_stop_bytes: self.output_hard_stop_bytes,
-            host_key_auto_add: self.host_key_auto_add,
-            require_known_host: self.require_known_host,
-            task_result_ttl: self.task_result_ttl,
-            task_progress_interval: self.task_progress_interval,
-            deny_substrings: self.deny_substrings,
-        };
-        LimitKeys {
-            mode: self.mode.map(Mode::from),
-            ..limits.compile(path, notes)
-        }
-    }
-}
-
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct RawLimits {
+    #[serde(default, deserialize_with = "given")]
+    mode: Option<RawMode>,
     #[serde(default, deserialize_with = "given")]
     max_seconds: Option<Spanned<Count>>,
     #[serde(default, deserialize_with = "given")]
@@ -193,9 +152,9 @@ struct RawNetwork {
 #[serde(deny_unknown_fields)]
 struct RawOverrides {
     #[serde(default)]
-    aliases: BTreeMap<String, RawOverride>,
+    aliases: BTreeMap<String, RawLimits>,
     #[serde(default)]
-    tags: BTreeMap<String, RawOverride>,
+    tags: BTreeMap<String, RawLimits>,
 }
 
 /// Reads the text of `policy.yml`, or JSON of the same shape, as a policy and its warnings. An empty
@@ -283,7 +242,7 @@ impl RawPolicy {
             );
         }
         let mut base = self.limits.unwrap_or_default().compile("limits", notes);
-        base.mode = self.mode.map(Mode::from);
+        base.mode = self.mode.map(Mode::from).or(base.mode);
         let overrides = self.overrides.unwrap_or_default();
         let aliases = layers(overrides.aliases, "overrides.aliases", notes);
         let tags = layers(overrides.tags, "overrides.tags", notes);
@@ -317,7 +276,7 @@ impl RawPolicy {
 }
 
 fn layers(
-    raw: BTreeMap<String, RawOverride>,
+    raw: BTreeMap<String, RawLimits>,
     path: &str,
     notes: &mut Notes,
 ) -> BTreeMap<String, LimitKeys> {
@@ -368,7 +327,7 @@ impl RawLimits {
                 TASK_PROGRESS_SECONDS,
             ),
             deny_substrings: None,
-            mode: None,
+            mode: self.mode.map(Mode::from),
         };
         warn_of_host_keys(self.require_known_host, path, notes);
         if let Some(add) = self.host_key_auto_add

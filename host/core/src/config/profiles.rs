@@ -139,6 +139,61 @@ struct RawWhen {
     then: RawProfile,
 }
 
+/// The shipped data that decide what programs' words mean and what `standard` denies: names and texts of
+/// the files, each of which describes its own format.
+#[must_use]
+pub fn shipped_data() -> Vec<(&'static str, &'static str)> {
+    let mut files = SHIPPED.to_vec();
+    files.push(("standard.yml", crate::policy::STANDARD_TEXT));
+    files
+}
+
+/// The entry for a program in the shipped data, as it is written: the file and the lines.
+#[must_use]
+pub fn shipped_entry(program: &str) -> Option<(&'static str, &'static str)> {
+    SHIPPED.iter().find_map(|(file, text)| {
+        let (_, body) = text.split_once("\nprofiles:\n")?;
+        entries(body)
+            .find(|entry| names(entry).any(|name| name == program))
+            .map(|entry| (*file, entry))
+    })
+}
+
+/// The entries of a file: each begins in the third column, and a `:` there goes on with a long one.
+fn entries(body: &str) -> impl Iterator<Item = &str> {
+    let mut rest = body;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let begins = |line: &str| {
+            line.strip_prefix("  ")
+                .is_some_and(|line| !line.starts_with([' ', ':', '#']))
+        };
+        let mut end = 0;
+        for (index, line) in rest.split_inclusive('\n').enumerate() {
+            if index > 0 && begins(line) {
+                break;
+            }
+            end += line.len();
+        }
+        let (entry, behind) = rest.split_at_checked(end)?;
+        rest = behind;
+        Some(entry)
+    })
+}
+
+/// The programs that an entry is about.
+fn names(entry: &str) -> impl Iterator<Item = &str> {
+    let entry = entry.trim_start();
+    let names = match (entry.strip_prefix("? "), entry.strip_prefix('"')) {
+        (Some(long), _) => long.split("\n  :").next(),
+        (None, Some(quoted)) => quoted.split('"').next(),
+        (None, None) => entry.split(':').next(),
+    };
+    names.unwrap_or_default().split_whitespace()
+}
+
 /// The shipped profiles, read once.
 ///
 /// # Errors

@@ -590,6 +590,18 @@ fn the_sample_for_production_loads_without_a_warning_and_says_what_it_means() {
 }
 
 #[test]
+fn a_rule_that_holds_on_no_host_is_warned_of() {
+    let mut sources = samples();
+    sources.policy = Some(
+        "rules: [{action: deny, tags: [prodction], commands: [x]}, {action: allow, tags: [web], commands: [x]}]"
+            .to_owned(),
+    );
+    let warnings = shown(&loads(&sources).warnings);
+    assert!(warnings.contains("rules[0]"), "{warnings}");
+    assert!(!warnings.contains("rules[1]"), "{warnings}");
+}
+
+#[test]
 fn the_plugin_that_the_samples_describe_loads_with_the_defaults_they_name() {
     let text = std::fs::read_to_string(format!(
         "{}/../../config/plugins.yml",

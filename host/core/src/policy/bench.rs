@@ -61,6 +61,23 @@ impl Verdict {
     }
 }
 
+/// A command as people are shown it. It is written out only where it is refused.
+pub(super) enum What<'a> {
+    /// The caller's text.
+    Source(&'a str),
+    /// What a command runs.
+    Run(&'a Run),
+}
+
+impl std::fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Source(source) => write!(f, "`{}`", shown(source)),
+            Self::Run(run) => write!(f, "`{}`", shown(&text_of(run))),
+        }
+    }
+}
+
 /// Why a rule that covers a command does not authorise it.
 enum Lack<'e> {
     /// It does not grant this.
@@ -92,7 +109,7 @@ impl Bench<'_> {
         &self,
         command: &Command<'_>,
         index: Option<usize>,
-        what: String,
+        what: &What<'_>,
         depth: usize,
     ) -> Verdict {
         let left = self.left.get().checked_sub(1).zip(depth.checked_sub(1));
@@ -136,13 +153,13 @@ impl Bench<'_> {
             let lack = self.lack(entry, cover, 0, command, &effects, &mut inner, depth);
             match lack {
                 None if rule.grants().require_approval => {
-                    let refusal = lacks(&named(self.rules, entry.rule), &what, &Lack::Approval);
+                    let refusal = lacks(&named(self.rules, entry.rule), what, &Lack::Approval);
                     return Verdict::refused(Some(entry.rule), refusal).with(effects);
                 }
                 None if self.held.approvals => granted = granted.or(Some(entry.rule)),
                 None => return Verdict::granted(entry.rule).with(effects),
                 Some(lack) if lacking.is_none() => {
-                    let refusal = lacks(&named(self.rules, entry.rule), &what, &lack);
+                    let refusal = lacks(&named(self.rules, entry.rule), what, &lack);
                     lacking = Some((entry.rule, refusal));
                 }
                 Some(_) => {}
@@ -158,9 +175,9 @@ impl Bench<'_> {
         }
         match (lacking, program) {
             (Some((rule, refusal)), _) => Verdict::refused(Some(rule), refusal),
-            (None, Some(program)) => Verdict::refused(None, uncovered(program, &what)),
+            (None, Some(program)) => Verdict::refused(None, uncovered(program, what)),
             (None, None) => {
-                Verdict::refused(None, self.without_program(command, index, &effects, &what))
+                Verdict::refused(None, self.without_program(command, index, &effects, what))
             }
         }
         .with(effects)
@@ -225,7 +242,7 @@ impl Bench<'_> {
         runs.iter()
             .map(|run| {
                 let inner = Command::of_run(run, command);
-                self.authorise(&inner, None, format!("`{}`", shown(&text_of(run))), depth)
+                self.authorise(&inner, None, &What::Run(run), depth)
             })
             .collect()
     }
@@ -244,7 +261,7 @@ impl Bench<'_> {
         if !run.in_line {
             return None;
         }
-        let what = format!("`{}`", shown(&text_of(run)));
+        let what = What::Run(run);
         let left = self.left.get().checked_sub(1).zip(depth.checked_sub(1));
         let Some((left, depth)) = left else {
             let detail = format!("{what} is run by wrappers inside each other too deeply.");
@@ -290,7 +307,7 @@ impl Bench<'_> {
         command: &Command<'_>,
         index: Option<usize>,
         effects: &Effects,
-        what: &str,
+        what: &What<'_>,
     ) -> Refusal {
         match (command.program(), effects.needs.first()) {
             (None, Some(need)) => {
@@ -320,7 +337,7 @@ impl Bench<'_> {
 }
 
 /// Nothing covers a command.
-fn uncovered(program: &str, what: &str) -> Refusal {
+fn uncovered(program: &str, what: &What<'_>) -> Refusal {
     if !program.contains('/') {
         return Refusal::policy(Code::NoRule, format!("No rule allows {what}."));
     }
@@ -345,7 +362,7 @@ fn code_of(need: &Need) -> Code {
 
 /// The refusal for what a rule lacks. SECURITY: the hints name the grant that is missing and who gives
 /// it, never another spelling of the command.
-fn lacks(rule: &str, what: &str, lack: &Lack<'_>) -> Refusal {
+fn lacks(rule: &str, what: &What<'_>, lack: &Lack<'_>) -> Refusal {
     let rule = format!("r{}", rule.trim_start_matches('R'));
     match lack {
         Lack::Need(need) => {

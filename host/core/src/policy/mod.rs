@@ -20,10 +20,11 @@ mod rule;
 mod rules;
 mod scene;
 mod tripwire;
+mod wrapped;
 mod wrappers;
 
 pub use capability::{Capability, Need, PathUse, UsedPath, Uses};
-pub(crate) use deny::{DenySet, RawItem as RawDenyItem};
+pub(crate) use deny::{DenySet, RawItem as RawDenyItem, STANDARD_TEXT};
 pub use gate::{
     Admitted, Authorized, Case, Decision, Exec, Heard, Hearing, Jury, Opinion, Outcome,
     PluginFailure, Refused, Verdict,

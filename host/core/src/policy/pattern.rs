@@ -321,6 +321,8 @@ pub(super) struct Subject<'a> {
     words: &'a [Word],
     known: &'a [String],
     open: Vec<Vec<Piece<'a>>>,
+    /// Whether it is the end of another subject that is looked at as well.
+    is_end: bool,
 }
 
 /// The words of a command as texts, kept so that [`Subject`] can borrow from them: as they are, canonical,
@@ -388,6 +390,7 @@ impl Spellings {
             words,
             known: &self.known,
             open: self.open.iter().map(|words| pieces(words)).collect(),
+            is_end: false,
         }
     }
 }
@@ -432,7 +435,19 @@ fn pieces(words: &[Spelled]) -> Vec<Piece<'_>> {
 }
 
 impl Subject<'_> {
+    /// The same subject where another one ends with it.
+    pub(super) fn at_an_end(self) -> Self {
+        Self {
+            is_end: true,
+            ..self
+        }
+    }
+
     fn could_match(&self, glob: &Glob) -> bool {
+        // A glob that begins with a `*` matches the whole where it matches the end.
+        if self.is_end && glob.text().starts_with('*') {
+            return false;
+        }
         self.known.iter().any(|text| glob.matches(text))
             || self.open.iter().any(|pieces| glob.could_match(pieces))
     }

@@ -11,17 +11,11 @@ use super::glob::{Glob, Piece};
 use super::grants::Grants;
 use super::held::Mode;
 use super::path;
-use super::pattern::{CommandPattern, Spellings, Subject};
+use super::pattern::{CommandPattern, Subject};
 use super::scene::{Place, Scene};
-use super::wrappers;
+use super::wrapped::Subjects;
 use crate::inventory::Host;
-use crate::shell::{self, Word};
-
-/// Most words of a wrapper's command at which a wrapped command is looked for when denying. Further ones
-/// are looked at only where the wrapper's own grammar finds a command.
-const WRAPPED_STARTS_MAX: usize = 16;
-/// Most scripts inside each other that are looked through when denying.
-const WRAPPED_DEPTH_MAX: usize = 3;
+use crate::shell::Word;
 
 /// What a matching rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,139 +125,6 @@ pub(super) struct Cover {
     pub(super) words: usize,
     /// Whether the rule is the open `*`, which names no program.
     pub(super) open: bool,
-}
-
-/// A command and its surroundings, as deny rules see it.
-pub(super) struct Subjects<'a> {
-    scene: &'a Scene<'a>,
-    /// One for each leaf.
-    own: Vec<Subject<'a>>,
-    /// For each leaf, the commands that its words may run.
-    wrapped: &'a [Vec<Wrapped>],
-}
-
-/// A command that a wrapper may run.
-struct Wrapped {
-    words: Vec<Word>,
-    spellings: Spellings,
-    place: Place,
-}
-
-/// The texts that [`Subjects`] borrow from; made only where a rule may deny.
-pub(super) struct Texts {
-    own: Vec<Spellings>,
-    wrapped: Vec<Vec<Wrapped>>,
-}
-
-impl Texts {
-    pub(super) fn of(scene: &Scene<'_>) -> Self {
-        let leaves = || scene.leaves().iter().enumerate();
-        Self {
-            own: leaves()
-                .map(|(at, leaf)| Spellings::of(&leaf.words, leaf.canonical(), scene.place(at)))
-                .collect(),
-            wrapped: leaves()
-                .map(|(at, leaf)| {
-                    let mut found = Vec::new();
-                    look_through(&leaf.words, scene.place(at), WRAPPED_DEPTH_MAX, &mut found);
-                    found
-                })
-                .collect(),
-        }
-    }
-
-    pub(super) fn subjects<'a>(&'a self, scene: &'a Scene<'a>) -> Subjects<'a> {
-        Subjects {
-            scene,
-            own: self
-                .own
-                .iter()
-                .zip(scene.leaves())
-                .map(|(spellings, leaf)| spellings.subject(&leaf.words))
-                .collect(),
-            wrapped: &self.wrapped,
-        }
-    }
-}
-
-/// What a wrapper may run: the command at each of its words, and the commands in each word that is a
-/// script. It is a guess to the side of denying.
-fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrapped>) {
-    let Some((depth, program)) = depth.checked_sub(1).zip(words.first()) else {
-        return;
-    };
-    if !wrappers::runs_words(&program.text) {
-        return;
-    }
-    // A wrapper that changes the directory says so in an option before the command.
-    let changes = |word: &Word| {
-        ["-C", "-D", "--chdir"]
-            .iter()
-            .any(|o| word.text.starts_with(o))
-    };
-    let place = match words.iter().any(changes) {
-        true => Place::Elsewhere,
-        false => place,
-    };
-    for start in starts(words) {
-        let Some(inner) = words.get(start..) else {
-            break;
-        };
-        let inner = completed(inner, &program.text);
-        let spellings = Spellings::of(&inner, join(&inner), place);
-        let scripted = inner
-            .first()
-            .filter(|word| word.text.contains([' ', ';', '|', '&', '\n']))
-            .and_then(|word| shell::parse(&word.text).ok());
-        for leaf in scripted.iter().flat_map(|script| script.leaves()) {
-            found.push(Wrapped {
-                spellings: Spellings::of(&leaf.words, leaf.canonical(), place),
-                words: leaf.words.clone(),
-                place,
-            });
-            look_through(&leaf.words, place, depth, found);
-        }
-        found.push(Wrapped {
-            words: inner,
-            spellings,
-            place,
-        });
-    }
-}
-
-/// The words at which a wrapped command may begin.
-fn starts(words: &[Word]) -> Vec<usize> {
-    let mut starts: Vec<usize> = (1..words.len().min(WRAPPED_STARTS_MAX)).collect();
-    if let wrappers::Look::Runs(runs) = wrappers::look(words) {
-        starts.extend(runs.iter().filter(|run| run.in_line).map(|run| run.at));
-    }
-    let clauses = words.iter().enumerate().skip(WRAPPED_STARTS_MAX - 1);
-    starts.extend(
-        clauses
-            .filter(|(_, word)| word.text.starts_with("-exec") || word.text.starts_with("-ok"))
-            .map(|(index, _)| index + 1)
-            .take(WRAPPED_STARTS_MAX),
-    );
-    starts
-}
-
-/// A wrapped command with what its wrapper puts in: words that are not known.
-fn completed(words: &[Word], wrapper: &str) -> Vec<Word> {
-    let mut words = words.to_vec();
-    for word in words.iter_mut().skip(1) {
-        word.glob |= word.text.contains("{}");
-    }
-    let last = words.last().cloned();
-    if let Some(mut more) = last.filter(|_| wrappers::appends_words(wrapper)) {
-        more.glob = true;
-        words.push(more);
-    }
-    words
-}
-
-fn join(words: &[Word]) -> String {
-    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    texts.join(" ")
 }
 
 impl Rule {
@@ -476,9 +337,9 @@ impl Rule {
             .any(|pattern| pattern.denies_sequence(&subjects.own, index, subjects.scene.source));
         sequence
             || subjects.wrapped.get(index).is_some_and(|wrapped| {
-                wrapped.iter().any(|it| {
-                    self.hits_words(&it.words, &it.spellings.subject(&it.words), it.place)
-                })
+                wrapped
+                    .iter()
+                    .any(|it| self.hits_words(&it.words, &it.subject(), it.place))
             })
     }
 

@@ -5,16 +5,17 @@
 //!
 //! Must not: parse, or know how a rule is written in a file.
 
-use super::bench::{Bench, COMMANDS_MAX, Verdict, WRAPPERS_MAX};
+use super::bench::{Bench, COMMANDS_MAX, Verdict, WRAPPERS_MAX, What};
 use super::capability::Need;
 use super::command::Command;
 use super::deny::{DenySet, Trail};
 use super::held::{Held, Mode};
 use super::limits::LimitLayers;
 use super::profile::Profiles;
-use super::rule::{Rule, Subjects, Texts};
+use super::rule::Rule;
 use super::scene::Scene;
 use super::tripwire::{self, Sight};
+use super::wrapped::{Subjects, Texts};
 use super::{Code, Limits, Refusal, RuleRef};
 use crate::inventory::{Host, LoginShell};
 use crate::net::Lists;
@@ -27,6 +28,11 @@ use std::sync::Arc;
 
 /// Longest part of a command that a refusal's sentence repeats, in characters.
 const SHOWN_CHARS_MAX: usize = 120;
+/// Longest part of a command of which that is made.
+const SHOWN_SOURCE_CHARS_MAX: usize = 480;
+
+/// Most hosts for which [`Policy::prepare_one`] keeps what holds.
+const HELD_MAX: usize = 64;
 
 /// What the rules say of one simple command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +152,19 @@ impl Policy {
         }
     }
 
+    /// As [`prepare`](Self::prepare), for one host as it turns up. Of very many hosts some are forgotten, and
+    /// found out again when they come back.
+    pub fn prepare_one(&mut self, host: &Host) {
+        let known = self.held.get(host.alias.as_str());
+        if known.is_some_and(|(tags, _)| *tags == host.tags) {
+            return;
+        }
+        if self.held.len() >= HELD_MAX {
+            self.held.clear();
+        }
+        self.prepare(std::iter::once(host));
+    }
+
     fn hold(&self, host: &Host) -> Held {
         Held::new(
             &self.rules,
@@ -238,9 +257,15 @@ impl Hearing<'_> {
             judgement.bypass_attempt = judgement.bypass_attempt.take().or(found.hidden);
         }
         // A text with an operator in it can stand in the whole line only.
-        if let Some((text, sight)) =
-            tripped(&self.held.limits.deny_substrings, self.scene.source, &[])
-        {
+        let looked_at = match self.scene.leaves() {
+            [only] => only.source(self.scene.source) == self.scene.source,
+            _ => false,
+        };
+        let texts = match looked_at {
+            true => &[][..],
+            false => &self.held.limits.deny_substrings,
+        };
+        if let Some((text, sight)) = tripped(texts, self.scene.source, &[]) {
             if sight == Sight::Hidden {
                 judgement
                     .bypass_attempt
@@ -296,28 +321,28 @@ impl Hearing<'_> {
 
     /// What decides a leaf.
     fn verdict(&self, index: usize, leaf: &Leaf, tripped: Option<(&str, Sight)>) -> Verdict {
-        let shown = || format!("`{}`", shown(leaf.source(self.scene.source)));
+        let what = What::Source(leaf.source(self.scene.source));
         if let Some(position) = self.denied_by(index, leaf) {
-            let detail = format!("{} denies {}.", self.named(position), shown());
+            let detail = format!("{} denies {what}.", self.named(position));
             return Verdict::refused(Some(position), Refusal::policy(Code::DenyRule, detail));
         }
         if let Some(hit) = self.deny.hit_leaf(leaf, &self.trail, index) {
-            let detail = format!(
-                "{} {} (`{}` in `deny_commands`).",
-                shown(),
-                hit.why,
-                hit.name
-            );
+            let detail = format!("{what} {} (`{}` in `deny_commands`).", hit.why, hit.name);
             return Verdict::refused(None, Refusal::policy(Code::DenyCommand, detail));
         }
         if let Some((text, sight)) = tripped {
-            return Verdict::refused(None, substring_refusal(&shown(), text, sight));
+            return Verdict::refused(None, substring_refusal(&what.to_string(), text, sight));
         }
         let Some(words) = self.scene.words(index, index) else {
-            let detail = format!("{} cannot be judged.", shown());
+            let detail = format!("{what} cannot be judged.");
             return Verdict::refused(None, Refusal::policy(Code::Unanalysable, detail));
         };
-        let command = Command::of_leaf(leaf, words, self.scene.place(index));
+        let command = Command::of_leaf(
+            leaf,
+            words,
+            self.scene.place(index),
+            self.scene.directories(index),
+        );
         let bench = Bench {
             rules: self.rules,
             held: self.held,
@@ -325,7 +350,7 @@ impl Hearing<'_> {
             scene: self.scene,
             left: Cell::new(COMMANDS_MAX),
         };
-        bench.authorise(&command, Some(index), shown(), WRAPPERS_MAX)
+        bench.authorise(&command, Some(index), &what, WRAPPERS_MAX)
     }
 
     fn denied_by(&self, index: usize, leaf: &Leaf) -> Option<usize> {
@@ -398,8 +423,11 @@ fn more_than_one() -> Refusal {
 
 /// A text of the caller's, on one line and short.
 pub(super) fn shown(source: &str) -> String {
-    let clean = text::step(source);
-    if clean.chars().count() <= SHOWN_CHARS_MAX {
+    // What is never shown need not be cleaned.
+    let end = source.char_indices().nth(SHOWN_SOURCE_CHARS_MAX);
+    let part = end.and_then(|(end, _)| source.get(..end));
+    let clean = text::step(part.unwrap_or(source));
+    if part.is_none() && clean.chars().count() <= SHOWN_CHARS_MAX {
         return clean;
     }
     let head: String = clean.chars().take(SHOWN_CHARS_MAX).collect();

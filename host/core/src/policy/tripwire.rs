@@ -79,9 +79,11 @@ pub(super) fn find<'t>(
                 return Some((text, Sight::Plain));
             }
             let word = text.trim();
-            let seen = forms.iter().any(|form| {
-                form.contains(text) || !word.is_empty() && form.split(' ').any(|w| w == word)
-            });
+            // A text without outer blanks is a part of a form wherever it is a word of it.
+            let blanks = word.len() < text.len() && !word.is_empty() && !word.contains(' ');
+            let seen = forms
+                .iter()
+                .any(|form| form.contains(text) || blanks && has_word(form, word));
             let sight = if written.contains(word) {
                 Sight::Plain
             } else {
@@ -89,6 +91,16 @@ pub(super) fn find<'t>(
             };
             seen.then_some((text, sight))
         })
+}
+
+/// Whether a text is a whole word of a form.
+fn has_word(form: &str, word: &str) -> bool {
+    let is_blank = |byte: Option<&u8>| byte.is_none_or(|byte| *byte == b' ');
+    let bytes = form.as_bytes();
+    form.match_indices(word).any(|(start, _)| {
+        let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+        is_blank(before) && is_blank(bytes.get(start + word.len()))
+    })
 }
 
 #[cfg(test)]

@@ -356,7 +356,7 @@ impl Run {
                 self.as_group = true;
             }
             "C" | "D" | "--chdir" => self.moved = true,
-            "I" => self.replaces = Some(value.unwrap_or_default().to_owned()),
+            "I" | "--replace" => self.replaces = Some(value.unwrap_or_default().to_owned()),
             "a" | "--arg-file" if appends_words(wrapper.name) => {
                 self.lists.push(value.map(str::to_owned));
             }
@@ -446,6 +446,7 @@ fn clauses(run: &[&str], words: &[Word]) -> Look {
     if words.iter().skip(1).any(may_be_option) {
         return Look::Unseen;
     }
+    let below = search_begins(words);
     let mut runs = Vec::new();
     let mut at = 1;
     while let Some(word) = words.get(at) {
@@ -458,8 +459,13 @@ fn clauses(run: &[&str], words: &[Word]) -> Look {
             return Look::Spelled(words.len().saturating_sub(1), Capability::Execute);
         };
         let mut inner = words.get(at..end).unwrap_or_default().to_vec();
-        for word in inner.iter_mut() {
-            word.dynamic |= word.text.contains("{}");
+        let named = below.filter(|_| !text.ends_with("dir"));
+        for (index, word) in inner.iter_mut().enumerate() {
+            match named {
+                // What it is called with lies below where the search begins.
+                Some(directory) if index > 0 && word.text == "{}" => *word = word.below(directory),
+                _ => word.dynamic |= word.text.contains("{}"),
+            }
         }
         if !inner.is_empty() {
             runs.push(Run {
@@ -476,6 +482,27 @@ fn clauses(run: &[&str], words: &[Word]) -> Look {
         true => Look::Nothing,
         false => Look::Runs(runs),
     }
+}
+
+/// The one directory below which a search looks, where that is certain: an absolute path that does not climb
+/// and is not the root. SECURITY: where names come from a file, they may lie anywhere.
+fn search_begins(words: &[Word]) -> Option<&str> {
+    let named = |word: &Word| word.text.starts_with("-files0-from");
+    if words.iter().any(named) {
+        return None;
+    }
+    let mut starts = words
+        .iter()
+        .skip(1)
+        .skip_while(|word| matches!(word.text.as_str(), "-H" | "-P"))
+        .take_while(|word| !word.text.starts_with(['-', '(', '!']));
+    let (only, None) = (starts.next()?, starts.next()) else {
+        return None;
+    };
+    let text = only.known()?;
+    let plain = text.starts_with('/') && !path::climbs(text) && path::normalise(text) == text;
+    let directory = path::without_slash(text);
+    (plain && directory != "/").then_some(directory)
 }
 
 /// Where the clause that begins at a word ends. `None` where implementations differ: some end it at

@@ -22,7 +22,7 @@
 //! pipeline, comments, all three ways of quoting, and
 //!
 //! * `{ …; }`, `( … )`, `if`, `while`, `until` and `for … in …`, with redirections behind them;
-//! * `$name`, `${name}` and `$(…)` in arguments, in values of assignments and in the words of a loop, where
+//! * `$name`, `${name}`, `$?` and `$(…)` in arguments, in values of assignments and in the words of a loop, where
 //!   they mark the word as unknown; and globs, `~` and `~/…` in arguments;
 //! * `name=value` before a program or alone;
 //! * redirections to and from files of a known name, `/dev/null` and single-digit descriptors;

@@ -89,6 +89,25 @@ impl Word {
         self.glob || self.dynamic || self.tilde
     }
 
+    /// A word in this one's place that stands for some path at any depth below a directory: a glob that ends
+    /// in `/**`. The directory is an absolute path without a slash at its end.
+    #[must_use]
+    pub fn below(&self, directory: &str) -> Self {
+        let text = format!("{directory}/**");
+        // The source is at most `COMMAND_BYTES_MAX` long, so the offsets fit.
+        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        Self {
+            text,
+            span: self.span.clone(),
+            quoted: false,
+            glob: true,
+            dynamic: false,
+            tilde: false,
+            active: [end.saturating_sub(2), end.saturating_sub(1)].into(),
+            holes: Box::default(),
+        }
+    }
+
     /// Byte offsets in `text` that are unquoted glob syntax, ascending: `*`, `?`, and every byte of a
     /// bracket expression.
     #[must_use]

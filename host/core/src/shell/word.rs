@@ -444,6 +444,11 @@ fn dollar(grammar: &mut Grammar<'_>, builder: &mut Builder, splitting: Splitting
         }
         (Some(b'{'), _) => {
             let inside = cursor.rest().get(2..).unwrap_or_default();
+            if inside.starts_with("?}") {
+                cursor.pass(4);
+                status(builder);
+                return Ok(());
+            }
             let name = name(inside);
             // SECURITY: `$_` is what the shell, not the script, put there; and after the name an
             // operator could assign, run or cut.
@@ -469,7 +474,12 @@ fn dollar(grammar: &mut Grammar<'_>, builder: &mut Builder, splitting: Splitting
             variable(grammar, builder, name, splitting);
             Ok(())
         }
-        (Some(b'@' | b'*' | b'#' | b'?' | b'-' | b'!' | b'$' | b'0'..=b'9'), _) => {
+        (Some(b'?'), _) => {
+            cursor.pass(2);
+            status(builder);
+            Ok(())
+        }
+        (Some(b'@' | b'*' | b'#' | b'-' | b'!' | b'$' | b'0'..=b'9'), _) => {
             refused(reason::VARIABLE_EXPANSION)
         }
         _ => refused(reason::DOLLAR),
@@ -482,6 +492,11 @@ fn variable(grammar: &mut Grammar<'_>, builder: &mut Builder, name: &str, splitt
         Splitting::Whole => Splitting::Whole,
     };
     builder.push_hole(&format!("${name}"), Source::Variable, splitting);
+}
+
+/// How the command before ended: a number, which is sent in double quotes and so is one word everywhere.
+fn status(builder: &mut Builder) {
+    builder.push_hole("$?", Source::Variable, Splitting::Whole);
 }
 
 /// The name of a variable at the start of a text; empty where there is none.

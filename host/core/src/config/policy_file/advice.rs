@@ -10,6 +10,7 @@ use super::Notes;
 use crate::policy::{DenySet, Glob, Profiles};
 use crate::shell;
 use serde_yaml::Location;
+use std::collections::HashMap;
 
 /// What stands in the place of a `*`: no pattern spells it, so only a wildcard takes it.
 const ANYTHING: &str = "\u{1}\u{2}";
@@ -34,20 +35,19 @@ pub(super) struct Told {
 
 /// Looks at the rules together.
 pub(super) fn give(rules: &[Told], deny: &DenySet, profiles: &Profiles, notes: &mut Notes) {
+    let denials = Denials::of(rules);
     for rule in rules.iter().filter(|rule| !rule.denies) {
-        warn_of_idle(rule, rules, deny, notes);
+        warn_of_idle(rule, &denials, deny, notes);
         warn_of_shells(rule, profiles, notes);
     }
 }
 
 /// An allow rule, or a pattern of one, that something always denies.
-fn warn_of_idle(rule: &Told, rules: &[Told], deny: &DenySet, notes: &mut Notes) {
+fn warn_of_idle(rule: &Told, denials: &Denials<'_>, deny: &DenySet, notes: &mut Notes) {
     let denied = |pattern: &str| {
-        let by_rule = rules
-            .iter()
-            .filter(|other| other.denies && covers_scope(other, rule))
-            .find(|other| covers(other, pattern))
-            .map(|other| format!("rules[{}]", other.index));
+        let by_rule = denials
+            .first(rule, pattern)
+            .map(|index| format!("rules[{index}]"));
         by_rule.or_else(|| {
             denied_by_entry(deny, pattern).map(|name| format!("`{name}` in `deny_commands`"))
         })
@@ -81,37 +81,116 @@ fn warn_of_idle(rule: &Told, rules: &[Told], deny: &DenySet, notes: &mut Notes) 
     }
 }
 
-/// Whether a rule holds wherever another one does.
-fn covers_scope(outer: &Told, inner: &Told) -> bool {
-    let covers = |outer: &[String], inner: &[String]| {
-        let open = outer.is_empty() || outer.iter().any(|glob| glob == "*");
-        open || !inner.is_empty()
-            && inner
-                .iter()
-                .all(|text| outer.iter().any(|glob| covers_text(glob, text)))
-    };
-    // A tag glob of `*` still asks for some tag.
-    let tags = outer.tags.is_empty() || !inner.tags.is_empty() && covers(&outer.tags, &inner.tags);
-    tags && covers(&outer.aliases, &inner.aliases)
+/// The deny rules, found by the program that a glob spells: among many rules few are about one program.
+struct Denials<'t> {
+    rules: Vec<Denial<'t>>,
+    by_program: HashMap<&'t str, Vec<Way>>,
+    /// Globs that do not spell their program.
+    any: Vec<Way>,
 }
 
-fn covers(rule: &Told, pattern: &str) -> bool {
-    let program = pattern.split([' ', '*', '?', '[']).next();
-    let bare = pattern.split(' ').next();
-    rule.patterns
-        .iter()
-        .any(|(_, glob)| covers_text(glob, pattern))
-        || program == bare && rule.programs.iter().any(|own| Some(own.as_str()) == bare)
+struct Denial<'t> {
+    told: &'t Told,
+    aliases: Vec<Glob>,
+    tags: Vec<Glob>,
 }
 
-/// Whether a glob matches whatever another one matches.
-fn covers_text(glob: &str, text: &str) -> bool {
-    let glob = Glob::new(glob);
-    let literal = !text.contains(['?', '[']);
-    literal
-        && [ANYTHING, ""]
-            .iter()
-            .all(|it| glob.matches(text.replace('*', it).trim_end()))
+/// One way of a deny rule to name commands.
+struct Way {
+    /// Position among the deny rules.
+    rule: usize,
+    /// `None` where the program alone is named.
+    glob: Option<Glob>,
+}
+
+impl<'t> Denials<'t> {
+    fn of(rules: &'t [Told]) -> Self {
+        let globs = |texts: &[String]| texts.iter().map(|text| Glob::new(text)).collect();
+        let mut denials = Self {
+            rules: Vec::new(),
+            by_program: HashMap::new(),
+            any: Vec::new(),
+        };
+        for (rule, told) in rules.iter().filter(|rule| rule.denies).enumerate() {
+            denials.rules.push(Denial {
+                told,
+                aliases: globs(&told.aliases),
+                tags: globs(&told.tags),
+            });
+            for (_, pattern) in &told.patterns {
+                let glob = Some(Glob::new(pattern));
+                denials.add(first_word(pattern), Way { rule, glob });
+            }
+            for program in &told.programs {
+                denials.add(Some(program), Way { rule, glob: None });
+            }
+        }
+        denials
+    }
+
+    fn add(&mut self, program: Option<&'t str>, way: Way) {
+        match program {
+            Some(program) => self.by_program.entry(program).or_default().push(way),
+            None => self.any.push(way),
+        }
+    }
+
+    /// The first deny rule that covers a pattern of a rule, as its position in the file.
+    fn first(&self, rule: &Told, pattern: &str) -> Option<usize> {
+        if self.rules.is_empty() {
+            return None;
+        }
+        let named = first_word(pattern).and_then(|program| self.by_program.get(program));
+        let tried = tried(pattern);
+        named
+            .into_iter()
+            .flatten()
+            .chain(&self.any)
+            .filter(|way| {
+                way.glob
+                    .as_ref()
+                    .is_none_or(|glob| covers_all(glob, tried.as_ref()))
+            })
+            .filter_map(|way| self.rules.get(way.rule))
+            .filter(|denial| denial.covers_scope(rule))
+            .map(|denial| denial.told.index)
+            .min()
+    }
+}
+
+impl Denial<'_> {
+    /// Whether a rule holds wherever another one does.
+    fn covers_scope(&self, inner: &Told) -> bool {
+        let covers = |outer: &[Glob], inner: &[String]| {
+            let open = outer.is_empty() || outer.iter().any(|glob| glob.text() == "*");
+            open || !inner.is_empty()
+                && inner.iter().all(|text| {
+                    let tried = tried(text);
+                    outer.iter().any(|glob| covers_all(glob, tried.as_ref()))
+                })
+        };
+        // A tag glob of `*` still asks for some tag.
+        let tags =
+            self.tags.is_empty() || !inner.tags.is_empty() && covers(&self.tags, &inner.tags);
+        tags && covers(&self.aliases, &inner.aliases)
+    }
+}
+
+/// The first word of a pattern, where it spells it: a pattern that spells it covers no other.
+fn first_word(pattern: &str) -> Option<&str> {
+    let word = pattern.split(' ').next()?;
+    (!word.contains(['*', '?', '['])).then_some(word)
+}
+
+/// Texts that a pattern matches, with nothing and with something in the place of each `*`; `None` where it
+/// leaves open more than that.
+fn tried(text: &str) -> Option<[String; 2]> {
+    let plain = !text.contains(['?', '[']);
+    plain.then(|| [ANYTHING, ""].map(|it| text.replace('*', it).trim_end().to_owned()))
+}
+
+fn covers_all(glob: &Glob, tried: Option<&[String; 2]>) -> bool {
+    tried.is_some_and(|tried| tried.iter().all(|text| glob.matches(text)))
 }
 
 /// The entry that hits everything that was tried of a pattern.

@@ -44,3 +44,26 @@ fn an_entry_of_the_operator_replaces_the_shipped_one_and_is_named() {
     assert!(profiles.knows("own") && profiles.knows("uniq"));
     assert!(!shipped_profiles().unwrap().knows("own"));
 }
+
+#[test]
+fn the_entry_of_each_program_is_found_as_it_is_written() {
+    let profiles = shipped_profiles().unwrap();
+    let mut programs: Vec<&str> = profiles.programs().collect();
+    programs.sort_unstable();
+    for program in &programs {
+        let found = shipped_entry(program);
+        assert!(
+            found.is_some_and(|(file, entry)| file.ends_with(".yml") && entry.contains(program)),
+            "{program}"
+        );
+    }
+    assert!(programs.len() >= 120, "{}", programs.len());
+    assert!(shipped_entry("no-such-program").is_none());
+    let (file, entry) = shipped_entry("tar").unwrap();
+    assert!(file == "files.yml" && entry.contains("--to-command") && !entry.contains("zcat"));
+    assert!(
+        shipped_data()
+            .iter()
+            .any(|(name, text)| *name == "standard.yml" && text.contains("root-destruction"))
+    );
+}

@@ -4,16 +4,16 @@
 
 use super::class::Class;
 use super::entry::{At, Entry};
-use super::words::{Alternatives, Flag, Takes};
+use super::words::{Alternatives, Flag, Settings, Takes};
 use super::{DenySet, Entries, STANDARD};
-use crate::config::yaml::from_yaml;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-const FILE: &str = "standard.yml";
+/// The shipped file.
+pub(crate) const STANDARD_TEXT: &str = include_str!("standard.yml");
 /// The word for the shipped entries.
 const STANDARD_WORD: &str = "standard";
 /// What stands for an entry without `why:`.
@@ -21,8 +21,9 @@ const WHY: &str = "is denied by `deny_commands`";
 /// Most letters in which a misspelt class differs from the one that is suggested.
 const TYPOS_MAX: usize = 2;
 
+/// Our own file, part of the program, so it needs none of the bounds that an operator's file is read with.
 static SHIPPED: LazyLock<Option<Shipped>> =
-    LazyLock::new(|| from_yaml(FILE, include_str!("standard.yml")).ok());
+    LazyLock::new(|| serde_yaml::from_str(STANDARD_TEXT).ok());
 static CLASSES: LazyLock<BTreeMap<String, Class>> = LazyLock::new(classes);
 
 /// What is wrong with an item.
@@ -302,7 +303,7 @@ fn compile(item: usize, raw: &RawEntry, to: &mut Entries, faults: &mut Vec<Fault
             if names.is_empty() {
                 empty_fault("assigns", &mut sink);
             }
-            Alternatives::of_assignments(names)
+            Settings::new(names)
         }),
         has_programs: !programs.is_empty(),
     };
@@ -448,7 +449,7 @@ fn near(text: &str, name: &str) -> bool {
 /// What is wrong with the shipped file.
 #[cfg(test)]
 pub(super) fn shipped_faults() -> Vec<String> {
-    let shipped: Shipped = match from_yaml(FILE, include_str!("standard.yml")) {
+    let shipped: Shipped = match serde_yaml::from_str(STANDARD_TEXT) {
         Ok(shipped) => shipped,
         Err(fault) => return vec![fault.to_string()],
     };

@@ -43,6 +43,20 @@ impl Part {
     }
 }
 
+impl Part {
+    /// Whether each name that a glob may become is one of these.
+    fn covers(&self, part: &str) -> bool {
+        if !part.contains(['*', '?', '[']) {
+            return overlap(self, part, false);
+        }
+        // The same ending behind a `*` of its own.
+        let tail = part.rsplit(['*', '?', ']']).next().unwrap_or_default();
+        self.text
+            .strip_prefix('*')
+            .is_some_and(|own| !own.contains(['*', '?']) && tail.ends_with(own))
+    }
+}
+
 /// The paths that hold secrets, and the exceptions among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SecretPaths {
@@ -148,10 +162,13 @@ impl SecretPaths {
             .patterns
             .iter()
             .any(|pattern| pattern.meets(path, recursive));
+        let excepted = |pattern: &Pattern| match path.glob {
+            true => pattern.covers(path),
+            false => pattern.meets(path, false),
+        };
         found
-            && (path.glob
-                || recursive && !self.patterns.iter().any(|p| p.meets(path, false))
-                || !self.except.iter().any(|pattern| pattern.meets(path, false)))
+            && (recursive && !self.patterns.iter().any(|p| p.meets(path, false))
+                || !self.except.iter().any(excepted))
     }
 }
 
@@ -188,6 +205,10 @@ impl Pattern {
             });
         }
         // It holds in any directory, so it may begin at any part of the path. An ancestor is anything.
+        // SECURITY: to read `.aws` with all that lies in it reads `.aws/credentials`.
+        if recursive && self.begins_at_the_end(path) {
+            return true;
+        }
         let Some(last) = path.parts.len().checked_sub(self.parts.len()) else {
             return false;
         };
@@ -199,6 +220,37 @@ impl Pattern {
             let agree = |(own, part): (&Part, &&str)| overlap(own, part, path.glob);
             aims && self.parts.iter().zip(parts).all(agree)
         })
+    }
+
+    /// Whether a path ends in the first parts of a pattern, and not in all of them.
+    fn begins_at_the_end(&self, path: Path<'_>) -> bool {
+        let most = path.parts.len().min(self.parts.len().saturating_sub(1));
+        (1..=most).any(|shared| {
+            let from = path.parts.len() - shared;
+            let parts = path.parts.get(from..).unwrap_or_default();
+            aims(&self.parts, parts, path.glob)
+                && self
+                    .parts
+                    .iter()
+                    .zip(parts)
+                    .all(|(own, part)| overlap(own, part, path.glob))
+        })
+    }
+
+    /// Whether all that a path with globs in it may become is meant.
+    fn covers(&self, path: Path<'_>) -> bool {
+        let Some(from) = path.parts.len().checked_sub(self.parts.len()) else {
+            return false;
+        };
+        let parts = path.parts.get(from..).unwrap_or_default();
+        let whole = !self.rooted || path.rooted && from == 0;
+        whole
+            && !self.below
+            && self
+                .parts
+                .iter()
+                .zip(parts)
+                .all(|(own, part)| own.covers(part))
     }
 
     fn meets_from(&self, parts: &[Part], path: Path<'_>, recursive: bool) -> bool {

@@ -27,6 +27,31 @@ fn a_broad_rule_grants_reading_and_operating_and_nothing_more() {
 }
 
 #[test]
+fn who_spells_a_program_does_not_spell_what_its_options_bring_about() {
+    check(
+        &format!("{NO_TEXTS}rules: [{{action: allow, commands: ['tar *', 'rpm *', 'cpio *']}}]"),
+        &[
+            "tar tf /srv/x.tar",
+            "tar xOf /srv/x.tar",
+            "rpm -qi bash",
+            "cpio -t -F /srv/x.cpio",
+        ],
+        &[
+            ("tar xf /srv/x.tar", Code::Capability),
+            ("tar --get --file=/srv/x.tar -C /", Code::Capability),
+            ("rpm -i /srv/x.rpm", Code::Capability),
+            ("rpm -ivh /srv/x.rpm", Code::Capability),
+            ("cpio -i -F /srv/x.cpio", Code::Capability),
+        ],
+    );
+    check(
+        &format!("{NO_TEXTS}rules: [{{action: allow, commands: ['tar xf /srv/x.tar *']}}]"),
+        &["tar xf /srv/x.tar -C /srv/app"],
+        &[("tar -x -f /srv/x.tar", Code::NoRule)],
+    );
+}
+
+#[test]
 fn what_a_rule_spells_it_grants() {
     check(
         &format!(
@@ -279,6 +304,8 @@ fn a_loop_is_judged_for_each_of_its_values() {
             "for f in a b; do cat \"/var/log/$f.log\"; done",
             "for i in 1 2; do echo $i; done",
             "echo \"$HOME\"",
+            "ls x; echo $?",
+            "ls x; echo \"exit $?\"",
             "echo \"$(ls x)\"",
             "if ls x; then echo yes; else echo no; fi",
             "ls x && { echo a; echo b; }",
@@ -310,6 +337,107 @@ fn a_program_that_its_directory_tells_what_to_do_is_refused_behind_a_cd() {
             ("cd /tmp/evil && git status", Code::Wrapper),
             ("cd /tmp/evil; ls; git log", Code::Wrapper),
             ("git -C /tmp/evil status", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn a_directory_changed_within_a_wrapper_makes_relative_paths_unknown_too() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['sh *', 'env *', 'sudo *', 'cd *', 'git *', 'cat *', './deploy.sh', 'ls *']}}]"
+        ),
+        &[
+            "sh -c 'git status'",
+            "./deploy.sh",
+            "sh -c ./deploy.sh",
+            "sh -c 'cd /srv; ls -l'",
+            "env -C /srv ls -l",
+        ],
+        &[
+            ("sh -c 'cd /tmp/evil && git status'", Code::Wrapper),
+            ("sh -c 'cd /tmp; ./deploy.sh'", Code::Wrapper),
+            ("sh -c 'cd /etc; cat shadow'", Code::Wrapper),
+            ("env -C /etc cat notes", Code::Wrapper),
+            ("env -C /tmp ./deploy.sh", Code::Wrapper),
+            ("sudo -D /tmp git status", Code::Wrapper),
+            ("sudo -R /tmp ls x", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn what_xargs_puts_in_is_unknown_wherever_it_stands() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['xargs *', 'echo *', 'find *', 'ls *']}}]"
+        ),
+        &["echo x | xargs ls -l", "echo x | xargs -I @ ls -l @"],
+        &[
+            ("echo -delete | xargs -I @ find /srv @", Code::Wrapper),
+            ("echo rm | xargs -I echo echo /srv/x", Code::Wrapper),
+            ("echo x | xargs -I @ @ /srv/x", Code::Wrapper),
+            ("echo x | xargs find /srv", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn what_a_search_finds_lies_below_where_it_begins() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['find *', 'grep *', 'wc *', 'cat *', 'ls *', 'sed *']}}]"
+        ),
+        &[
+            "find /etc/nginx -name '*.conf' -exec grep -H listen {} +",
+            "find /srv/app -type f -exec wc -l {} ';'",
+            "find /srv/app -exec ls -ld {} +",
+        ],
+        &[
+            ("find / -name shadow -exec cat {} +", Code::Wrapper),
+            ("find /etc -name shadow -exec cat {} +", Code::Wrapper),
+            ("find /root -type f -exec cat {} +", Code::Wrapper),
+            ("find /home -type f -exec grep x {} +", Code::Wrapper),
+            ("find /srv /etc -exec cat {} +", Code::Wrapper),
+            ("find . -exec cat {} +", Code::Wrapper),
+            ("find /srv/../etc -exec cat {} +", Code::Wrapper),
+            (
+                "find /srv -files0-from /tmp/x -exec cat {} +",
+                Code::Wrapper,
+            ),
+            ("find /srv -execdir cat {} +", Code::Wrapper),
+            ("find -L /srv -exec cat {} +", Code::Wrapper),
+            ("find /srv -exec sed -n {} /etc/hosts ';'", Code::Wrapper),
+            ("find /srv -exec cat /etc/{} ';'", Code::Wrapper),
+            ("find /srv -exec {} ';'", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn a_file_in_a_directory_that_the_script_names_is_judged_where_it_lies() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['cd *', 'cat *', 'tail *', 'ls *', 'sudo *', 'grep *']}}]"
+        ),
+        &[
+            "cd /var/log && tail -n 5 syslog",
+            "cd /var/log; sudo tail syslog",
+            "cd /var && cd log && cat syslog",
+        ],
+        &[
+            ("cd /etc && cat shadow", Code::Capability),
+            ("cd /etc; tail shad*", Code::Capability),
+            ("cd /etc && sudo tail shadow", Code::Wrapper),
+            ("cd / && cat ../etc/shadow", Code::Capability),
+            ("cd \"$HOME\" && cat notes", Code::Wrapper),
+            ("cd && cat notes", Code::Capability),
+            ("cd /etc && grep -r x ssh", Code::Capability),
+            ("cd /etc && grep -r x .", Code::Capability),
+            (
+                "for d in /tmp /etc; do cat shadow; cd $d; done",
+                Code::Capability,
+            ),
         ],
     );
 }

@@ -73,7 +73,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
             operands: 0,
             alone: Alone::Harmless,
         },
-        asks: &["-l", "--list", "-V"],
+        asks: &["-l", "--list", "-V", "-v", "--validate"],
     },
     entry("doas", AS_ANOTHER_USER, prefix("n", "uC", 0)),
     entry("pkexec", AS_ANOTHER_USER, Shape::Whole(Alone::Shell)),
@@ -164,7 +164,12 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     entry("time", AS_GIVEN, prefix("pqv", "f", 0)),
     entry("taskset", AS_GIVEN, prefix("c", "", 1)),
     entry("chrt", AS_GIVEN, prefix("bfior", "", 1)),
-    entry("numactl", AS_GIVEN, prefix("Hs", "NCmpi", 0)),
+    Wrapper {
+        name: "numactl",
+        why: AS_GIVEN,
+        shape: prefix("", "NCmpi", 0),
+        asks: &["-H", "--hardware", "-s", "--show"],
+    },
     entry("unbuffer", AS_GIVEN, prefix("p", "", 0)),
     entry("systemd-run", AS_GIVEN, Shape::Whole(Alone::Harmless)),
     entry("start-stop-daemon", AS_GIVEN, Shape::Whole(Alone::Harmless)),
@@ -223,14 +228,9 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         "runs its words with more words from its input",
         Shape::Appending {
             flags: "0prtx",
-            values: "aEILnPsd",
-            long_values: &[
-                "--arg-file",
-                "--delimiter",
-                "--max-args",
-                "--max-chars",
-                "--max-procs",
-            ],
+            // SECURITY: `-a` reads a file, which may be a secret one, and it is shown.
+            values: "EILnPsd",
+            long_values: &["--delimiter", "--max-args", "--max-chars", "--max-procs"],
             long_flags: &[
                 "--null",
                 "--no-run-if-empty",

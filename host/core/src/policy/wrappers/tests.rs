@@ -159,6 +159,9 @@ fn a_question_runs_nothing() {
         "python3 --version",
         "python3 -V",
         "bash --version",
+        "numactl --hardware",
+        "numactl -s",
+        "sudo -v",
         "env",
         "nice",
         "time",
@@ -178,14 +181,14 @@ fn bare(line: &str) -> Inner {
 fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
     for line in [
         "env -u /usr/bin/i?",
-        "xargs -a /usr/bin/i?",
+        "xargs -n /usr/bin/i?",
         "find *",
         "find /x -exe?",
         "find /x [-]delete",
     ] {
         assert_eq!(bare(line), Inner::Unseen, "{line}");
     }
-    for line in ["timeout *", "sudo -u * id"] {
+    for line in ["timeout *", "sudo -u * id", "xargs -a /usr/bin/i?"] {
         assert_ne!(bare(line), Inner::Nothing, "{line}");
     }
     for line in [
@@ -194,6 +197,13 @@ fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
     ] {
         assert_eq!(bare(line), Inner::Nothing, "{line}");
     }
+}
+
+#[test]
+fn a_file_that_is_read_for_words_has_to_be_spelled() {
+    assert_eq!(of("xargs -a /etc/shadow echo"), Inner::Whole);
+    assert_eq!(of("xargs --arg-file=/etc/shadow"), Inner::Whole);
+    assert_eq!(of("numactl -N 0 id"), Inner::At(3));
 }
 
 #[test]

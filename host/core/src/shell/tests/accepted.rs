@@ -50,6 +50,17 @@ fn quoting_is_kept_only_where_it_must_be() {
 }
 
 #[test]
+fn how_the_last_command_ended_is_one_word_everywhere() {
+    check("a; echo $?", r#"a; echo "$?""#);
+    check(r#"a; echo "exit=$?""#, r#"a; echo "exit=$?""#);
+    check("a; echo ${?}", r#"a; echo "$?""#);
+    check("a; echo x$?y", r#"a; echo "x${?}y""#);
+    check("a; [ $? -eq 0 ] && b", r#"a; [ "$?" -eq 0 ] && b"#);
+    check(r#"a; echo "$?[1]""#, r#"a; echo "${?}[1]""#);
+    check("a; echo '$?'", "a; echo '$?'");
+}
+
+#[test]
 fn double_quotes_keep_all_backslashes_but_four() {
     let read = words(r#"p "a\b" "\$" "\`" "\"" "\\" "\n" "\*" "\'" "\ ""#);
     assert_eq!(

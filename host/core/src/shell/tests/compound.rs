@@ -334,6 +334,8 @@ fn expansions_are_flagged_and_keep_their_quotes() {
         "echo ${x}y $x'y' \"$x\"y \"$x\"'[1]'",
         "echo ${x}y ${x}y \"${x}y\" \"${x}[1]\"",
     );
+    check("echo $? ${?} \"x$?\"", "echo \"$?\" \"$?\" \"x$?\"");
+    check("echo a$?b", "echo \"a${?}b\"");
     check("echo \"$x:h $x/y $x z $x\"", "echo \"${x}:h $x/y $x z $x\"");
     check("echo a$x.b\"$y\"c d\"$z\"*", "echo a${x}.b\"$y\"c d\"$z\"*");
     check("echo $x'a b'", "echo ${x}'a b'");
