@@ -57,6 +57,7 @@ const NO_TEXTS: &str = "limits: {deny_substrings: []}\n";
 
 mod denying;
 mod grants;
+mod ways_around;
 
 #[test]
 fn a_policy_without_rules_refuses_everything() {
