@@ -234,8 +234,8 @@ fn appended(words: &[Word], mut run: Run) -> Look {
     for (index, word) in run.words.iter_mut().enumerate() {
         word.dynamic |= word.text.contains(replaces) || index > 0 && word.text.contains("{}");
     }
-    if let Some(mut more) = run.words.last().cloned() {
-        more.dynamic = true;
+    // SECURITY: a copy of the last word would be read as what that one is: in `xargs head -5`, an option.
+    if let Some(more) = run.words.last().map(Word::unseen) {
         run.words.push(more);
     }
     Look::Runs(vec![run])

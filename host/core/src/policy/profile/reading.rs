@@ -369,6 +369,12 @@ impl<'a> Reading<'a> {
             }
             None => self.secrets.may_hold(text, word_at.glob, self.recursive),
         };
+        // SECURITY: each `-C` counts for each operand, whichever of them stands first.
+        let below = |base: &&str| {
+            let path = format!("{base}/{text}");
+            self.secrets.may_hold(&path, word_at.glob, self.recursive)
+        };
+        let secret = secret || !text.starts_with('/') && self.bases.iter().any(below);
         if text != "-" && secret {
             self.need(Capability::Secret, word, Some(text), READS_SECRETS);
         }
