@@ -67,6 +67,9 @@ impl Need {
     /// No word of the command shows what would be done.
     pub const NOT_IN_WORDS: usize = usize::MAX;
 
+    /// The directory shows it; a rule grants it that spells the change to that directory too.
+    pub const IN_PLACE: usize = usize::MAX - 1;
+
     /// The `why` of a use of a program that gives a shell in ways that no profile can tell; a rule with
     /// `unsafe_ok` grants it.
     pub const GIVES_A_SHELL: &str = "is known to give a shell";

@@ -125,6 +125,16 @@ impl<'a> Command<'a> {
             });
         }
         self.add_redirections(&mut effects.needs);
+        // SECURITY: `exec <<EOF` makes the text the input of every later command.
+        let here = |it: &&Redirection| matches!(it, Redirection::Here { .. });
+        if self.words.iter().any(|word| word.text == "exec") && self.redirections.iter().any(here) {
+            effects.needs.push(Need {
+                capability: Capability::State,
+                word: Need::NOT_IN_WORDS,
+                path: None,
+                why: Cow::Borrowed("changes what later commands read"),
+            });
+        }
         match wrappers::look(&self.words) {
             Look::Nothing => {}
             Look::Spelled(word, capability) => {
@@ -146,14 +156,6 @@ impl<'a> Command<'a> {
                             let value = self.words.get(*word)?;
                             set(name, *word, value)
                         }));
-                    let lists = run.lists.iter().map(Option::as_deref);
-                    let secret = lists.filter(|list| list.is_none_or(|it| profiles.is_secret(it)));
-                    effects.needs.extend(secret.map(|list| Need {
-                        capability: Capability::Secret,
-                        word: run.at.saturating_sub(1),
-                        path: list.map(|list| path::normalise(list).into_owned()),
-                        why: Cow::Borrowed("takes words from a path that holds secrets"),
-                    }));
                 }
                 effects.runs = runs;
             }
@@ -262,9 +264,10 @@ impl<'a> Command<'a> {
                 .push(unseen("takes its input for a program text"));
         }
         if self.place == Place::Elsewhere && uses.surroundings {
-            effects.needs.push(unseen(
-                "does what files of its directory say, and that was changed to",
-            ));
+            effects.needs.push(Need {
+                word: Need::IN_PLACE,
+                ..unseen("does what files of its directory say, and that was changed to")
+            });
         }
         if self.place == Place::Elsewhere {
             let moved = uses

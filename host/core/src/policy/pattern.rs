@@ -150,6 +150,20 @@ impl CommandPattern {
         self.parts.iter().any(|part| part.rest != Rest::Nothing)
     }
 
+    /// Whether it begins with a change to a directory that is spelled from the root.
+    pub(super) fn begins_by_moving(&self) -> bool {
+        let Some(first) = self.parts.first() else {
+            return false;
+        };
+        match first.words.as_slice() {
+            [
+                WordPattern::Fixed(program),
+                WordPattern::FixedPath(directory),
+            ] => program == "cd" && directory.starts_with('/') && first.rest == Rest::Nothing,
+            _ => false,
+        }
+    }
+
     /// The program, where the pattern spells it.
     pub(super) fn program(&self) -> Option<&str> {
         match self.parts.first()?.words.first()? {

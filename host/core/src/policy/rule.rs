@@ -125,6 +125,8 @@ pub(super) struct Cover {
     pub(super) words: usize,
     /// Whether the rule is the open `*`, which names no program.
     pub(super) open: bool,
+    /// Whether the rule spells the directory that was changed to.
+    pub(super) in_place: bool,
 }
 
 impl Rule {
@@ -185,6 +187,7 @@ impl Rule {
             spelled,
             words: count,
             open: false,
+            in_place: false,
         };
         match shape {
             Shape::Pattern(index) => {
@@ -193,6 +196,7 @@ impl Rule {
                     spelled: pattern.covers(words)?,
                     words: count + usize::from(pattern.goes_on()),
                     open: pattern.is_open(),
+                    in_place: false,
                 })
             }
             Shape::Text(index) => {
@@ -201,6 +205,7 @@ impl Rule {
                     spelled: pattern.covers_text(words)?,
                     words: count + usize::from(pattern.goes_on()),
                     open: pattern.is_open(),
+                    in_place: false,
                 })
             }
             Shape::Sequence(_) => None,
@@ -212,6 +217,7 @@ impl Rule {
                     spelled: structured.covers(words)?,
                     words: count + usize::from(goes_on),
                     open: false,
+                    in_place: false,
                 })
             }
         }
@@ -233,6 +239,7 @@ impl Rule {
             spelled,
             words: scene.words(index, index)?.len() + usize::from(goes_on),
             open: false,
+            in_place: self.commands.get(pattern)?.begins_by_moving(),
         })
     }
 
@@ -245,6 +252,9 @@ impl Rule {
         offset: usize,
         need: &Need,
     ) -> bool {
+        if need.word == Need::IN_PLACE {
+            return cover.in_place;
+        }
         let in_words = need.word != Need::NOT_IN_WORDS;
         let word = need.word.checked_add(offset).filter(|_| in_words);
         // Whoever spells `xargs ls` to its end has the words in mind that `xargs` adds.

@@ -46,8 +46,6 @@ pub(super) struct Run {
     pub(super) reads_pipe: bool,
     /// The text in its words that the wrapper replaces by others.
     replaces: Option<String>,
-    /// The files that the wrapper takes words from; `None` for one that is not known.
-    pub(super) lists: Vec<Option<String>>,
     /// The user that an option names.
     named: Option<String>,
     /// Whether an option names a group or a role.
@@ -196,16 +194,14 @@ pub(super) fn look(words: &[Word]) -> Look {
     match wrapper.shape {
         Shape::Prefix { alone, .. } => match command_at(wrapper, words) {
             Some(Found::At(run)) => prefixed(words, run),
-            Some(Found::End(_)) if alone == Alone::Harmless && !unknown => Look::Nothing,
-            Some(Found::End(_)) => Look::Unseen,
+            Some(Found::End) if alone == Alone::Harmless && !unknown => Look::Nothing,
+            Some(Found::End) => Look::Unseen,
             None => whole,
         },
         Shape::Appending { .. } => match command_at(wrapper, words) {
             Some(Found::At(run)) => appended(words, run),
-            Some(Found::End(_)) if unknown => Look::Unseen,
-            // It prints what it reads.
-            Some(Found::End(run)) if !run.lists.is_empty() => whole,
-            Some(Found::End(_)) => Look::Nothing,
+            Some(Found::End) if unknown => Look::Unseen,
+            Some(Found::End) => Look::Nothing,
             None => whole,
         },
         Shape::Clauses(run) => clauses(run, words),
@@ -243,8 +239,8 @@ fn appended(words: &[Word], mut run: Run) -> Look {
 
 enum Found {
     At(Run),
-    /// There is none; what its options say.
-    End(Run),
+    /// There is none.
+    End,
 }
 
 /// Steps over options, assignments and operands. `None` where an option is not known.
@@ -305,6 +301,10 @@ fn command_at(wrapper: &Wrapper, words: &[Word]) -> Option<Found> {
         } else if let Some(name) = assigned(text) {
             run.sets.push((at - 1, name.to_owned()));
         } else if left > 0 {
+            // SECURITY: an old busybox takes the time by `-t` only, and the first word for the command.
+            if wrapper.name == "timeout" && !text.starts_with(|c: char| c.is_ascii_digit()) {
+                return None;
+            }
             left -= 1;
         } else {
             run.at = at - 1;
@@ -317,7 +317,7 @@ fn command_at(wrapper: &Wrapper, words: &[Word]) -> Option<Found> {
         }
     }
     // LIMIT: an option whose value is missing ends here too; such a command fails on the host.
-    Some(Found::End(run))
+    Some(Found::End)
 }
 
 /// The option with a value in a cluster of short ones, if there is one: its letter, and what of its
@@ -357,9 +357,6 @@ impl Run {
             }
             "C" | "D" | "--chdir" => self.moved = true,
             "I" | "--replace" => self.replaces = Some(value.unwrap_or_default().to_owned()),
-            "a" | "--arg-file" if appends_words(wrapper.name) => {
-                self.lists.push(value.map(str::to_owned));
-            }
             _ => {}
         }
     }

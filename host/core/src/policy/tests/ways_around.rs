@@ -82,13 +82,13 @@ fn a_name_is_an_expression_where_a_builtin_computes() {
 fn what_xargs_puts_in_or_reads_is_not_known() {
     check(
         &rules("'xargs *', 'ls *', 'echo *', 'docker *'"),
-        &["xargs -I % ls x%", "xargs -a /srv/list echo", "xargs ls"],
+        &["xargs -I % ls x%", "xargs ls"],
         &[
             ("xargs -I ls ls", Code::Wrapper),
             ("xargs -Is ls", Code::Wrapper),
             ("xargs -I inspect docker inspect foo", Code::Wrapper),
-            ("xargs -a /etc/shadow echo", Code::Capability),
-            ("xargs -a ~/x echo", Code::Capability),
+            ("xargs -a /etc/shadow echo", Code::Wrapper),
+            ("xargs -a ~/x echo", Code::Wrapper),
             ("xargs -a /etc/shadow", Code::Wrapper),
         ],
     );
@@ -162,5 +162,50 @@ fn an_address_names_the_host_of_its_pattern() {
             "curl 'http://localhost:80/?a=b@c'",
         ],
         &[("curl http://localhost:x@example.org/", Code::NoRule)],
+    );
+}
+
+#[test]
+fn a_wrapper_that_reads_its_words_in_another_way_elsewhere_is_not_followed() {
+    check(
+        &rules("'timeout *', 'ls *', 'exec *', 'psql *', 'head *', 'xargs *'"),
+        &["timeout 5 ls", "timeout 1.5m ls", "exec ls"],
+        &[
+            ("timeout rm ls", Code::Wrapper),
+            ("exec <<'E'\n\\! id\nE\npsql", Code::Wrapper),
+            // What is added is no option because the word before it is one.
+            ("xargs head -5", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn an_operand_lies_where_an_option_says() {
+    check(
+        &rules("'tar *', 'git *'"),
+        &["tar -C /srv -cf - app", "git show HEAD:src/main.rs"],
+        &[
+            ("tar -C /root/.aws -cf - credentials", Code::Capability),
+            ("git show HEAD:.env", Code::Capability),
+            ("git log -L 1,5:.env", Code::Capability),
+        ],
+    );
+}
+
+#[test]
+fn a_program_that_its_directory_tells_what_to_do_runs_where_the_rule_says() {
+    check(
+        &rules("'cd /srv/app && make', 'cd sub && git status', 'cd *', 'make', 'git *'"),
+        &[
+            "cd /srv/app && make",
+            "cd /tmp; cd /srv/app && make",
+            "make",
+        ],
+        &[
+            ("cd /tmp && make", Code::Wrapper),
+            ("cd /tmp; cd sub && git status", Code::Wrapper),
+            ("cd /srv/app && cd x && make", Code::Wrapper),
+            ("cd /srv/app; make", Code::Wrapper),
+        ],
     );
 }
