@@ -24,7 +24,7 @@ fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data.get(..data.len().min(INPUT_BYTES_MAX))?).ok()
 }
 
-/// What a target does with its input.
+/// What is held of an input.
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets by name.

@@ -4,6 +4,7 @@
 //! Must not: know rules.
 
 use super::capability::{Capability, Need, PathUse, UsedPath};
+use super::deny::Whereabouts;
 use super::path;
 use super::profile::Profiles;
 use super::scene::{self, Place};
@@ -34,6 +35,8 @@ pub(super) struct Command<'a> {
     redirections: Vec<&'a Redirection>,
     assignments: &'a [Assignment],
     place: Place,
+    /// The directories that it may run in, where the script tells all of them.
+    directories: Option<&'a Whereabouts>,
     /// The user that it runs as, where that is not whoever logged in.
     pub(super) user: Option<&'a str>,
     reads_input: bool,
@@ -54,8 +57,14 @@ pub(super) struct Effects {
 
 impl<'a> Command<'a> {
     /// A command of the script, with the words that a rule is compared with.
-    pub(super) fn of_leaf(leaf: &'a Leaf, words: &'a [Word], place: Place) -> Self {
+    pub(super) fn of_leaf(
+        leaf: &'a Leaf,
+        words: &'a [Word],
+        place: Place,
+        directories: Option<&'a Whereabouts>,
+    ) -> Self {
         Self {
+            directories,
             words: Cow::Borrowed(words),
             redirections: leaf.redirections.iter().chain(&leaf.inherited).collect(),
             assignments: &leaf.assignments,
@@ -79,6 +88,7 @@ impl<'a> Command<'a> {
             redirections: run.redirections.iter().collect(),
             assignments: &run.assignments,
             place,
+            directories: outer.directories.filter(|_| !run.moved),
             user: run.user.as_deref().or(outer.user),
             reads_input: outer.reads_input || run.reads_pipe || outer.opens_input(),
         }
@@ -136,13 +146,13 @@ impl<'a> Command<'a> {
                             let value = self.words.get(*word)?;
                             set(name, *word, value)
                         }));
-                    effects.needs.extend(run.lists.iter().filter_map(|list| {
-                        profiles.is_secret(list).then(|| Need {
-                            capability: Capability::Secret,
-                            word: run.at.saturating_sub(1),
-                            path: Some(path::normalise(list).into_owned()),
-                            why: Cow::Borrowed("takes words from a path that holds secrets"),
-                        })
+                    let lists = run.lists.iter().map(Option::as_deref);
+                    let secret = lists.filter(|list| list.is_none_or(|it| profiles.is_secret(it)));
+                    effects.needs.extend(secret.map(|list| Need {
+                        capability: Capability::Secret,
+                        word: run.at.saturating_sub(1),
+                        path: list.map(|list| path::normalise(list).into_owned()),
+                        why: Cow::Borrowed("takes words from a path that holds secrets"),
                     }));
                 }
                 effects.runs = runs;
@@ -150,6 +160,23 @@ impl<'a> Command<'a> {
         }
         self.add_profile(profiles, &mut effects);
         effects
+    }
+
+    /// Whether a path that is read may be a secret in the directory that was changed to.
+    fn is_lost(&self, used: &UsedPath, profiles: &Profiles) -> bool {
+        let path = used.path.as_str();
+        if path.starts_with('/') {
+            return false;
+        }
+        let plain = !path.is_empty() && path != "." && !path::climbs(path);
+        let Some(directories) = self.directories.filter(|_| plain) else {
+            return true;
+        };
+        let glob = self.words.get(used.word).is_some_and(|word| word.glob);
+        directories.directories().any(|directory| {
+            !directory.starts_with('/')
+                || profiles.may_read_secret(&format!("{directory}/{path}"), glob)
+        })
     }
 
     /// Whether a word is a script by a relative path behind a `cd`: nobody can name which one.
@@ -243,7 +270,7 @@ impl<'a> Command<'a> {
             let moved = uses
                 .paths
                 .iter()
-                .filter(|used| used.usage != PathUse::Name && !used.path.starts_with('/'));
+                .filter(|used| used.usage == PathUse::Content && self.is_lost(used, profiles));
             effects.needs.extend(moved.map(|used| Need {
                 capability: Capability::Secret,
                 word: used.word,

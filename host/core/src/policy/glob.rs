@@ -47,7 +47,13 @@ pub struct Glob {
     text: String,
     tokens: Vec<Token>,
     literal: bool,
+    /// How many bytes of the text before the first wildcard, and behind the last one, stand for themselves.
+    head: usize,
+    tail: usize,
 }
+
+/// Most tokens of a pattern for which no room has to be asked for.
+const TOKENS_FEW: usize = 63;
 
 impl Glob {
     /// Compiles a pattern. Every text is a pattern, so there is no fault.
@@ -57,9 +63,39 @@ impl Glob {
         let literal = tokens.iter().all(|token| matches!(token, Token::Char(_)));
         Self {
             text: pattern.to_owned(),
-            tokens,
             literal,
+            head: fixed(tokens.iter()),
+            tail: fixed(tokens.iter().rev()),
+            tokens,
         }
+    }
+
+    /// What every text that it matches begins with.
+    pub(super) fn head(&self) -> &str {
+        self.text.get(..self.head).unwrap_or_default()
+    }
+
+    /// What every text that it matches ends with.
+    fn tail(&self) -> &str {
+        let from = self.text.len().saturating_sub(self.tail);
+        self.text.get(from..).unwrap_or_default()
+    }
+
+    /// Whether the ends of a text are those of the pattern. It spares nearly all of the steps.
+    fn ends_fit(&self, pieces: &[Piece<'_>]) -> bool {
+        let before = match pieces.first() {
+            Some(Piece::Known(text)) => text.bytes().zip(self.head().bytes()).all(|(a, b)| a == b),
+            _ => true,
+        };
+        before
+            && match pieces.last() {
+                Some(Piece::Known(text)) => text
+                    .bytes()
+                    .rev()
+                    .zip(self.tail().bytes().rev())
+                    .all(|(a, b)| a == b),
+                _ => true,
+            }
     }
 
     /// The pattern as it was written.
@@ -79,6 +115,9 @@ impl Glob {
     pub fn matches(&self, text: &str) -> bool {
         if self.literal {
             return self.text == text;
+        }
+        if !text.starts_with(self.head()) || !text.ends_with(self.tail()) {
+            return false;
         }
         // The last `*` and the text from which it has not yet taken a character. Going back to the
         // last one only is enough: an earlier one can take nothing that the last could not.
@@ -116,29 +155,46 @@ impl Glob {
     /// Whether the pattern could match, whatever the unknown pieces turn out to be.
     #[must_use]
     pub fn could_match(&self, pieces: &[Piece<'_>]) -> bool {
-        let end = self.tokens.len();
-        let mut live = vec![false; end + 1];
+        if !self.ends_fit(pieces) {
+            return false;
+        }
+        let states = self.tokens.len() + 1;
+        if states <= TOKENS_FEW {
+            let (mut live, mut next) = ([false; TOKENS_FEW], [false; TOKENS_FEW]);
+            if let Some((live, next)) = live.get_mut(..states).zip(next.get_mut(..states)) {
+                return self.walk(live, next, pieces);
+            }
+        }
+        self.walk(&mut vec![false; states], &mut vec![false; states], pieces)
+    }
+
+    /// Walks over the pieces with every state of the pattern that is possible, in room for all of them.
+    fn walk<'l>(
+        &self,
+        mut live: &'l mut [bool],
+        mut next: &'l mut [bool],
+        pieces: &[Piece<'_>],
+    ) -> bool {
         if let Some(first) = live.first_mut() {
             *first = true;
         }
-        self.skip_runs(&mut live);
-        let mut next = vec![false; end + 1];
+        self.skip_runs(live);
         for piece in pieces {
             match piece {
                 Piece::Known(text) => {
                     for c in text.chars() {
-                        self.step(&live, &mut next, c);
+                        self.step(live, next, c);
                         std::mem::swap(&mut live, &mut next);
                         if !live.contains(&true) {
                             return false;
                         }
                     }
                 }
-                Piece::Unknown => spread(&mut live),
+                Piece::Unknown => spread(live),
                 Piece::Somewhere => {
-                    self.step(&live, &mut next, '/');
-                    spread(&mut next);
-                    for (state, also) in live.iter_mut().zip(&next) {
+                    self.step(live, next, '/');
+                    spread(next);
+                    for (state, also) in live.iter_mut().zip(next.iter()) {
                         *state |= *also;
                     }
                 }
@@ -185,6 +241,15 @@ fn spread(live: &mut [bool]) {
         seen |= *state;
         *state = seen;
     }
+}
+
+/// The length of the characters that stand for themselves up to the first other token.
+fn fixed<'t>(tokens: impl Iterator<Item = &'t Token>) -> usize {
+    let lengths = tokens.map_while(|token| match token {
+        Token::Char(c) => Some(c.len_utf8()),
+        _ => None,
+    });
+    lengths.sum()
 }
 
 fn tail(text: &str, c: char) -> &str {

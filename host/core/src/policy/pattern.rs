@@ -89,7 +89,11 @@ impl WordPattern {
                 own == text || !path::climbs(text) && path::normalise(text) == own.as_str()
             }
             Self::Matching(glob) => glob.matches(text),
-            Self::MatchingPath(glob) => !path::climbs(text) && glob.matches(&path::normalise(text)),
+            Self::MatchingPath(glob) => {
+                !path::climbs(text)
+                    && glob.matches(&path::normalise(text))
+                    && !names_other_host(glob.text(), text)
+            }
         }
     }
 
@@ -108,6 +112,17 @@ impl WordPattern {
         };
         spelled && self.allows(word)
     }
+}
+
+/// Whether an address has a host behind an `@` that the pattern does not have. SECURITY: whoever writes
+/// `http://localhost:*` does not mean `http://localhost:x@example.org/`.
+fn names_other_host(pattern: &str, text: &str) -> bool {
+    let has_user = |text: &str| {
+        let behind = text.split_once("://").map(|(_, behind)| behind);
+        let host = behind.and_then(|behind| behind.split('/').next());
+        host.is_some_and(|host| host.contains(['@', '\\']))
+    };
+    has_user(text) && !has_user(pattern)
 }
 
 impl CommandPattern {
@@ -421,7 +436,7 @@ fn pieces(words: &[Spelled]) -> Vec<Piece<'_>> {
 
 impl Subject<'_> {
     /// The same subject where another one ends with it.
-    pub(super) fn as_an_end(self) -> Self {
+    pub(super) fn at_an_end(self) -> Self {
         Self {
             is_end: true,
             ..self

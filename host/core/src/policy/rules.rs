@@ -31,6 +31,9 @@ const SHOWN_CHARS_MAX: usize = 120;
 /// Longest part of a command of which that is made.
 const SHOWN_SOURCE_CHARS_MAX: usize = 480;
 
+/// Most hosts for which [`Policy::prepare_one`] keeps what holds.
+const HELD_MAX: usize = 64;
+
 /// What the rules say of one simple command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -147,6 +150,19 @@ impl Policy {
             let entry = (host.tags.clone(), held);
             self.held.insert(host.alias.as_str().to_owned(), entry);
         }
+    }
+
+    /// As [`prepare`](Self::prepare), for one host as it turns up. Of very many hosts some are forgotten, and
+    /// found out again when they come back.
+    pub fn prepare_one(&mut self, host: &Host) {
+        let known = self.held.get(host.alias.as_str());
+        if known.is_some_and(|(tags, _)| *tags == host.tags) {
+            return;
+        }
+        if self.held.len() >= HELD_MAX {
+            self.held.clear();
+        }
+        self.prepare(std::iter::once(host));
     }
 
     fn hold(&self, host: &Host) -> Held {
@@ -321,7 +337,12 @@ impl Hearing<'_> {
             let detail = format!("{what} cannot be judged.");
             return Verdict::refused(None, Refusal::policy(Code::Unanalysable, detail));
         };
-        let command = Command::of_leaf(leaf, words, self.scene.place(index));
+        let command = Command::of_leaf(
+            leaf,
+            words,
+            self.scene.place(index),
+            self.scene.directories(index),
+        );
         let bench = Bench {
             rules: self.rules,
             held: self.held,

@@ -5,6 +5,7 @@
 //! is an unknown word. Limit: a word without a slash may be a relative path too (`cat x`), which nobody
 //! can tell from other words; only the file of an interpreter is taken for one (`wrappers`).
 
+use super::deny::{Trail, Whereabouts};
 use super::{path, wrappers};
 use crate::shell::{Leaf, Word};
 
@@ -28,6 +29,8 @@ pub(super) struct Scene<'a> {
     first_behind: usize,
     /// The words of the commands behind it, their relative paths unknown.
     behind: Vec<Vec<Word>>,
+    /// Where they run, as far as the script tells.
+    trail: Option<Trail>,
 }
 
 impl<'a> Scene<'a> {
@@ -39,6 +42,7 @@ impl<'a> Scene<'a> {
             source,
             first_behind,
             behind: behind.map(|leaf| dislocated(&leaf.words)).collect(),
+            trail: (first_behind < leaves.len()).then(|| Trail::of(leaves)),
         }
     }
 
@@ -52,6 +56,14 @@ impl<'a> Scene<'a> {
             true => Place::Elsewhere,
             false => Place::Login,
         }
+    }
+
+    /// The directories in which a command may run, where the script tells all of them. SECURITY: in a loop
+    /// the next round begins where this one ended.
+    pub(super) fn directories(&self, index: usize) -> Option<&Whereabouts> {
+        let repeated = self.leaves.iter().any(|leaf| leaf.role.repeated);
+        let trail = self.trail.as_ref().filter(|_| !repeated)?;
+        Some(trail.at(index)).filter(|place| !place.is_anywhere())
     }
 
     /// The words of a command for a rule that spells the commands from `start` on: a `cd` that the rule

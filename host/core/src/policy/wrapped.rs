@@ -37,7 +37,7 @@ impl Wrapped {
     pub(super) fn subject(&self) -> Subject<'_> {
         let subject = self.spellings.subject(&self.words);
         match self.is_end {
-            true => subject.as_an_end(),
+            true => subject.at_an_end(),
             false => subject,
         }
     }

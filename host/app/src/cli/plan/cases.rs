@@ -79,7 +79,7 @@ pub(super) fn main(places: &Places, file: &Path, format: Format) -> Exit {
 /// The policies that rows brought, and the configuration, loaded when the first row needs it.
 struct Bench<'a> {
     places: &'a Places,
-    policies: HashMap<String, Result<Arc<Policy>, String>>,
+    policies: HashMap<String, Result<Policy, String>>,
     live: Option<Result<Arc<Live>, String>>,
 }
 
@@ -175,9 +175,9 @@ impl Bench<'_> {
         };
         let principal = session::principal();
         match row.policy {
-            Some(policy) => match self.compiled(policy.get()) {
-                Ok(policy) => judge(&policy, None, principal, target, line),
-                Err(reason) => invalid("policy", &reason),
+            Some(policy) => match self.compiled(policy.get(), &target.host) {
+                Ok(policy) => judge(policy, None, principal, target, line),
+                Err(reason) => invalid("policy", reason),
             },
             None => match self.live() {
                 Ok(live) => judge(&live.snapshot.policy, Some(&live), principal, target, line),
@@ -186,23 +186,30 @@ impl Bench<'_> {
         }
     }
 
-    fn compiled(&mut self, text: &str) -> Result<Arc<Policy>, String> {
-        if let Some(policy) = self.policies.get(text) {
-            return policy.clone();
+    /// The policy of a row, ready for its host.
+    fn compiled(&mut self, text: &str, host: &Host) -> Result<&Policy, &str> {
+        if !self.policies.contains_key(text) {
+            if self.policies.len() >= POLICIES_MAX {
+                self.policies.clear();
+            }
+            let compiled = config::policy(text)
+                .map(|(policy, _)| policy)
+                .map_err(|faults| {
+                    faults.first().map_or_else(
+                        || "the policy does not load".to_owned(),
+                        ToString::to_string,
+                    )
+                });
+            self.policies.insert(text.to_owned(), compiled);
         }
-        if self.policies.len() >= POLICIES_MAX {
-            self.policies.clear();
+        match self.policies.get_mut(text) {
+            Some(Ok(policy)) => {
+                policy.prepare_one(host);
+                Ok(policy)
+            }
+            Some(Err(reason)) => Err(reason),
+            None => Err("the policy does not load"),
         }
-        let compiled = config::policy(text)
-            .map(|(policy, _)| Arc::new(policy))
-            .map_err(|faults| {
-                faults.first().map_or_else(
-                    || "the policy does not load".to_owned(),
-                    ToString::to_string,
-                )
-            });
-        self.policies.insert(text.to_owned(), compiled.clone());
-        compiled
     }
 
     fn live(&mut self) -> Result<Arc<Live>, String> {

@@ -24,7 +24,7 @@ mod whereabouts;
 mod words;
 
 pub(crate) use read::{Fault, RawItem, STANDARD_TEXT};
-pub(super) use whereabouts::Trail;
+pub(super) use whereabouts::{Trail, Whereabouts};
 
 use super::path;
 use crate::shell::{Assignment, Leaf, Redirection, Role, Script, Word};
@@ -32,7 +32,6 @@ use entry::Entry;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use through::each_command;
-use whereabouts::Whereabouts;
 
 /// One command, as deny entries see it.
 #[derive(Debug, Clone, Copy)]

@@ -70,12 +70,12 @@ impl Whereabouts {
     };
 
     /// Whether nothing is known of the directory.
-    pub(super) fn is_anywhere(&self) -> bool {
+    pub(crate) fn is_anywhere(&self) -> bool {
         self.anywhere
     }
 
     /// The directories, each absolute or below `~`.
-    pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &str> {
         let login = self.named.is_empty().then_some("~");
         self.named.iter().map(String::as_str).chain(login)
     }

@@ -13,7 +13,10 @@ const TEXT_BYTES_MAX: usize = 2_048;
 
 /// Patterns of which one has to match: `reboot|poweroff|*.target`.
 #[derive(Debug, Clone)]
-pub(super) struct Alternatives(Vec<Pattern>);
+pub(super) struct Alternatives {
+    /// In the order of the bytes that they begin with, those first of which it is not known.
+    patterns: Vec<(Option<u8>, Pattern)>,
+}
 
 /// One of them. Most are plain, and then no glob has to be stepped through.
 #[derive(Debug, Clone)]
@@ -33,6 +36,14 @@ impl Pattern {
         match inner.filter(|inner| !inner.is_empty() && Glob::new(inner).is_literal()) {
             Some(inner) => Self::Holding(inner.to_owned(), glob),
             None => Self::Other(glob),
+        }
+    }
+
+    /// The byte that all that it matches begins with.
+    fn first(&self) -> Option<u8> {
+        match self {
+            Self::Holding(..) => None,
+            Self::Other(glob) => glob.head().bytes().next(),
         }
     }
 
@@ -113,7 +124,30 @@ fn may_be_option(word: &Word) -> bool {
 
 impl Alternatives {
     pub(super) fn new(text: &str) -> Self {
-        Self(Self::split(text).map(Pattern::new).collect())
+        Self::of(Self::split(text).map(Pattern::new))
+    }
+
+    fn of(patterns: impl Iterator<Item = Pattern>) -> Self {
+        let mut patterns: Vec<_> = patterns.map(|it| (it.first(), it)).collect();
+        patterns.sort_by_key(|(first, _)| *first);
+        Self { patterns }
+    }
+
+    /// Those that may match a text which begins so; all of them where it is not known how.
+    fn beginning(&self, text: &str) -> impl Iterator<Item = &Pattern> {
+        let all = self.patterns.as_slice();
+        let (open, named) = match text.bytes().next() {
+            None => (all, &[][..]),
+            first => {
+                let open = all.partition_point(|(own, _)| own.is_none());
+                let (open, rest) = all.split_at(open);
+                let from = rest.partition_point(|(own, _)| *own < first);
+                let rest = rest.get(from..).unwrap_or_default();
+                let to = rest.partition_point(|(own, _)| *own == first);
+                (open, rest.get(..to).unwrap_or_default())
+            }
+        };
+        open.iter().chain(named).map(|(_, pattern)| pattern)
     }
 
     /// The parts of a text between `|`s that stand in no bracket expression.
@@ -140,10 +174,10 @@ impl Alternatives {
         match ends(word) {
             // SECURITY: a text that is too long to be looked through may hold anything.
             None if word.text.len() > TEXT_BYTES_MAX => true,
-            None => self.0.iter().any(|glob| glob.matches(&word.text)),
+            None => self.beginning(&word.text).any(|it| it.matches(&word.text)),
             Some((before, behind)) => {
                 let pieces = [Piece::Known(before), Piece::Unknown, Piece::Known(behind)];
-                self.0.iter().any(|glob| glob.could_match(&pieces))
+                self.beginning(before).any(|it| it.could_match(&pieces))
             }
         }
     }

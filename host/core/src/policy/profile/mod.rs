@@ -62,6 +62,11 @@ impl Profiles {
         self.secrets.holds(path)
     }
 
+    /// Whether reading a path, or whatever a glob gives, or all below it, may show a secret.
+    pub(crate) fn may_read_secret(&self, path: &str, glob: bool) -> bool {
+        self.secrets.may_hold(path, glob, true)
+    }
+
     /// The names of the programs that have a profile, in no order.
     pub fn programs(&self) -> impl Iterator<Item = &str> {
         self.programs.keys().map(AsRef::as_ref)

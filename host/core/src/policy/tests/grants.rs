@@ -68,7 +68,7 @@ fn a_value_that_cannot_be_an_option_may_be_unknown_where_all_values_are_harmless
             // It may be an option.
             ("date -d \"$(uptime)\"", Code::Wrapper),
             ("grep \"$(uptime)\" /srv/x", Code::Wrapper),
-            ("grep \"-$USER\" /srv/x", Code::Capability),
+            ("grep \"-$USER\" /srv/x", Code::Wrapper),
             ("date -d\"$USER\"", Code::Wrapper),
             ("date \"-d=$USER\"", Code::Wrapper),
             ("date \"--$USER=x\"", Code::Wrapper),
@@ -80,12 +80,12 @@ fn a_value_that_cannot_be_an_option_may_be_unknown_where_all_values_are_harmless
             ("sed \"p$USER\" /srv/x", Code::Wrapper),
             ("systemctl \"st$USER\" app", Code::Wrapper),
             // A program that runs it puts words in.
-            ("uptime | xargs date", Code::Wrapper),
-            ("uptime | xargs date \"+$USER\"", Code::Wrapper),
-            ("uptime | xargs -I% date \"%$USER\"", Code::Wrapper),
+            ("uptime | xargs date", Code::NoRule),
+            ("uptime | xargs date \"+$USER\"", Code::NoRule),
+            ("uptime | xargs -I% date \"%$USER\"", Code::NoRule),
             (
                 "find /srv -exec systemctl status \"{}$USER\" ';'",
-                Code::Wrapper,
+                Code::NoRule,
             ),
             // It may be several words.
             ("date --date=$USER", Code::Wrapper),
@@ -452,6 +452,34 @@ fn what_a_search_finds_lies_below_where_it_begins() {
             ("find /srv -exec sed -n {} /etc/hosts ';'", Code::Wrapper),
             ("find /srv -exec cat /etc/{} ';'", Code::Wrapper),
             ("find /srv -exec {} ';'", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
+fn a_file_in_a_directory_that_the_script_names_is_judged_where_it_lies() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['cd *', 'cat *', 'tail *', 'ls *', 'sudo *', 'grep *']}}]"
+        ),
+        &[
+            "cd /var/log && tail -n 5 syslog",
+            "cd /var/log; sudo tail syslog",
+            "cd /var && cd log && cat syslog",
+        ],
+        &[
+            ("cd /etc && cat shadow", Code::Capability),
+            ("cd /etc; tail shad*", Code::Capability),
+            ("cd /etc && sudo tail shadow", Code::Wrapper),
+            ("cd / && cat ../etc/shadow", Code::Capability),
+            ("cd \"$HOME\" && cat notes", Code::Wrapper),
+            ("cd && cat notes", Code::Capability),
+            ("cd /etc && grep -r x ssh", Code::Capability),
+            ("cd /etc && grep -r x .", Code::Capability),
+            (
+                "for d in /tmp /etc; do cat shadow; cd $d; done",
+                Code::Capability,
+            ),
         ],
     );
 }
