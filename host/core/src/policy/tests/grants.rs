@@ -80,12 +80,12 @@ fn a_value_that_cannot_be_an_option_may_be_unknown_where_all_values_are_harmless
             ("sed \"p$USER\" /srv/x", Code::Wrapper),
             ("systemctl \"st$USER\" app", Code::Wrapper),
             // A program that runs it puts words in.
-            ("uptime | xargs date", Code::Wrapper),
-            ("uptime | xargs date \"+$USER\"", Code::Wrapper),
-            ("uptime | xargs -I% date \"%$USER\"", Code::Wrapper),
+            ("uptime | xargs date", Code::NoRule),
+            ("uptime | xargs date \"+$USER\"", Code::NoRule),
+            ("uptime | xargs -I% date \"%$USER\"", Code::NoRule),
             (
                 "find /srv -exec systemctl status \"{}$USER\" ';'",
-                Code::Wrapper,
+                Code::NoRule,
             ),
             // It may be several words.
             ("date --date=$USER", Code::Wrapper),
