@@ -236,8 +236,8 @@ fn appended(words: &[Word], mut run: Run) -> Look {
             word.forget();
         }
     }
-    if let Some(mut more) = run.words.last().cloned() {
-        more.forget();
+    // SECURITY: a copy of the last word would be read as what that one is: in `xargs head -5`, an option.
+    if let Some(more) = run.words.last().map(Word::unseen) {
         run.words.push(more);
     }
     Look::Runs(vec![run])

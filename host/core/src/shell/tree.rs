@@ -132,6 +132,21 @@ impl Word {
         }
     }
 
+    /// A word in this one's place of which nothing is known, not even that it is no option.
+    #[must_use]
+    pub fn unseen(&self) -> Self {
+        Self {
+            text: "{}".to_owned(),
+            span: self.span.clone(),
+            quoted: false,
+            glob: false,
+            dynamic: true,
+            tilde: false,
+            active: Box::default(),
+            holes: Box::default(),
+        }
+    }
+
     /// Byte offsets in `text` that are unquoted glob syntax, ascending: `*`, `?`, and every byte of a
     /// bracket expression.
     #[must_use]
