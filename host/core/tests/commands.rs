@@ -25,6 +25,8 @@ const CORPORA: [(&str, &str); 2] = [
         include_str!("../../../tests/cases/own-commands.jsonl"),
     ),
 ];
+/// What a review tried, under the same policies or with broad globs for whatever the rows name.
+const REVIEW: &str = include_str!("../../../tests/cases/review-commands.jsonl");
 const POLICIES: &str = include_str!("../../../tests/cases/command-policies.json");
 
 struct Row {
@@ -35,8 +37,12 @@ struct Row {
 }
 
 fn rows(corpus: &str) -> Vec<Row> {
-    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
     let (_, rows) = CORPORA.iter().find(|(name, _)| *name == corpus).unwrap();
+    read(rows)
+}
+
+fn read(rows: &str) -> Vec<Row> {
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
     rows.lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
         .map(|row| Row {
@@ -50,7 +56,11 @@ fn rows(corpus: &str) -> Vec<Row> {
 
 fn policy(name: &str) -> Policy {
     let all: Value = serde_json::from_str(POLICIES).unwrap();
-    let text = all[name]["policy"].to_string();
+    load(name, &all[name]["policy"])
+}
+
+fn load(name: &str, policy: &Value) -> Policy {
+    let text = policy.to_string();
     let (mut policy, _) =
         config::policy(&text).unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
     policy.prepare([&host()].into_iter());
@@ -174,6 +184,18 @@ fn attacks_on_broad_read_only_rules_are_refused() {
     assert_eq!(let_through, 0);
 }
 
+/// What looks harmless and needs a grant that these rules do not give; each row says which.
+#[test]
+fn what_needs_a_grant_of_its_own_is_refused() {
+    let mut let_through = 0;
+    for (name, least) in [("allow:ops", 10), ("deny:cmd", 40)] {
+        let (wrong, of) = attacks_let_through("own", name, name);
+        assert!(of >= least);
+        let_through += misses(&format!("own: not granted by {name}"), &wrong, of);
+    }
+    assert_eq!(let_through, 0);
+}
+
 #[test]
 fn harmless_commands_pass_broad_rules() {
     let mut refused = 0;
@@ -238,6 +260,60 @@ fn texts_alone_are_a_tripwire_with_holes() {
     let refused = attacks.iter().filter(by_text).count();
     println!("texts alone: {refused} of {} refused", attacks.len());
     assert!(refused < attacks.len());
+}
+
+/// A broad glob for every program that the rows run, but for what stands for any other program.
+fn wide(rows: &[Row]) -> Policy {
+    let mut globs: Vec<String> = rows
+        .iter()
+        .flat_map(|row| programs(&row.command))
+        .filter(|name| !name.is_empty() && !name.contains(['/', '$', '`']) && name != "evil")
+        .map(|name| format!("{name} *"))
+        .collect();
+    globs.sort();
+    globs.dedup();
+    let policy = serde_json::json!({
+        "limits": {"deny_substrings": []},
+        "rules": [{"action": "allow", "commands": globs}],
+    });
+    load("wide", &policy)
+}
+
+#[test]
+fn what_the_review_tried_is_refused_and_its_neighbours_pass() {
+    let rows = read(REVIEW);
+    assert!(rows.len() >= 300);
+    let wide = wide(&rows);
+    let harmless = rows.iter().filter(|row| row.allowed);
+    let wrong: Vec<_> = harmless
+        .clone()
+        .filter_map(|row| {
+            refusal(&wide, &row.command).map(|why| (format!("{} {:?}", row.id, row.command), why))
+        })
+        .collect();
+    assert_eq!(misses("review harmless", &wrong, harmless.count()), 0);
+    for (name, policy) in [
+        ("wide", wide),
+        ("allow:ro", policy("allow:ro")),
+        ("allow:ops", policy("allow:ops")),
+    ] {
+        let meant = |row: &&Row| !row.allowed && (name == "wide" || row.hint == "allow:ro");
+        let attacks = rows.iter().filter(meant);
+        let wrong: Vec<_> = attacks
+            .clone()
+            .filter(|row| refusal(&policy, &row.command).is_none())
+            .map(|row| {
+                (
+                    format!("{} {:?}", row.id, row.command),
+                    "allowed".to_owned(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            misses(&format!("review attacks, {name}"), &wrong, attacks.count()),
+            0
+        );
+    }
 }
 
 #[test]

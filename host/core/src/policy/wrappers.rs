@@ -46,8 +46,8 @@ pub(super) struct Run {
     pub(super) reads_pipe: bool,
     /// The text in its words that the wrapper replaces by others.
     replaces: Option<String>,
-    /// The files that the wrapper takes words from.
-    pub(super) lists: Vec<String>,
+    /// The files that the wrapper takes words from; `None` for one that is not known.
+    pub(super) lists: Vec<Option<String>>,
     /// The user that an option names.
     named: Option<String>,
     /// Whether an option names a group or a role.
@@ -358,7 +358,7 @@ impl Run {
             "C" | "D" | "--chdir" => self.moved = true,
             "I" | "--replace" => self.replaces = Some(value.unwrap_or_default().to_owned()),
             "a" | "--arg-file" if appends_words(wrapper.name) => {
-                self.lists.extend(value.map(str::to_owned));
+                self.lists.push(value.map(str::to_owned));
             }
             _ => {}
         }

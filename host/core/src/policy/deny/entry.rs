@@ -5,7 +5,7 @@
 
 use super::Subject;
 use super::class::{Class, Reach};
-use super::words::{self, Alternatives, Attached, Flag, Kind, Takes};
+use super::words::{self, Alternatives, Attached, Flag, Kind, Settings, Takes};
 use crate::shell::{FileUse, Redirection, Word};
 
 /// Which words of a command are looked at for a path.
@@ -50,7 +50,7 @@ pub(super) struct Entry {
     pub(super) at: Vec<At>,
     pub(super) redirects: Option<Class>,
     pub(super) reads_input: bool,
-    pub(super) assigns: Option<Alternatives>,
+    pub(super) assigns: Option<Settings>,
     /// Whether it names programs; the variables it names then stand among their words.
     pub(super) has_programs: bool,
 }
@@ -121,12 +121,15 @@ impl Entry {
         };
         if self.has_programs {
             let sets = |word: &&Word| word.is_unknown() || word.text.contains('=');
-            return arguments.iter().filter(sets).any(|word| names.hold(word));
+            return arguments
+                .iter()
+                .filter(sets)
+                .any(|word| names.hold_word(word));
         }
         subject
             .assignments
             .iter()
-            .any(|assignment| names.hold_assignment(&assignment.name, &assignment.value))
+            .any(|assignment| names.hold(&assignment.name, &assignment.value))
     }
 
     fn located_hits(&self, program: Option<&Word>, subject: &Subject<'_>) -> bool {

@@ -4,7 +4,7 @@
 
 use super::class::Class;
 use super::entry::{At, Entry};
-use super::words::{Alternatives, Flag, Takes};
+use super::words::{Alternatives, Flag, Settings, Takes};
 use super::{DenySet, Entries, STANDARD};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -303,7 +303,7 @@ fn compile(item: usize, raw: &RawEntry, to: &mut Entries, faults: &mut Vec<Fault
             if names.is_empty() {
                 empty_fault("assigns", &mut sink);
             }
-            Alternatives::of_assignments(names)
+            Settings::new(names)
         }),
         has_programs: !programs.is_empty(),
     };

@@ -62,6 +62,15 @@ const NO_COMMANDS: &[&str] = &[
     "zmodload",
 ];
 
+/// Programs that only say, or look for, what stands behind them.
+const SAYING: &[&str] = &[
+    "ack", "ag", "apropos", "echo", "egrep", "fgrep", "grep", "logger", "man", "print", "printf",
+    "rg", "type", "whatis", "whereis", "which", "whence",
+];
+
+/// How many words of a program that is not known may stand before a command that it runs.
+const OWN_WORDS_MAX: usize = 8;
+
 /// The shells whose scripts are written as the ones that are judged here.
 const SHELLS: &[&str] = &[
     "ash", "bash", "dash", "ksh", "mksh", "rbash", "sh", "yash", "zsh", "pwsh", "fish", "csh",
@@ -91,9 +100,11 @@ fn walk<T>(
     let program = words.first()?;
     let name = path::base(&program.text);
     let more = MORE.contains(&name);
-    if NO_COMMANDS.contains(&name) || !more && !wrappers::runs_words(&program.text) && name != "ip"
-    {
+    if NO_COMMANDS.contains(&name) {
         return None;
+    }
+    if !more && !wrappers::runs_words(&program.text) && name != "ip" {
+        return guessed(name, subject, look);
     }
     if depth == 0 || *left == 0 {
         return unknown(subject, program, look);
@@ -133,6 +144,41 @@ fn walk<T>(
         .skip(1)
         .filter(|word| !word.is_unknown() && word.text.contains([' ', ';', '|', '&', '\n']))
         .find_map(|word| script(&word.text, &inner, depth, left, look))
+}
+
+/// A command that destroys, whole and known, among the words of a program that is in no table: there are
+/// more programs that run their words than any table has.
+fn guessed<T>(
+    name: &str,
+    subject: &Subject<'_>,
+    look: &mut dyn FnMut(&Subject<'_>) -> Option<T>,
+) -> Option<T> {
+    let start = subject
+        .words
+        .iter()
+        .take(OWN_WORDS_MAX)
+        .skip(1)
+        .position(|word| destroys(path::base(&word.text)))?;
+    let command = subject.words.get(start + 1..)?;
+    let mut arguments = command.iter().skip(1).map(|word| word.text.as_str());
+    // A verb of another program (`docker rm -f web`, `git rm -r docs`) has no such path behind it.
+    let aimed = arguments.clone().any(|text| text.contains('/'));
+    // A program's path among others is what is looked at: `ls -l /bin/rm /usr/bin/ssh`.
+    let named = command.first()?.text.contains('/');
+    let called = !named || arguments.next().is_some_and(|text| text.starts_with('-'));
+    if !aimed || !called || SAYING.contains(&name) || command.iter().any(Word::is_unknown) {
+        return None;
+    }
+    look(&Subject {
+        words: command,
+        assignments: &[],
+        ..*subject
+    })
+}
+
+/// Whether a program does nothing but remove or overwrite.
+fn destroys(name: &str) -> bool {
+    matches!(name, "rm" | "dd" | "shred" | "wipefs" | "blkdiscard") || name.starts_with("mkfs")
 }
 
 /// The commands that the wrapper's grammar shows.

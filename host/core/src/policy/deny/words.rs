@@ -181,41 +181,64 @@ impl Alternatives {
             }
         }
     }
+}
 
-    /// Patterns for `NAME=value`; one without a `=` takes any value.
-    pub(super) fn of_assignments(texts: &[String]) -> Self {
-        let globs = texts
+/// Variables that are set, by name and value: `NAME=value`; one without a `=` takes any value.
+#[derive(Debug, Clone)]
+pub(super) struct Settings(Vec<(Glob, Glob)>);
+
+impl Settings {
+    pub(super) fn new(texts: &[String]) -> Self {
+        let settings = texts
             .iter()
             .flat_map(|text| text.split('|'))
-            .flat_map(|text| {
-                let (name, value) = text.split_once('=').unwrap_or((text, "*"));
-                [format!("{name}={value}"), format!("{name}+={value}")]
-            });
-        Self::of(globs.map(|text| Pattern::new(&text)))
+            .map(|text| text.split_once('=').unwrap_or((text, "*")));
+        Self(
+            settings
+                .map(|(name, value)| (Glob::new(name), Glob::new(value)))
+                .collect(),
+        )
     }
 
     /// Whether setting a variable is one of them, or may be.
-    pub(super) fn hold_assignment(&self, name: &str, value: &Word) -> bool {
-        let known = [
-            Piece::Known(name),
-            Piece::Known("="),
-            Piece::Known(&value.text),
-        ];
-        let open;
-        let pieces = match ends(value) {
-            None => known.as_slice(),
+    pub(super) fn hold(&self, name: &str, value: &Word) -> bool {
+        self.hold_value(name.trim_end_matches('+'), &value.text, ends(value))
+    }
+
+    /// Whether a word sets one of them, or may.
+    pub(super) fn hold_word(&self, word: &Word) -> bool {
+        let name_of = |text: &str| text.find('=').map(|at| (at, at + 1));
+        match ends(word) {
+            None => name_of(&word.text).is_some_and(|(at, value)| {
+                let name = word.text.get(..at).unwrap_or_default();
+                let value = word.text.get(value..).unwrap_or_default();
+                self.hold_value(name.trim_end_matches('+'), value, None)
+            }),
+            Some((before, behind)) => match name_of(before) {
+                Some((at, value)) => {
+                    let name = before.get(..at).unwrap_or_default();
+                    let value = before.get(value..).unwrap_or_default();
+                    self.hold_value(name.trim_end_matches('+'), "", Some((value, behind)))
+                }
+                // SECURITY: what is open may be the name too.
+                None => {
+                    let pieces = [Piece::Known(before), Piece::Unknown];
+                    self.0.iter().any(|(name, _)| name.could_match(&pieces))
+                }
+            },
+        }
+    }
+
+    /// Whether a name is one of them with this value, or with what its known ends leave open.
+    fn hold_value(&self, name: &str, value: &str, open: Option<(&str, &str)>) -> bool {
+        let mut named = self.0.iter().filter(|(own, _)| own.matches(name));
+        match open {
+            None => named.any(|(_, own)| own.matches(value)),
             Some((before, behind)) => {
-                open = [
-                    Piece::Known(name),
-                    Piece::Known("="),
-                    Piece::Known(before),
-                    Piece::Unknown,
-                    Piece::Known(behind),
-                ];
-                open.as_slice()
+                let pieces = [Piece::Known(before), Piece::Unknown, Piece::Known(behind)];
+                named.any(|(_, own)| own.could_match(&pieces))
             }
-        };
-        self.beginning(name).any(|it| it.could_match(pieces))
+        }
     }
 }
 

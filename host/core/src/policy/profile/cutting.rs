@@ -5,7 +5,7 @@
 //!
 //! Must not: say what an option does.
 
-use super::model::{Kind, Opt, Profile, Spelled, Style, Value};
+use super::model::{Kind, Opt, Origin, Profile, Spelled, Style, Value};
 use crate::shell::Word;
 
 /// An option as it stands in the words.
@@ -51,7 +51,6 @@ pub(super) fn split<'a>(
 ) -> (Parts<'a>, Option<usize>) {
     let mut parts = Parts::default();
     let mut options = profile.style != Style::Bare;
-    let dangerous = profile.has_dangerous_options();
     let mut at = start;
     while let Some(word) = words.get(at) {
         let text = word.text.as_str();
@@ -65,7 +64,16 @@ pub(super) fn split<'a>(
             options = false;
             continue;
         }
-        if options && word.is_unknown() && dangerous && may_be_option(profile, word) {
+        let from = if word.dynamic {
+            Origin::Value
+        } else {
+            Origin::Glob
+        };
+        if options
+            && word.is_unknown()
+            && may_be_option(profile, word)
+            && profile.has_dangerous_options(from)
+        {
             parts.globs.push(here);
         }
         let is_option = options

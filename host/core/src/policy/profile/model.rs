@@ -17,6 +17,9 @@ pub(crate) enum Kind {
     Name,
     /// A path whose content is read.
     Content,
+    /// What a repository holds: behind a `:` stands a path whose content is read, and without one a path
+    /// may be meant.
+    Object,
     /// A path that is written, created or removed; without a value, something is written.
     Write,
     /// An archive that is read; a name with a host in it runs a remote shell.
@@ -54,6 +57,8 @@ pub(crate) enum Language {
     Sqlite,
     /// What the shell of MongoDB evaluates.
     Mongo,
+    /// A word of `ps`: letters of BSD, or names of columns.
+    Ps,
 }
 
 impl Kind {
@@ -64,6 +69,7 @@ impl Kind {
             "free" => Self::Free,
             "name" => Self::Name,
             "content" => Self::Content,
+            "object" => Self::Object,
             "write" => Self::Write,
             "archive" => Self::Archive,
             "archive_write" => Self::ArchiveWrite,
@@ -82,6 +88,7 @@ impl Kind {
             "mysql" => Self::Program(Language::Mysql),
             "sqlite" => Self::Program(Language::Sqlite),
             "mongo" => Self::Program(Language::Mongo),
+            "ps" => Self::Program(Language::Ps),
             _ => return None,
         })
     }
@@ -96,6 +103,7 @@ impl Kind {
             | Self::Free
             | Self::Name
             | Self::Content
+            | Self::Object
             | Self::Archive
             | Self::Data
             | Self::Program(_)
@@ -104,10 +112,13 @@ impl Kind {
         }
     }
 
-    /// Whether an option of this kind does harm where a name without a slash becomes that option.
-    fn is_dangerous(self) -> bool {
+    /// Whether an option of this kind does harm where a value, or else a name without a slash, becomes
+    /// that option.
+    fn is_dangerous(self, from: Origin) -> bool {
         match self {
-            Self::Text | Self::Free | Self::Name | Self::Content | Self::Recursive => false,
+            // SECURITY: `--files0-from=/etc/shadow` is no name that lies around, but a command may print it.
+            Self::Content | Self::Recursive => from == Origin::Value,
+            Self::Text | Self::Free | Self::Name | Self::Object => false,
             Self::Write
             | Self::Archive
             | Self::ArchiveWrite
@@ -118,6 +129,15 @@ impl Kind {
             | Self::InPlace => true,
         }
     }
+}
+
+/// Where a word that may become an option comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A glob, so it is the name of a file.
+    Glob,
+    /// A variable or a command, so it may be anything.
+    Value,
 }
 
 /// Whether an option has a value.
@@ -221,10 +241,10 @@ impl Options {
     }
 
     /// Whether some option does more than show something.
-    fn any_dangerous(&self) -> bool {
+    fn any_dangerous(&self, from: Origin) -> bool {
         let short = self.short.iter().map(|(_, opt)| opt.kind);
         let long = self.long.iter().map(|(_, opt)| opt.kind);
-        short.chain(long).any(Kind::is_dangerous)
+        short.chain(long).any(|kind| kind.is_dangerous(from))
     }
 }
 
@@ -310,8 +330,8 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// Whether some word could become an option that does harm.
-    pub(crate) fn has_dangerous_options(&self) -> bool {
+    pub(crate) fn has_dangerous_options(&self, from: Origin) -> bool {
         self.style != Style::Bare
-            && (self.unlisted == Unlisted::Execute || self.options.any_dangerous())
+            && (self.unlisted == Unlisted::Execute || self.options.any_dangerous(from))
     }
 }

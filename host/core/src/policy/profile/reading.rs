@@ -231,8 +231,10 @@ impl<'a> Reading<'a> {
             _ => profile.operands.as_slice(),
         };
         let count = parts.operands.len();
-        let mut any_read = !kinds.iter().any(|kind| matches!(kind, Kind::Content));
-        let reads = |kind| matches!(kind, Kind::Content | Kind::Archive);
+        let mut any_read = !kinds
+            .iter()
+            .any(|kind| matches!(kind, Kind::Content | Kind::Object));
+        let reads = |kind| matches!(kind, Kind::Content | Kind::Object | Kind::Archive);
         for (index, word) in parts.operands.iter().enumerate() {
             let fixed = kinds.get(index).or(kinds.last()).copied();
             let mut kind = fixed.unwrap_or(Kind::Text);
@@ -281,7 +283,9 @@ impl<'a> Reading<'a> {
         let tolerates = match kind {
             Kind::Free | Kind::Name => true,
             Kind::Text => !word_at.dynamic,
-            Kind::Content | Kind::Write | Kind::Recursive | Kind::InPlace => !word_at.dynamic,
+            Kind::Content | Kind::Object | Kind::Write | Kind::Recursive | Kind::InPlace => {
+                !word_at.dynamic
+            }
             Kind::Url => !word_at.is_unknown() || is_plain_address(word_at),
             Kind::Archive | Kind::ArchiveWrite | Kind::Data | Kind::Program(_) | Kind::Needs(_) => {
                 !word_at.is_unknown()
@@ -294,6 +298,7 @@ impl<'a> Reading<'a> {
             Kind::Text | Kind::Free | Kind::Recursive | Kind::InPlace => {}
             Kind::Name => self.path(word, text, PathUse::Name),
             Kind::Content => self.content(word, text),
+            Kind::Object => self.content(word, text.rsplit(':').next().unwrap_or(text)),
             Kind::Write => self.write(word, text),
             Kind::Archive | Kind::ArchiveWrite if names_host(text) => {
                 self.need(

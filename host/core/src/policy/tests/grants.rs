@@ -27,6 +27,31 @@ fn a_broad_rule_grants_reading_and_operating_and_nothing_more() {
 }
 
 #[test]
+fn who_spells_a_program_does_not_spell_what_its_options_bring_about() {
+    check(
+        &format!("{NO_TEXTS}rules: [{{action: allow, commands: ['tar *', 'rpm *', 'cpio *']}}]"),
+        &[
+            "tar tf /srv/x.tar",
+            "tar xOf /srv/x.tar",
+            "rpm -qi bash",
+            "cpio -t -F /srv/x.cpio",
+        ],
+        &[
+            ("tar xf /srv/x.tar", Code::Capability),
+            ("tar --get --file=/srv/x.tar -C /", Code::Capability),
+            ("rpm -i /srv/x.rpm", Code::Capability),
+            ("rpm -ivh /srv/x.rpm", Code::Capability),
+            ("cpio -i -F /srv/x.cpio", Code::Capability),
+        ],
+    );
+    check(
+        &format!("{NO_TEXTS}rules: [{{action: allow, commands: ['tar xf /srv/x.tar *']}}]"),
+        &["tar xf /srv/x.tar -C /srv/app"],
+        &[("tar -x -f /srv/x.tar", Code::NoRule)],
+    );
+}
+
+#[test]
 fn what_a_rule_spells_it_grants() {
     check(
         &format!(

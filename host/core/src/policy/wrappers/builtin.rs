@@ -61,8 +61,8 @@ fn tests_expression(arguments: &[Word]) -> bool {
                 .chain(behind)
                 .any(|word| !is_number(word));
         }
-        // A name alone is looked up and no more.
-        matches!(text, "-v" | "-R")
+        // A name alone is looked up and no more. A word that is not known may be the option.
+        (matches!(text, "-v" | "-R") || word.is_unknown())
             && behind.is_some_and(|word| word.is_unknown() || word.text.contains('['))
     })
 }

@@ -228,9 +228,15 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         "runs its words with more words from its input",
         Shape::Appending {
             flags: "0prtx",
-            // SECURITY: `-a` reads a file, which may be a secret one, and it is shown.
-            values: "EILnPsd",
-            long_values: &["--delimiter", "--max-args", "--max-chars", "--max-procs"],
+            // SECURITY: `-a` reads a file, which may be a secret one: whoever looks through takes note of it.
+            values: "aEILnPsd",
+            long_values: &[
+                "--arg-file",
+                "--delimiter",
+                "--max-args",
+                "--max-chars",
+                "--max-procs",
+            ],
             long_flags: &[
                 "--null",
                 "--no-run-if-empty",

@@ -159,6 +159,9 @@ fn a_question_runs_nothing() {
         "python3 --version",
         "python3 -V",
         "bash --version",
+        "numactl --hardware",
+        "numactl -s",
+        "sudo -v",
         "env",
         "nice",
         "time",
@@ -178,6 +181,7 @@ fn bare(line: &str) -> Inner {
 fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
     for line in [
         "env -u /usr/bin/i?",
+        "xargs -n /usr/bin/i?",
         "find *",
         "find /x -exe?",
         "find /x [-]delete",

@@ -102,10 +102,13 @@ fn effect<'a>(name: &str, before: Option<u8>, behind: &'a str) -> Option<Effect<
     }
     let behind = behind.trim_start();
     let is_key = behind.starts_with(':') && !behind.starts_with("::");
-    match name {
+    // `yq` takes `load_str`, `loadstr` and `strload` for the same.
+    let plain = name.replace('_', "").to_ascii_lowercase();
+    match plain.as_str() {
         _ if is_key => None,
         "env" | "strenv" | "envsubst" => Some(Effect::Needs(Capability::Secret, SHOWS)),
-        "load" | "load_str" | "load_xml" | "load_props" | "load_base64" => {
+        "load" | "loadstr" | "loadxml" | "loadprops" | "loadbase64" | "loadyaml" | "loadjson"
+        | "strload" | "xmlload" | "propsload" | "base64load" => {
             let path = behind
                 .strip_prefix("(\"")
                 .and_then(|path| path.split_once("\")"))

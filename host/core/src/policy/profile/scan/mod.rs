@@ -6,6 +6,7 @@
 mod awk;
 mod jq;
 mod mongo;
+mod ps;
 mod sed;
 mod sql;
 
@@ -39,6 +40,7 @@ pub(super) fn scan(language: Language, text: &str) -> Vec<Effect<'_>> {
         Language::Sed => sed::scan(text),
         Language::Jq => jq::scan(text),
         Language::Mongo => mongo::scan(text),
+        Language::Ps => ps::scan(text),
         Language::Psql | Language::Mysql | Language::Sqlite => sql::scan(language, text),
     }
 }

@@ -44,6 +44,12 @@ fn what_attackers_make_of_readers_is_told() {
         secret  | grep -R x /
         secret  | grep x /etc/shad?w
         secret  | grep -rn password
+        secret  | grep -r x ~/.aws
+        secret  | grep -r x /home/x/.docker
+        secret  | grep -r x /srv/.config
+        secret  | cat /etc/*
+        secret  | cat /etc/*-
+        secret  | cat ~/.ss[h]/*.pub
         execute | git --exec-path=/tmp log
         execute | git grep --open-files-in-pager=sh x
         execute | git grep -Osh x
@@ -275,10 +281,17 @@ fn what_people_do_all_day_needs_no_grant() {
         -       | git blame x
         -       | git --version
         network | git fetch origin
-        operate | git pull
-        network | git push -u origin x
+        write   | git pull
+        write network | git push -u origin x
         -       | vim --version
         -       | openssl version
+        -       | openssl version -a
+        -       | openssl ciphers -v 'HIGH:!aNULL'
+        -       | cat /etc/*release
+        -       | cat /etc/*-release
+        -       | cat /etc/*.conf
+        -       | cat ~/.ssh/*.pub
+        -       | grep -r x /home/x/src
         -       | openssl x509 -in /etc/ssl/certs/x.pem -noout -dates
         -       | openssl x509 -enddate -noout -in /etc/letsencrypt/live/x/cert.pem
         -       | openssl verify -CAfile /x.pem /y.pem
