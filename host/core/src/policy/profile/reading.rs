@@ -202,7 +202,12 @@ impl<'a> Reading<'a> {
             return;
         };
         let own = found.value.and_then(|(word, text)| {
-            let open = self.words.get(word).is_none_or(Word::is_unknown);
+            // A glob behind `--name=` finds no file, so the program gets it as it is.
+            let attached = word == found.word && matches!(found.name, Name::Long(_));
+            let open = self.words.get(word).is_none_or(|it| match attached {
+                true => it.dynamic || it.tilde,
+                false => it.is_unknown(),
+            });
             let mut of_option = profile
                 .values
                 .iter()
