@@ -202,7 +202,12 @@ impl<'a> Reading<'a> {
             return;
         };
         let own = found.value.and_then(|(word, text)| {
-            let open = self.words.get(word).is_none_or(Word::is_unknown);
+            // LIMIT: `--include=*.conf` is taken for what it is where no file is named so, dashes and all.
+            let named = word == found.word && matches!(found.name, Name::Long(_));
+            let open = self
+                .words
+                .get(word)
+                .is_none_or(|word| word.dynamic || word.is_unknown() && !named);
             let mut of_option = profile
                 .values
                 .iter()
