@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Recursive,
     /// The operands that would be read are written.
     InPlace,
+    /// A directory that relative operands lie in.
+    Base,
 }
 
 /// The languages that scanners know.
@@ -81,6 +83,7 @@ impl Kind {
             "network" => Self::Needs(Capability::Network),
             "recursive" => Self::Recursive,
             "in_place" => Self::InPlace,
+            "base" => Self::Base,
             "awk" => Self::Program(Language::Awk),
             "sed" => Self::Program(Language::Sed),
             "jq" => Self::Program(Language::Jq),
@@ -108,7 +111,8 @@ impl Kind {
             | Self::Data
             | Self::Program(_)
             | Self::Recursive
-            | Self::InPlace => None,
+            | Self::InPlace
+            | Self::Base => None,
         }
     }
 
@@ -118,7 +122,7 @@ impl Kind {
         match self {
             // SECURITY: `--files0-from=/etc/shadow` is no name that lies around, but a command may print it.
             Self::Content | Self::Recursive => from == Origin::Value,
-            Self::Text | Self::Free | Self::Name | Self::Object => false,
+            Self::Text | Self::Free | Self::Name | Self::Object | Self::Base => false,
             Self::Write
             | Self::Archive
             | Self::ArchiveWrite

@@ -22,6 +22,7 @@ pub(super) fn read(profile: &Profile, secrets: &SecretPaths, words: &[Word]) -> 
         recursive: false,
         reads_here: false,
         in_place: false,
+        bases: Vec::new(),
     };
     if asks_only(profile, words) {
         return Uses::default();
@@ -59,6 +60,8 @@ struct Reading<'a> {
     /// Whether it reads the directory that it runs in where it is given no other.
     reads_here: bool,
     in_place: bool,
+    /// The directories that relative operands may lie in.
+    bases: Vec<&'a str>,
 }
 
 impl<'a> Reading<'a> {
@@ -184,7 +187,7 @@ impl<'a> Reading<'a> {
         opt.or(found.opt).map(|opt| opt.kind)
     }
 
-    fn apply_option(&mut self, profile: &Profile, found: &Found<'_>) {
+    fn apply_option(&mut self, profile: &Profile, found: &Found<'a>) {
         let Some(kind) = self.option(profile, found) else {
             let asks =
                 profile.style == Style::Gnu && matches!(found.name, Name::Long("help" | "version"));
@@ -198,11 +201,17 @@ impl<'a> Reading<'a> {
             }
             return;
         };
-        let own = found.value.and_then(|(_, text)| {
-            let of_option = profile.values.iter();
-            of_option
-                .filter(|(name, _, _)| found.name.is(name))
-                .find(|(_, glob, _)| glob.matches(text))
+        let own = found.value.and_then(|(word, text)| {
+            let open = self.words.get(word).is_none_or(Word::is_unknown);
+            let mut of_option = profile
+                .values
+                .iter()
+                .filter(|(name, ..)| found.name.is(name));
+            of_option.find(|(_, glob, kind)| match open {
+                // SECURITY: as for operands, what is not known may be what does harm.
+                true => !matches!(kind, Kind::Text | Kind::Free | Kind::Name),
+                false => glob.matches(text),
+            })
         });
         let kind = own.map_or(kind, |(_, _, own)| *own);
         match (kind, found.value) {
@@ -217,6 +226,9 @@ impl<'a> Reading<'a> {
             }
             (Kind::InPlace, _) => {}
             (kind, None) => self.plain(kind, found.word),
+            // What is attached to a harmless option stays its value, whatever it turns out to be.
+            (Kind::Text, Some((word, _)))
+                if word == found.word && matches!(found.name, Name::Long(_)) => {}
             (kind, Some((word, text))) => self.value(kind, word, text),
         }
     }
@@ -276,13 +288,14 @@ impl<'a> Reading<'a> {
     }
 
     /// A value of a kind, at a word or within it.
-    fn value(&mut self, kind: Kind, word: usize, text: &str) {
+    fn value(&mut self, kind: Kind, word: usize, text: &'a str) {
         let Some(word_at) = self.words.get(word) else {
             return;
         };
         let tolerates = match kind {
             Kind::Free | Kind::Name => true,
-            Kind::Text => !word_at.dynamic,
+            Kind::Text => !word_at.dynamic || begins_as_text(word_at),
+            Kind::Base => !word_at.is_unknown(),
             Kind::Content | Kind::Object | Kind::Write | Kind::Recursive | Kind::InPlace => {
                 !word_at.dynamic
             }
@@ -296,6 +309,7 @@ impl<'a> Reading<'a> {
         }
         match kind {
             Kind::Text | Kind::Free | Kind::Recursive | Kind::InPlace => {}
+            Kind::Base => self.bases.push(text),
             Kind::Name => self.path(word, text, PathUse::Name),
             Kind::Content => self.content(word, text),
             Kind::Object => self.content(word, text.rsplit(':').next().unwrap_or(text)),
@@ -364,6 +378,12 @@ impl<'a> Reading<'a> {
             }
             None => self.secrets.may_hold(text, word_at.glob, self.recursive),
         };
+        // SECURITY: each `-C` counts for each operand, whichever of them stands first.
+        let below = |base: &&str| {
+            let path = format!("{base}/{text}");
+            self.secrets.may_hold(&path, word_at.glob, self.recursive)
+        };
+        let secret = secret || !text.starts_with('/') && self.bases.iter().any(below);
         if text != "-" && secret {
             self.need(Capability::Secret, word, Some(text), READS_SECRETS);
         }
@@ -441,6 +461,12 @@ fn verb_profile<'a>(profile: &'a Profile, text: &str) -> &'a Profile {
         }
         Err(_) => &verbs.other,
     }
+}
+
+/// Whether a word is known to begin like no option, so that it stays what it is where its value is harmless.
+fn begins_as_text(word: &Word) -> bool {
+    let known = word.known_start();
+    !known.is_empty() && !known.starts_with('-') && !word.tilde
 }
 
 /// Whether a word is an address of the web whatever its globs become: `http://host/?q=1`.
