@@ -196,4 +196,18 @@ mod tests {
         assert_eq!(seen("", "uptime"), None);
         assert_eq!(seen("  ", "uptime"), None);
     }
+
+    #[test]
+    fn a_text_is_found_behind_many_places_that_look_like_it() {
+        let texts = ["reboot".to_owned()];
+        for count in [0, 1, LIKENESSES_MAX, LIKENESSES_MAX + 1, 2_000] {
+            let written = format!("echo {}", "re ".repeat(count));
+            assert_eq!(find(&texts, &written, &[]), None, "{count}");
+            let written = format!("{written}reboot");
+            let found = find(&texts, &written, &[]);
+            assert_eq!(found, Some(("reboot", Sight::Plain)), "{count}");
+            let found = find(&texts, "x", &[&written]);
+            assert_eq!(found, Some(("reboot", Sight::Hidden)), "{count}");
+        }
+    }
 }
