@@ -174,7 +174,7 @@ fn harmless_refused(corpus: &str, name: &str, only_listed: bool) -> (Vec<(String
 #[test]
 fn attacks_on_broad_read_only_rules_are_refused() {
     let mut let_through = 0;
-    for (corpus, least) in [("given", 90), ("own", 500)] {
+    for (corpus, least) in [("given", 90), ("own", 950)] {
         for name in ["allow:ro", "allow:ops"] {
             let (wrong, of) = attacks_let_through(corpus, name, "allow:ro");
             assert!(of >= least);
@@ -188,7 +188,7 @@ fn attacks_on_broad_read_only_rules_are_refused() {
 #[test]
 fn what_needs_a_grant_of_its_own_is_refused() {
     let mut let_through = 0;
-    for (name, least) in [("allow:ops", 10), ("deny:cmd", 40)] {
+    for (name, least) in [("allow:ops", 20), ("deny:cmd", 50)] {
         let (wrong, of) = attacks_let_through("own", name, name);
         assert!(of >= least);
         let_through += misses(&format!("own: not granted by {name}"), &wrong, of);
@@ -199,7 +199,7 @@ fn what_needs_a_grant_of_its_own_is_refused() {
 #[test]
 fn harmless_commands_pass_broad_rules() {
     let mut refused = 0;
-    for (corpus, least) in [("given", 80), ("own", 800)] {
+    for (corpus, least) in [("given", 80), ("own", 1500)] {
         let (wrong, of) = harmless_refused(corpus, "allow:ops", true);
         assert!(of >= least);
         refused += misses(&format!("{corpus}: harmless under allow:ops"), &wrong, of);
@@ -210,7 +210,7 @@ fn harmless_commands_pass_broad_rules() {
 #[test]
 fn harmless_commands_whose_programs_are_listed_pass_the_read_only_rules() {
     let mut refused = 0;
-    for (corpus, least) in [("given", 40), ("own", 400)] {
+    for (corpus, least) in [("given", 40), ("own", 800)] {
         let (mut wrong, of) = harmless_refused(corpus, "allow:ro", true);
         // These rules name a program's arguments too (`cat /var/log/*`, `mount`), so they are narrower.
         wrong.retain(|(row, _)| !row.contains("cat "));
@@ -223,7 +223,7 @@ fn harmless_commands_whose_programs_are_listed_pass_the_read_only_rules() {
 #[test]
 fn the_standard_set_refuses_what_destroys_and_lets_all_else_through() {
     let mut too_many = Vec::new();
-    for (corpus, attacks, harmless) in [("given", 270, 100), ("own", 1300, 1000)] {
+    for (corpus, attacks, harmless) in [("given", 270, 100), ("own", 1800, 1900)] {
         // With the texts of a usual list, and the set alone.
         for name in ["deny:std", "deny:cmd"] {
             let (wrong, of) = attacks_let_through(corpus, name, "deny:std");

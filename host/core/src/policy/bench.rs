@@ -8,7 +8,7 @@ use super::command::{Command, Effects};
 use super::held::{Entry, Held};
 use super::profile::Profiles;
 use super::rule::{Cover, Rule};
-use super::rules::{named, shown};
+use super::rules::{SHOWN_SOURCE_BYTES_MAX, named, shown};
 use super::scene::{Place, Scene};
 use super::wrappers::{self, Run};
 use super::{Code, Refusal, path};
@@ -73,7 +73,7 @@ impl std::fmt::Display for What<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Source(source) => write!(f, "`{}`", shown(source)),
-            Self::Run(run) => write!(f, "`{}`", shown(&text_of(run))),
+            Self::Run(run) => write!(f, "`{}`", shown_run(run)),
         }
     }
 }
@@ -351,6 +351,22 @@ fn text_of(run: &Run) -> String {
     texts.join(" ")
 }
 
+/// As [`text_of`], cleaned and short.
+fn shown_run(run: &Run) -> String {
+    let mut text = String::new();
+    for (index, word) in run.words.iter().enumerate() {
+        // No more is read of it than this.
+        if text.len() > SHOWN_SOURCE_BYTES_MAX {
+            break;
+        }
+        if index > 0 {
+            text.push(' ');
+        }
+        text.push_str(&word.text);
+    }
+    shown(&text)
+}
+
 fn code_of(need: &Need) -> Code {
     match need.capability {
         Capability::RedirectOutput | Capability::RedirectInput => Code::Redirection,
@@ -400,7 +416,7 @@ fn lacks(rule: &str, what: &What<'_>, lack: &Lack<'_>) -> Refusal {
         Lack::Run(run, inner) => {
             let detail = format!(
                 "{what} runs `{}`, which is refused: {}",
-                shown(&text_of(run)),
+                shown_run(run),
                 inner.detail
             );
             let mut refusal = Refusal::policy(Code::Wrapper, detail);

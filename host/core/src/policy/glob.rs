@@ -443,4 +443,36 @@ mod tests {
             assert!(!could(pattern), "{pattern}");
         }
     }
+
+    #[test]
+    fn the_fixed_ends_of_a_pattern_may_not_share_a_character() {
+        for (pattern, text, expected) in [
+            ("ab*ba", "aba", false),
+            ("ab*ba", "abba", true),
+            ("é*é", "é", false),
+            ("é*é", "éé", true),
+            ("a*[", "ab[", true),
+            ("a**b", "ab", true),
+            ("a[b]c", "abc", true),
+        ] {
+            let glob = Glob::new(pattern);
+            assert_eq!(glob.matches(text), expected, "{pattern} {text}");
+            let pieces = [Piece::Known(text)];
+            assert_eq!(glob.could_match(&pieces), expected, "{pattern} {text}");
+        }
+        // Known pieces that are shorter than the ends say less than they do.
+        let glob = Glob::new("abc*xyz");
+        for (before, behind, expected) in [
+            ("a", "z", true),
+            ("", "", true),
+            ("abcd", "wxyz", true),
+            ("b", "z", false),
+            ("a", "y", false),
+        ] {
+            let pieces = [Piece::Known(before), Piece::Unknown, Piece::Known(behind)];
+            assert_eq!(glob.could_match(&pieces), expected, "{before} {behind}");
+        }
+        let long = Glob::new(&format!("{}*", "a".repeat(TOKENS_FEW * 2)));
+        assert!(long.could_match(&[Piece::Known("aa"), Piece::Unknown]));
+    }
 }

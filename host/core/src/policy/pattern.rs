@@ -20,6 +20,7 @@ use super::glob::{Glob, Piece};
 use super::path;
 use super::scene::{Place, Scene};
 use crate::shell::Word;
+use std::cell::OnceCell;
 
 /// One entry of `commands:`.
 #[derive(Debug, Clone)]
@@ -333,15 +334,22 @@ impl PartPattern {
 /// What a pattern denies is looked for in: a command's words as text, in the forms that mean the same.
 pub(super) struct Subject<'a> {
     words: &'a [Word],
-    known: &'a [String],
-    open: Vec<Vec<Piece<'a>>>,
+    spellings: &'a Spellings,
+    open: OnceCell<Vec<Vec<Piece<'a>>>>,
     /// Whether it is the end of another subject that is looked at as well.
     is_end: bool,
 }
 
-/// The words of a command as texts, kept so that [`Subject`] can borrow from them: as they are, canonical,
-/// and *reduced* (the program by its base name, paths normalised).
+/// The words of a command as texts, kept so that [`Subject`] can borrow from them. They are made when the
+/// first pattern asks that the command may match by its program.
 pub(super) struct Spellings {
+    canonical: Option<String>,
+    place: Place,
+    forms: OnceCell<Forms>,
+}
+
+/// A command's words as they are, canonical, and *reduced* (the program by its base name, paths normalised).
+struct Forms {
     /// The forms in which every word is known.
     known: Vec<String>,
     /// The others.
@@ -358,18 +366,56 @@ enum Spelled {
 }
 
 impl Spellings {
-    pub(super) fn of(words: &[Word], canonical: String, place: Place) -> Self {
+    /// Those of a command whose canonical text is its words with blanks between them, or this one.
+    pub(super) fn of(canonical: Option<String>, place: Place) -> Self {
+        Self {
+            canonical,
+            place,
+            forms: OnceCell::new(),
+        }
+    }
+
+    /// The subject of these spellings; `words` are those of the command.
+    pub(super) fn subject<'a>(&'a self, words: &'a [Word]) -> Subject<'a> {
+        Subject {
+            words,
+            spellings: self,
+            open: OnceCell::new(),
+            is_end: false,
+        }
+    }
+
+    /// Whether some form of the words may begin so.
+    fn may_begin(&self, words: &[Word], head: &str) -> bool {
+        let Some(program) = words.first().filter(|it| !it.is_unknown()) else {
+            return true;
+        };
+        let agree = |text: &str| text.bytes().zip(head.bytes()).all(|(a, b)| a == b);
+        agree(&program.text)
+            || agree(path::base(&program.text))
+            || self.canonical.as_deref().is_some_and(agree)
+    }
+
+    fn forms(&self, words: &[Word]) -> &Forms {
+        self.forms
+            .get_or_init(|| Forms::of(words, self.canonical.as_deref(), self.place))
+    }
+}
+
+impl Forms {
+    fn of(words: &[Word], canonical: Option<&str>, place: Place) -> Self {
         let is_known = words.iter().all(|word| !word.is_unknown());
-        let mut spellings = Self {
-            known: is_known.then_some(canonical).into_iter().collect(),
+        let canonical = canonical.filter(|_| is_known);
+        let mut forms = Self {
+            known: canonical.map(str::to_owned).into_iter().collect(),
             open: Vec::new(),
         };
-        spellings.add(words, |_, text| Spelled::Known(text.to_owned()));
-        spellings.add(words, |index, text| match index {
+        forms.add(words, |_, text| Spelled::Known(text.to_owned()));
+        forms.add(words, |index, text| match index {
             0 => Spelled::Known(path::base(text).to_owned()),
             _ => reduced(text, place),
         });
-        spellings
+        forms
     }
 
     /// Adds the form in which each word that is known is spelled so.
@@ -395,16 +441,6 @@ impl Spellings {
             }
         } else if !self.open.contains(&form) {
             self.open.push(form);
-        }
-    }
-
-    /// The subject of these spellings; `words` are those that they were made of.
-    pub(super) fn subject<'a>(&'a self, words: &'a [Word]) -> Subject<'a> {
-        Subject {
-            words,
-            known: &self.known,
-            open: self.open.iter().map(|words| pieces(words)).collect(),
-            is_end: false,
         }
     }
 }
@@ -462,8 +498,18 @@ impl Subject<'_> {
         if self.is_end && glob.text().starts_with('*') {
             return false;
         }
-        self.known.iter().any(|text| glob.matches(text))
-            || self.open.iter().any(|pieces| glob.could_match(pieces))
+        // SECURITY: only what no form of the command can begin with is passed over.
+        if !self.spellings.may_begin(self.words, glob.head()) {
+            return false;
+        }
+        let forms = self.spellings.forms(self.words);
+        let spell = || forms.open.iter().map(|words| pieces(words)).collect();
+        forms.known.iter().any(|text| glob.matches(text))
+            || self
+                .open
+                .get_or_init(spell)
+                .iter()
+                .any(|pieces| glob.could_match(pieces))
     }
 }
 

@@ -30,6 +30,8 @@ use std::sync::Arc;
 const SHOWN_CHARS_MAX: usize = 120;
 /// Longest part of a command of which that is made.
 const SHOWN_SOURCE_CHARS_MAX: usize = 480;
+/// The same in bytes: a longer text has more characters than that.
+pub(super) const SHOWN_SOURCE_BYTES_MAX: usize = 4 * SHOWN_SOURCE_CHARS_MAX;
 
 /// Most hosts for which [`Policy::prepare_one`] keeps what holds.
 const HELD_MAX: usize = 64;

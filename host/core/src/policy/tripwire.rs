@@ -28,6 +28,9 @@ pub(super) const DEFAULTS: [&str; 20] = [
     "az ",
 ];
 
+/// Most places that look like the beginning of a text and are looked at before each text is searched for.
+const LIKENESSES_MAX: usize = 256;
+
 /// Where a text was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sight {
@@ -70,6 +73,9 @@ pub(super) fn find<'t>(
     written: &str,
     forms: &[&str],
 ) -> Option<(&'t str, Sight)> {
+    if !may_occur(texts, written, forms) {
+        return None;
+    }
     texts
         .iter()
         .map(String::as_str)
@@ -91,6 +97,42 @@ pub(super) fn find<'t>(
             };
             seen.then_some((text, sight))
         })
+}
+
+/// Whether one of the texts, without its outer blanks, occurs in some form: one walk over each form, which
+/// spares nearly all commands the search for every text.
+fn may_occur(texts: &[String], written: &str, forms: &[&str]) -> bool {
+    let slot = |a: u8, b: u8| {
+        let hash = (usize::from(a) * 31 + usize::from(b)) % 1024;
+        (hash / 64, 1_u64 << (hash % 64))
+    };
+    // The pairs of bytes that some text begins with, as far as a few bits tell.
+    let mut pairs = [0_u64; 16];
+    let mut words = Vec::with_capacity(texts.len());
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        let word = text.trim().as_bytes();
+        let [a, b, ..] = word else { return true };
+        let (at, bit) = slot(*a, *b);
+        if let Some(bits) = pairs.get_mut(at) {
+            *bits |= bit;
+        }
+        words.push(word);
+    }
+    let mut left = LIKENESSES_MAX;
+    let mut occurs_in = |form: &str| {
+        let bytes = form.as_bytes();
+        bytes.windows(2).enumerate().any(|(from, pair)| {
+            let [a, b] = pair else { return false };
+            let (at, bit) = slot(*a, *b);
+            if pairs.get(at).is_none_or(|bits| bits & bit == 0) {
+                return false;
+            }
+            left = left.saturating_sub(1);
+            let rest = bytes.get(from..).unwrap_or_default();
+            left == 0 || words.iter().any(|word| rest.starts_with(word))
+        })
+    };
+    occurs_in(written) || forms.iter().any(|form| *form != written && occurs_in(form))
 }
 
 /// Whether a text is a whole word of a form.
@@ -153,5 +195,19 @@ mod tests {
     fn an_empty_text_denies_nothing() {
         assert_eq!(seen("", "uptime"), None);
         assert_eq!(seen("  ", "uptime"), None);
+    }
+
+    #[test]
+    fn a_text_is_found_behind_many_places_that_look_like_it() {
+        let texts = ["reboot".to_owned()];
+        for count in [0, 1, LIKENESSES_MAX, LIKENESSES_MAX + 1, 2_000] {
+            let written = format!("echo {}", "re ".repeat(count));
+            assert_eq!(find(&texts, &written, &[]), None, "{count}");
+            let written = format!("{written}reboot");
+            let found = find(&texts, &written, &[]);
+            assert_eq!(found, Some(("reboot", Sight::Plain)), "{count}");
+            let found = find(&texts, "x", &[&written]);
+            assert_eq!(found, Some(("reboot", Sight::Hidden)), "{count}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::pattern::{Spellings, Subject};
 use super::scene::{Place, Scene};
 use super::wrappers;
 use crate::shell::{self, Word};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Most words of a wrapper's command at which a wrapped command is looked for when denying. Further ones
@@ -21,19 +22,19 @@ pub(super) struct Subjects<'a> {
     /// One for each leaf.
     pub(super) own: Vec<Subject<'a>>,
     /// For each leaf, the commands that its words may run.
-    pub(super) wrapped: &'a [Vec<Wrapped>],
+    pub(super) wrapped: &'a [Vec<Wrapped<'a>>],
 }
 
 /// A command that a wrapper may run.
-pub(super) struct Wrapped {
-    pub(super) words: Vec<Word>,
+pub(super) struct Wrapped<'a> {
+    pub(super) words: Cow<'a, [Word]>,
     spellings: Spellings,
     pub(super) place: Place,
     /// Whether it is the end of another one that is looked at as well.
     is_end: bool,
 }
 
-impl Wrapped {
+impl Wrapped<'_> {
     pub(super) fn subject(&self) -> Subject<'_> {
         let subject = self.spellings.subject(&self.words);
         match self.is_end {
@@ -41,20 +42,29 @@ impl Wrapped {
             false => subject,
         }
     }
+
+    fn into_owned(self) -> Wrapped<'static> {
+        Wrapped {
+            words: Cow::Owned(self.words.into_owned()),
+            spellings: self.spellings,
+            place: self.place,
+            is_end: self.is_end,
+        }
+    }
 }
 
 /// The texts that [`Subjects`] borrow from; made only where a rule may deny.
-pub(super) struct Texts {
+pub(super) struct Texts<'a> {
     own: Vec<Spellings>,
-    wrapped: Vec<Vec<Wrapped>>,
+    wrapped: Vec<Vec<Wrapped<'a>>>,
 }
 
-impl Texts {
-    pub(super) fn of(scene: &Scene<'_>) -> Self {
+impl<'t> Texts<'t> {
+    pub(super) fn of(scene: &'t Scene<'_>) -> Self {
         let leaves = || scene.leaves().iter().enumerate();
         Self {
             own: leaves()
-                .map(|(at, leaf)| Spellings::of(&leaf.words, leaf.canonical(), scene.place(at)))
+                .map(|(at, leaf)| Spellings::of(Some(leaf.canonical()), scene.place(at)))
                 .collect(),
             wrapped: leaves()
                 .map(|(at, leaf)| {
@@ -82,7 +92,7 @@ impl Texts {
 
 /// What a wrapper may run: the command at each of its words, and the commands in each word that is a
 /// script. It is a guess to the side of denying.
-fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrapped>) {
+fn look_through<'w>(words: &'w [Word], place: Place, depth: usize, found: &mut Vec<Wrapped<'w>>) {
     let Some((depth, program)) = depth.checked_sub(1).zip(words.first()) else {
         return;
     };
@@ -99,29 +109,33 @@ fn look_through(words: &[Word], place: Place, depth: usize, found: &mut Vec<Wrap
         true => Place::Elsewhere,
         false => place,
     };
+    let filled = words.iter().any(is_filled);
     for range in ranges(words) {
         let is_end = range.start > 1 && range.end == words.len();
         let Some(inner) = words.get(range) else {
             continue;
         };
-        let inner = completed(inner, &program.text);
-        let spellings = Spellings::of(&inner, join(&inner), place);
+        let inner = completed(inner, &program.text, filled);
         let scripted = inner
             .first()
             .filter(|word| word.text.contains([' ', ';', '|', '&', '\n']))
             .and_then(|word| shell::parse(&word.text).ok());
         for leaf in scripted.iter().flat_map(|script| script.leaves()) {
             found.push(Wrapped {
-                spellings: Spellings::of(&leaf.words, leaf.canonical(), place),
-                words: leaf.words.clone(),
+                spellings: Spellings::of(Some(leaf.canonical()), place),
+                words: Cow::Owned(leaf.words.clone()),
                 place,
                 is_end: false,
             });
-            look_through(&leaf.words, place, depth, found);
+            let mut further = Vec::new();
+            look_through(&leaf.words, place, depth, &mut further);
+            for wrapped in further {
+                found.push(wrapped.into_owned());
+            }
         }
         found.push(Wrapped {
             words: inner,
-            spellings,
+            spellings: Spellings::of(None, place),
             place,
             is_end,
         });
@@ -155,23 +169,28 @@ fn ranges(words: &[Word]) -> Vec<Range<usize>> {
     ranges
 }
 
-/// A wrapped command with what its wrapper puts in: words that are not known.
-fn completed(words: &[Word], wrapper: &str) -> Vec<Word> {
-    let mut words = words.to_vec();
-    for word in words.iter_mut().skip(1) {
-        word.glob |= word.text.contains("{}");
-    }
-    let last = words.last().cloned();
-    if let Some(mut more) = last.filter(|_| wrappers::appends_words(wrapper)) {
-        more.glob = true;
-        words.push(more);
-    }
-    words
+/// Whether a wrapper puts something into a word.
+fn is_filled(word: &Word) -> bool {
+    word.text.as_bytes().windows(2).any(|pair| pair == b"{}")
 }
 
-fn join(words: &[Word]) -> String {
-    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    texts.join(" ")
+/// A wrapped command with what its wrapper puts in: words that are not known. `filled` says whether there
+/// may be words that it puts something into.
+fn completed<'w>(words: &'w [Word], wrapper: &str, filled: bool) -> Cow<'w, [Word]> {
+    let last = words.last().filter(|_| wrappers::appends_words(wrapper));
+    if !filled && last.is_none() {
+        return Cow::Borrowed(words);
+    }
+    let mut more = last.cloned();
+    let mut words = words.to_vec();
+    for word in words.iter_mut().skip(1) {
+        word.glob |= is_filled(word);
+    }
+    if let Some(more) = &mut more {
+        more.glob = true;
+    }
+    words.extend(more);
+    Cow::Owned(words)
 }
 
 #[cfg(test)]

@@ -228,7 +228,9 @@ fn appended(words: &[Word], mut run: Run) -> Look {
     // the program too.
     let replaces = run.replaces.as_deref().unwrap_or("{}");
     for (index, word) in run.words.iter_mut().enumerate() {
-        word.dynamic |= word.text.contains(replaces) || index > 0 && word.text.contains("{}");
+        if word.text.contains(replaces) || index > 0 && word.text.contains("{}") {
+            word.forget();
+        }
     }
     // SECURITY: a copy of the last word would be read as what that one is: in `xargs head -5`, an option.
     if let Some(more) = run.words.last().map(Word::unseen) {
@@ -461,7 +463,8 @@ fn clauses(run: &[&str], words: &[Word]) -> Look {
             match named {
                 // What it is called with lies below where the search begins.
                 Some(directory) if index > 0 && word.text == "{}" => *word = word.below(directory),
-                _ => word.dynamic |= word.text.contains("{}"),
+                _ if word.text.contains("{}") => word.forget(),
+                _ => {}
             }
         }
         if !inner.is_empty() {

@@ -41,7 +41,7 @@ pub(super) fn ends_word(byte: u8) -> bool {
 
 /// Whether a character means itself in every shell, anywhere in a word but at its start.
 pub(super) fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c)
+    matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '@' | '%' | '+' | '=' | ':' | ',' | '.' | '/' | '-')
 }
 
 /// Whether a byte may stand inside a bracket expression. Quotes, `/`, `[` and `^` may not: shells

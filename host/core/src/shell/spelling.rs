@@ -335,7 +335,7 @@ fn stands_bare(text: &str, spelling: Spelling, place: Place) -> bool {
         Place::Value if text.is_empty() => return true,
         Place::Program | Place::Argument | Place::Value => {}
     }
-    if text.is_empty() || !text.chars().all(is_plain) {
+    if text.is_empty() || !text.bytes().all(|byte| is_plain(char::from(byte))) {
         return false;
     }
     match (spelling, place) {

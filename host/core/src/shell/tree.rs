@@ -89,6 +89,30 @@ impl Word {
         self.glob || self.dynamic || self.tilde
     }
 
+    /// What an unknown word certainly begins with, before its first expansion or glob; empty where nothing
+    /// is certain.
+    #[must_use]
+    pub fn known_start(&self) -> &str {
+        let active = self.active.first().copied();
+        let hole = self.holes.first().map(|hole| hole.start);
+        let first = match (active, hole) {
+            // SECURITY: what was put in by a program that runs this one stands anywhere in the word.
+            (_, None) if self.dynamic => None,
+            (Some(active), Some(hole)) => Some(active.min(hole)),
+            (active, hole) => active.or(hole),
+        };
+        let first = first.and_then(|first| usize::try_from(first).ok());
+        self.text
+            .get(..first.unwrap_or_default())
+            .unwrap_or_default()
+    }
+
+    /// Marks the word as decided on the host as a whole, whatever its text is.
+    pub fn forget(&mut self) {
+        self.dynamic = true;
+        self.holes = Box::default();
+    }
+
     /// A word in this one's place that stands for some path at any depth below a directory: a glob that ends
     /// in `/**`. The directory is an absolute path without a slash at its end.
     #[must_use]

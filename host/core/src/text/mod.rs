@@ -30,6 +30,11 @@ pub fn is_hidden(c: char) -> bool {
 pub fn step(text: &str) -> String {
     let bytes = text.as_bytes();
     let read = bytes.get(..STEP_READ_BYTES_MAX).unwrap_or(bytes);
+    // Most texts are printable ASCII, and nothing is taken from these.
+    if read.iter().all(|byte| matches!(byte, 0x20..=0x7E)) {
+        let end = read.len().min(STEP_CHARS_MAX);
+        return text.get(..end).unwrap_or_default().to_owned();
+    }
     scanner::strip(read)
         .chars()
         .filter(|c| !c.is_control() && !is_hidden(*c))

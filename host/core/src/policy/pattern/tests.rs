@@ -22,7 +22,7 @@ fn denies(pattern: &str, line: &str) -> bool {
     let spellings: Vec<Spellings> = script
         .leaves()
         .iter()
-        .map(|leaf| Spellings::of(&leaf.words, leaf.canonical(), Place::Login))
+        .map(|leaf| Spellings::of(Some(leaf.canonical()), Place::Login))
         .collect();
     let subjects: Vec<Subject<'_>> = spellings
         .iter()

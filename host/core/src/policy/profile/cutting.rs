@@ -333,14 +333,8 @@ fn may_be_option(profile: &Profile, word: &Word) -> bool {
     if profile.style == Style::Pairs {
         return true;
     }
-    if word.dynamic {
-        // The value may be anything; the static text before it is not told apart from it.
-        return true;
-    }
-    let first = word.glob_offsets().first().copied();
-    let Some(first) = first.and_then(|offset| usize::try_from(offset).ok()) else {
-        return true;
-    };
-    let known = word.text.get(..first).unwrap_or_default();
-    known.is_empty() || known.starts_with('-')
+    let known = word.known_start();
+    // The name of `--name=` is certain, and what is open is its value.
+    let named = known.starts_with("--") && known.contains('=');
+    known.is_empty() || known.starts_with('-') && !named
 }

@@ -201,11 +201,22 @@ impl<'a> Reading<'a> {
             }
             return;
         };
-        let own = found.value.and_then(|(_, text)| {
-            let of_option = profile.values.iter();
-            of_option
-                .filter(|(name, _, _)| found.name.is(name))
-                .find(|(_, glob, _)| glob.matches(text))
+        let own = found.value.and_then(|(word, text)| {
+            // A glob behind `--name=` finds no file, so the program gets it as it is.
+            let attached = word == found.word && matches!(found.name, Name::Long(_));
+            let open = self.words.get(word).is_none_or(|it| match attached {
+                true => it.dynamic || it.tilde,
+                false => it.is_unknown(),
+            });
+            let mut of_option = profile
+                .values
+                .iter()
+                .filter(|(name, ..)| found.name.is(name));
+            of_option.find(|(_, glob, kind)| match open {
+                // SECURITY: as for operands, what is not known may be what does harm.
+                true => !matches!(kind, Kind::Text | Kind::Free | Kind::Name),
+                false => glob.matches(text),
+            })
         });
         let kind = own.map_or(kind, |(_, _, own)| *own);
         match (kind, found.value) {
@@ -220,6 +231,9 @@ impl<'a> Reading<'a> {
             }
             (Kind::InPlace, _) => {}
             (kind, None) => self.plain(kind, found.word),
+            // What is attached to a harmless option stays its value, whatever it turns out to be.
+            (Kind::Text, Some((word, _)))
+                if word == found.word && matches!(found.name, Name::Long(_)) => {}
             (kind, Some((word, text))) => self.value(kind, word, text),
         }
     }
@@ -285,8 +299,8 @@ impl<'a> Reading<'a> {
         };
         let tolerates = match kind {
             Kind::Free | Kind::Name => true,
+            Kind::Text => !word_at.dynamic || begins_as_text(word_at),
             Kind::Base => !word_at.is_unknown(),
-            Kind::Text => !word_at.dynamic,
             Kind::Content | Kind::Object | Kind::Write | Kind::Recursive | Kind::InPlace => {
                 !word_at.dynamic
             }
@@ -452,6 +466,12 @@ fn verb_profile<'a>(profile: &'a Profile, text: &str) -> &'a Profile {
         }
         Err(_) => &verbs.other,
     }
+}
+
+/// Whether a word is known to begin like no option, so that it stays what it is where its value is harmless.
+fn begins_as_text(word: &Word) -> bool {
+    let known = word.known_start();
+    !known.is_empty() && !known.starts_with('-') && !word.tilde
 }
 
 /// Whether a word is an address of the web whatever its globs become: `http://host/?q=1`.

@@ -93,3 +93,50 @@ fn a_reader_reads_and_an_option_that_writes_or_runs_is_told() {
         ",
     );
 }
+
+#[test]
+fn a_secret_is_found_by_what_its_pattern_begins_with_or_may() {
+    for (pattern, path, glob, recursive, expected) in [
+        ("/etc/shadow*", "/etc/shadow-", false, false, true),
+        ("/etc/shadow*", "/etc/passwd", false, false, false),
+        ("/etc/shadow*", "/e*/shadow", true, false, true),
+        ("/etc/shadow*", "/*/s*", true, false, true),
+        ("/etc/shadow*", "/x*/shadow", true, false, false),
+        ("/etc/shadow*", "/e*/shadow", false, false, false),
+        ("/etc/shadow*", "/etc", false, true, true),
+        ("/etc/shadow*", "/etc", false, false, false),
+        ("/etc/shadow*", "/etc/shadow/x", false, false, false),
+        ("/etc/shadow*", "etc/shadow", false, false, true),
+        ("/etc/shadow*", "shadow-", false, false, true),
+        ("/*/secret", "/a/secret", false, false, true),
+        ("/*/secret", "/a/public", false, false, false),
+        ("**/.ssh/**", "/home/a/.ssh/b/c", false, false, true),
+        ("**/.ssh/**", "/home/a/ssh/b", false, false, false),
+        ("**/.ssh/**", "/home/*/.s*/b", true, false, true),
+        ("**/.aws/credentials", "/home/a/.aws", false, true, true),
+        ("**/.aws/credentials", "/home/a/.aws", false, false, false),
+        ("**/*.key", "/srv/a.key", false, false, true),
+        ("**/*.key", "/srv/a.key/b", false, false, false),
+        ("**/é*", "/srv/éa", false, false, true),
+        ("/dev/sd*", "/proc/self/root/dev/sda", false, false, true),
+        (
+            "/dev/sd*",
+            "/proc/1/task/2/root/dev/sda",
+            false,
+            false,
+            true,
+        ),
+    ] {
+        let mut secrets = super::SecretPaths::default();
+        // Others around it change nothing.
+        for other in ["/opt/q/**", "**/.q", "/*/q/q", "**/?q"] {
+            assert!(secrets.add(other));
+        }
+        assert!(secrets.add(pattern));
+        assert_eq!(
+            secrets.may_hold(path, glob, recursive),
+            expected,
+            "{pattern} {path} {glob} {recursive}"
+        );
+    }
+}

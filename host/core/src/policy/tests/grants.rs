@@ -52,6 +52,48 @@ fn who_spells_a_program_does_not_spell_what_its_options_bring_about() {
 }
 
 #[test]
+fn a_value_that_cannot_be_an_option_may_be_unknown_where_all_values_are_harmless() {
+    check(
+        &format!(
+            "{NO_TEXTS}rules: [{{action: allow, commands: ['date *', 'grep *', 'kubectl *', 'uptime *', 'uptime', 'sed *', 'systemctl *']}}]"
+        ),
+        &[
+            "date -d \"@$(uptime)\"",
+            "date --date=\"$USER\"",
+            "grep \"^$USER\" /srv/x",
+            "grep -r --include=*.conf listen /etc/nginx",
+            "systemctl status \"app@$USER\"",
+        ],
+        &[
+            // It may be an option.
+            ("date -d \"$(uptime)\"", Code::Wrapper),
+            ("grep \"$(uptime)\" /srv/x", Code::Wrapper),
+            ("grep \"-$USER\" /srv/x", Code::Wrapper),
+            ("date -d\"$USER\"", Code::Wrapper),
+            ("date \"-d=$USER\"", Code::Wrapper),
+            ("date \"--$USER=x\"", Code::Wrapper),
+            // Not all values are harmless.
+            ("kubectl get po -o \"json$USER\"", Code::Wrapper),
+            ("kubectl get po -ojsonpath-fil?=x", Code::Wrapper),
+            ("date \"0$USER\"", Code::Wrapper),
+            ("grep x \"/etc/$USER\"", Code::Wrapper),
+            ("sed \"p$USER\" /srv/x", Code::Wrapper),
+            ("systemctl \"st$USER\" app", Code::Wrapper),
+            // A program that runs it puts words in.
+            ("uptime | xargs date", Code::NoRule),
+            ("uptime | xargs date \"+$USER\"", Code::NoRule),
+            ("uptime | xargs -I% date \"%$USER\"", Code::NoRule),
+            (
+                "find /srv -exec systemctl status \"{}$USER\" ';'",
+                Code::NoRule,
+            ),
+            // It may be several words.
+            ("date --date=$USER", Code::Wrapper),
+        ],
+    );
+}
+
+#[test]
 fn what_a_rule_spells_it_grants() {
     check(
         &format!(

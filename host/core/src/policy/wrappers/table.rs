@@ -47,7 +47,7 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         name: "sudo",
         why: AS_ANOTHER_USER,
         shape: Shape::Prefix {
-            flags: "AbEHnPSkB",
+            flags: "AbEHnPSkBlv",
             values: "ugpCrtTUD",
             long_values: &[
                 "--user",
@@ -62,6 +62,8 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
             ],
             long_flags: &[
                 "--non-interactive",
+                "--list",
+                "--validate",
                 "--preserve-env",
                 "--set-home",
                 "--background",
@@ -228,9 +230,15 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
         "runs its words with more words from its input",
         Shape::Appending {
             flags: "0prtx",
-            // SECURITY: `-a` reads a file, which may be a secret one, and it is shown.
-            values: "EILnPsd",
-            long_values: &["--delimiter", "--max-args", "--max-chars", "--max-procs"],
+            // SECURITY: `-a` reads a file, which may be a secret one: whoever looks through takes note of it.
+            values: "aEILnPsd",
+            long_values: &[
+                "--arg-file",
+                "--delimiter",
+                "--max-args",
+                "--max-chars",
+                "--max-procs",
+            ],
             long_flags: &[
                 "--null",
                 "--no-run-if-empty",
@@ -255,10 +263,20 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     },
     entry("mosh", HANDS_ON, Shape::Whole(Alone::Shell)),
     entry("rsh", HANDS_ON, Shape::Whole(Alone::Shell)),
-    entry("screen", HANDS_ON, Shape::Whole(Alone::Shell)),
+    Wrapper {
+        name: "screen",
+        why: HANDS_ON,
+        shape: Shape::Whole(Alone::Shell),
+        asks: &["-ls", "-list", "-v"],
+    },
     entry("tmux", HANDS_ON, Shape::Whole(Alone::Shell)),
     entry("script", HANDS_ON, Shape::Whole(Alone::Shell)),
-    entry("at", "runs its input later", Shape::Whole(Alone::Shell)),
+    Wrapper {
+        name: "at",
+        why: "runs its input later",
+        shape: Shape::Whole(Alone::Shell),
+        asks: &["-l", "-V"],
+    },
     entry("batch", "runs its input later", Shape::Whole(Alone::Shell)),
     entry("expect", LANGUAGE, Shape::Interpreter(&["-v"])),
     entry("eval", HANDS_ON, Shape::Whole(Alone::Harmless)),

@@ -200,13 +200,6 @@ fn a_glob_that_may_become_a_command_or_an_action_is_unseen() {
 }
 
 #[test]
-fn a_file_that_is_read_for_words_has_to_be_spelled() {
-    assert_eq!(of("xargs -a /etc/shadow echo"), Inner::Whole);
-    assert_eq!(of("xargs --arg-file=/etc/shadow"), Inner::Whole);
-    assert_eq!(of("numactl -N 0 id"), Inner::At(3));
-}
-
-#[test]
 fn a_long_option_with_its_value_attached_must_be_known() {
     for line in [
         "env --split-string=id",

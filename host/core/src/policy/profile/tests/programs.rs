@@ -44,6 +44,14 @@ fn what_attackers_make_of_readers_is_told() {
         secret  | grep -R x /
         secret  | grep x /etc/shad?w
         secret  | grep -rn password
+        secret  | wc --files0-from=-
+        secret  | sort --files0-from=/tmp/names
+        secret  | cat --files0-from -
+        secret  | tar -cf - -T -
+        secret  | tar -cf - --files-from=/tmp/names
+        secret  | cpio -o
+        write   | git reflog expire --all
+        secret  | git log -O/etc/shadow
         secret  | grep -r x ~/.aws
         secret  | grep -r x /home/x/.docker
         secret  | grep -r x /srv/.config
@@ -275,6 +283,8 @@ fn what_people_do_all_day_needs_no_grant() {
         -       | git remote -v
         -       | git rev-parse --short HEAD
         -       | git stash list
+        -       | git stash show -p
+        -       | git reflog -n 5
         -       | git --no-pager log -1
         -       | git config --get user.name
         -       | git describe --tags
