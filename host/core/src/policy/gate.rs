@@ -76,11 +76,12 @@ impl Policy {
     /// Decides a case. `validators` names the plugins that have to be heard before anything runs; a
     /// jury that answers for other names, or for fewer, makes the case refused.
     pub fn decide(&self, case: Case, validators: Vec<String>) -> Decision {
-        let limits = self.limits_for(&case.target.host);
-        let network = self.network_for(&case.target.host);
+        let held = self.held(&case.target.host);
+        let limits = held.limits.clone();
+        let network = Arc::clone(&held.network);
         let (judgement, rendered) = match &case.script {
             Ok(script) => (
-                self.judge(&case.target.host, &case.line, script),
+                self.judge_under(&held, &case.target.host, &case.line, script),
                 script.render(),
             ),
             Err(unanalysable) => (

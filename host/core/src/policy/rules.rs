@@ -176,7 +176,7 @@ impl Policy {
         )
     }
 
-    fn held(&self, host: &Host) -> Arc<Held> {
+    pub(super) fn held(&self, host: &Host) -> Arc<Held> {
         match self.held.get(host.alias.as_str()) {
             Some((tags, held)) if *tags == host.tags => Arc::clone(held),
             _ => Arc::new(self.hold(host)),
@@ -220,13 +220,23 @@ impl Policy {
     /// Judges a parsed script for a host. Every part is looked at before the verdict is given.
     #[must_use]
     pub fn judge(&self, host: &Host, line: &CommandLine, script: &Script) -> Judgement {
-        let held = self.held(host);
+        self.judge_under(&self.held(host), host, line, script)
+    }
+
+    /// As [`judge`](Self::judge), with what holds on the host at hand.
+    pub(super) fn judge_under(
+        &self,
+        held: &Held,
+        host: &Host,
+        line: &CommandLine,
+        script: &Script,
+    ) -> Judgement {
         let scene = Scene::new(script.leaves(), line.as_str());
         let texts = (!held.denies.is_empty()).then(|| Texts::of(&scene));
         let hearing = Hearing {
             scene: &scene,
             rules: &self.rules,
-            held: &held,
+            held,
             profiles: &self.profiles,
             deny: &self.deny,
             trail: Trail::of(script.leaves()),
