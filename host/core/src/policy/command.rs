@@ -156,6 +156,14 @@ impl<'a> Command<'a> {
                             let value = self.words.get(*word)?;
                             set(name, *word, value)
                         }));
+                    let lists = run.lists.iter().map(Option::as_deref);
+                    let secret = lists.filter(|list| list.is_none_or(|it| profiles.is_secret(it)));
+                    effects.needs.extend(secret.map(|list| Need {
+                        capability: Capability::Secret,
+                        word: run.at.saturating_sub(1),
+                        path: list.map(|list| path::normalise(list).into_owned()),
+                        why: Cow::Borrowed("takes words from a path that holds secrets"),
+                    }));
                 }
                 effects.runs = runs;
             }

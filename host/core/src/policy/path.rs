@@ -84,6 +84,17 @@ pub(super) fn base(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+/// Whether an address has a host behind an `@` that the pattern does not have. SECURITY: whoever writes
+/// `http://localhost:*` does not mean `http://localhost:x@example.org/`.
+pub(super) fn names_other_host(pattern: &str, text: &str) -> bool {
+    let has_user = |text: &str| {
+        let behind = text.split_once("://").map(|(_, behind)| behind);
+        let host = behind.and_then(|behind| behind.split('/').next());
+        host.is_some_and(|host| host.contains(['@', '\\']))
+    };
+    has_user(text) && !has_user(pattern)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

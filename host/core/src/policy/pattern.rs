@@ -93,7 +93,7 @@ impl WordPattern {
             Self::MatchingPath(glob) => {
                 !path::climbs(text)
                     && glob.matches(&path::normalise(text))
-                    && !names_other_host(glob.text(), text)
+                    && !path::names_other_host(glob.text(), text)
             }
         }
     }
@@ -113,17 +113,6 @@ impl WordPattern {
         };
         spelled && self.allows(word)
     }
-}
-
-/// Whether an address has a host behind an `@` that the pattern does not have. SECURITY: whoever writes
-/// `http://localhost:*` does not mean `http://localhost:x@example.org/`.
-fn names_other_host(pattern: &str, text: &str) -> bool {
-    let has_user = |text: &str| {
-        let behind = text.split_once("://").map(|(_, behind)| behind);
-        let host = behind.and_then(|behind| behind.split('/').next());
-        host.is_some_and(|host| host.contains(['@', '\\']))
-    };
-    has_user(text) && !has_user(pattern)
 }
 
 impl CommandPattern {

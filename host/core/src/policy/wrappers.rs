@@ -46,6 +46,8 @@ pub(super) struct Run {
     pub(super) reads_pipe: bool,
     /// The text in its words that the wrapper replaces by others.
     replaces: Option<String>,
+    /// The files that the wrapper takes words from; `None` for one that is not known.
+    pub(super) lists: Vec<Option<String>>,
     /// The user that an option names.
     named: Option<String>,
     /// Whether an option names a group or a role.
@@ -194,14 +196,16 @@ pub(super) fn look(words: &[Word]) -> Look {
     match wrapper.shape {
         Shape::Prefix { alone, .. } => match command_at(wrapper, words) {
             Some(Found::At(run)) => prefixed(words, run),
-            Some(Found::End) if alone == Alone::Harmless && !unknown => Look::Nothing,
-            Some(Found::End) => Look::Unseen,
+            Some(Found::End(_)) if alone == Alone::Harmless && !unknown => Look::Nothing,
+            Some(Found::End(_)) => Look::Unseen,
             None => whole,
         },
         Shape::Appending { .. } => match command_at(wrapper, words) {
             Some(Found::At(run)) => appended(words, run),
-            Some(Found::End) if unknown => Look::Unseen,
-            Some(Found::End) => Look::Nothing,
+            Some(Found::End(_)) if unknown => Look::Unseen,
+            // It prints what it reads.
+            Some(Found::End(run)) if !run.lists.is_empty() => whole,
+            Some(Found::End(_)) => Look::Nothing,
             None => whole,
         },
         Shape::Clauses(run) => clauses(run, words),
@@ -241,8 +245,8 @@ fn appended(words: &[Word], mut run: Run) -> Look {
 
 enum Found {
     At(Run),
-    /// There is none.
-    End,
+    /// There is none; what its options say.
+    End(Run),
 }
 
 /// Steps over options, assignments and operands. `None` where an option is not known.
@@ -319,7 +323,7 @@ fn command_at(wrapper: &Wrapper, words: &[Word]) -> Option<Found> {
         }
     }
     // LIMIT: an option whose value is missing ends here too; such a command fails on the host.
-    Some(Found::End)
+    Some(Found::End(run))
 }
 
 /// The option with a value in a cluster of short ones, if there is one: its letter, and what of its
@@ -358,6 +362,9 @@ impl Run {
                 self.as_group = true;
             }
             "C" | "D" | "--chdir" => self.moved = true,
+            "a" | "--arg-file" if appends_words(wrapper.name) => {
+                self.lists.push(value.map(str::to_owned));
+            }
             "I" | "--replace" => self.replaces = Some(value.unwrap_or_default().to_owned()),
             _ => {}
         }

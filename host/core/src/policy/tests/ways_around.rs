@@ -82,13 +82,13 @@ fn a_name_is_an_expression_where_a_builtin_computes() {
 fn what_xargs_puts_in_or_reads_is_not_known() {
     check(
         &rules("'xargs *', 'ls *', 'echo *', 'docker *'"),
-        &["xargs -I % ls x%", "xargs ls"],
+        &["xargs -I % ls x%", "xargs -a /srv/list echo", "xargs ls"],
         &[
             ("xargs -I ls ls", Code::Wrapper),
             ("xargs -Is ls", Code::Wrapper),
             ("xargs -I inspect docker inspect foo", Code::Wrapper),
-            ("xargs -a /etc/shadow echo", Code::Wrapper),
-            ("xargs -a ~/x echo", Code::Wrapper),
+            ("xargs -a /etc/shadow echo", Code::Capability),
+            ("xargs -a ~/x echo", Code::Capability),
             ("xargs -a /etc/shadow", Code::Wrapper),
         ],
     );
