@@ -24,17 +24,18 @@ const STOREYS: [(&str, u8); 14] = [
     ("config", 6),
 ];
 
-/// What only one crate may depend on.
-const OWNERS: [(&str, &str); 9] = [
-    ("wasmtime", "plugin"),
-    ("wasmparser", "plugin"),
-    ("russh", "ssh"),
-    ("rmcp", "mcp"),
-    ("schemars", "mcp"),
-    ("rusqlite", "store"),
-    ("tokio-postgres", "store"),
-    ("clap", "app"),
-    ("cap-std", "app"),
+/// What only these crates may depend on: one, but for `schemars`, which describes two things that must not
+/// know each other: the configuration files (`core`) and the tools (`mcp`).
+const OWNERS: [(&str, &[&str]); 9] = [
+    ("wasmtime", &["plugin"]),
+    ("wasmparser", &["plugin"]),
+    ("russh", &["ssh"]),
+    ("rmcp", &["mcp"]),
+    ("schemars", &["core", "mcp"]),
+    ("rusqlite", &["store"]),
+    ("tokio-postgres", &["store"]),
+    ("clap", &["app"]),
+    ("cap-std", &["app"]),
 ];
 
 /// Paths that pure code has no use for.
@@ -123,13 +124,13 @@ fn each_heavy_dependency_has_one_owner() {
             .split("[dev-dependencies]")
             .next()
             .unwrap_or_default();
-        for (dependency, owner) in OWNERS {
+        for (dependency, owners) in OWNERS {
             let named = dependencies
                 .lines()
                 .any(|line| line.split(['.', ' ', '=']).next() == Some(dependency));
             assert!(
-                !named || name == owner,
-                "{name} depends on {dependency}, which belongs to {owner}"
+                !named || owners.contains(&name.as_str()),
+                "{name} depends on {dependency}, which belongs to {owners:?}"
             );
         }
     }

@@ -83,7 +83,7 @@ impl Gatehouse {
 impl House {
     /// Where records go besides the journal, as the snapshot that holds says.
     fn events(&self) -> Events {
-        if self.live().snapshot.settings.audit_stderr {
+        if self.live().snapshot.settings.audit.stderr {
             self.events
         } else {
             Events::Silent

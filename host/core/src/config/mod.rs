@@ -9,7 +9,8 @@ mod plugins;
 mod policy_file;
 mod profiles;
 mod servers;
-mod settings;
+pub mod settings;
+mod shape;
 mod tree;
 mod yaml;
 

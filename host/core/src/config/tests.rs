@@ -66,7 +66,7 @@ fn the_smallest_files_load_with_their_defaults() {
     assert_eq!((host.port, host.tags.len()), (22, 0));
     let target = snapshot.inventory.resolve(&host.alias).unwrap();
     assert_eq!(target.credential.unwrap().username, "ubuntu");
-    assert_eq!(snapshot.settings, Settings { audit_stderr: true });
+    assert_eq!(snapshot.settings, Settings::default());
     assert_eq!(snapshot.plugins.len(), 0);
 }
 
@@ -497,9 +497,10 @@ fn the_gates_own_settings_are_read_and_unknown_ones_refused() {
     assert!(
         !loads(&with("version: 1\naudit:\n  stderr: false\n"))
             .settings
-            .audit_stderr
+            .audit
+            .stderr
     );
-    assert!(loads(&with("")).settings.audit_stderr);
+    assert!(loads(&with("")).settings.audit.stderr);
     for text in [
         "version: 2\n",
         "audit: {stderr: no}\n",

@@ -5,8 +5,10 @@
 
 use super::{ConfigFault, yaml};
 use crate::text;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
+use std::borrow::Cow;
 
 /// Longest text of a file that a message quotes, in characters.
 const QUOTE_CHARS_MAX: usize = 60;
@@ -327,6 +329,23 @@ impl Reader {
         {
             self.expected(&at, "version 1", "");
         }
+    }
+}
+
+/// The `version` key: the only one is 1.
+pub(super) struct Version;
+
+impl JsonSchema for Version {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Version".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"const": 1, "default": 1})
     }
 }
 
