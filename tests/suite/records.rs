@@ -1,7 +1,7 @@
 //! What is written down, and what must never be: the records on standard error, the journal, and the document
 //! that describes them.
 
-use portcullis_ssh::target::{Reply, Target, ThrowawayKey};
+use portcullis_ssh::target::{Ending, Reply, Target, ThrowawayKey};
 use portcullis_tests::repository;
 use portcullis_tests::sshd::GateFolder;
 use serde_json::{Value, json};
@@ -71,8 +71,14 @@ fn holds(haystack: &[u8], needle: &str) -> bool {
 
 async fn gate() -> (Target, ThrowawayKey, GateFolder) {
     let key = ThrowawayKey::generate().unwrap();
-    let answer =
-        Arc::new(|command: &str| Reply::text(&format!("{command}\npassword: hunter2hunter2\n")));
+    let answer = Arc::new(|command: &str| {
+        let reply = Reply::text(&format!("{command}\npassword: hunter2hunter2\n"));
+        if command.starts_with("sleep") {
+            reply.ending(Ending::UntilEnded)
+        } else {
+            reply
+        }
+    });
     let target = Target::start(key.public(), answer).await.unwrap();
     let port = target.address().port();
     let gate = GateFolder::new(
@@ -209,29 +215,51 @@ fn security_says_how_to_report() {
     }
 }
 
-/// A key that a later version of the document forgets to bound would be noticed here.
-#[test]
-fn the_limits_of_the_document_are_those_of_the_code() {
+/// The words in code of the table under Monitoring.
+fn monitored() -> Vec<String> {
     let text = fs::read_to_string(repository().join("SECURITY.md")).unwrap();
-    let code = fs::read_to_string(repository().join("host/core/src/limits.rs")).unwrap();
-    let table = text
-        .split("## Limits by name")
-        .nth(1)
-        .unwrap()
-        .split("\n## ")
-        .next()
-        .unwrap();
-    let named: Vec<&str> = table
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-        .collect();
-    assert!(named.len() >= 20, "{named:?}");
-    for name in named {
-        assert!(
-            code.contains(&format!("pub const {name}:")),
-            "{name} is not in core::limits"
-        );
+    let part = text.split("## Monitoring").nth(1).unwrap();
+    let part = part.split("\n## ").next().unwrap();
+    part.lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| what |"))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .flat_map(|span| span.split(": "))
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fields_that_monitoring_names_are_written() {
+    let (_target, _key, gate) = gate().await;
+    let append = |name: &str, text: &str| {
+        let path = gate.config().join(name);
+        let text = fs::read_to_string(&path).unwrap() + text;
+        fs::write(path, text).unwrap();
+    };
+    append(
+        "servers.yml",
+        "  - alias: keyless\n    host: 127.0.0.1\n    credentials: keyless\n",
+    );
+    append(
+        "credentials.yml",
+        "  - name: keyless\n    username: nobody\n    key_path: none\n",
+    );
+    let run = |alias: &str, command: &str| ("ssh_run", json!({"alias": alias, "command": command}));
+    let calls = [
+        run("web1", "uptime"),
+        run("db1", "sleep 60"),
+        run("web1", "rm -r /srv"),
+        run("web1", "echo a\u{0}b"),
+        run("keyless", "uptime"),
+    ];
+    let (_, errors) = tokio::task::block_in_place(|| serve(&gate, &calls));
+    let mut written = bytes_below(&gate.state());
+    written.extend(errors.as_bytes());
+    let words = monitored();
+    assert!(words.len() >= 20, "{words:?}");
+    for word in words {
+        let found = holds(&written, &format!("\"{word}\"")) || word == "false";
+        assert!(found, "no record has {word}:\n{errors}");
     }
+    assert!(errors.contains("\"allowed\":false"), "{errors}");
 }
