@@ -75,7 +75,14 @@ impl Plugins {
         };
         let found = run
             .step(Step::Instantiate, |store| pre.instantiate(store))
-            .and_then(|instance| push_all(&mut run, &instance, &context, text.as_bytes()));
+            .and_then(|instance| push_all(&mut run, &instance, &context, text.as_bytes()))
+            .map(|spans| {
+                let named = |span| Span {
+                    rule: loaded.entry.name.clone(),
+                    ..span
+                };
+                spans.into_iter().map(named).collect()
+            });
         run.close(found)
     }
 }
@@ -159,7 +166,12 @@ impl Ledger {
             interface::Style::Labelled => label(&span.label),
             interface::Style::Silent => LABEL.to_owned(),
         };
-        Ok(Span { start, end, kind })
+        Ok(Span {
+            start,
+            end,
+            kind,
+            ..Span::default()
+        })
     }
 
     fn release(&mut self, step: Step, mark: u64) -> Result<(), String> {

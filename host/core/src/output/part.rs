@@ -1,7 +1,7 @@
 //! One stretch of a stream on its way to the client: its text, and how each place of the text lies in
 //! the raw bytes, so that a later cut can say exactly how many bytes it left out.
 
-use crate::redact::{Counts, Edge, ROUNDS_MAX, Redactor, Span, add, mask, unite};
+use crate::redact::{Counts, Edge, ROUNDS_MAX, Redactor, Span, add, unite};
 use crate::text::Sanitiser;
 use std::ops::Range;
 
@@ -139,7 +139,7 @@ impl Part {
             old_pieces.take(span.end - span.start, |piece| {
                 raw = raw.saturating_add(piece.raw)
             });
-            let mask = mask(&span.kind);
+            let mask = span.mask();
             push(
                 &mut self.pieces,
                 Piece {

@@ -84,6 +84,7 @@ fn span(start: usize, end: usize, kind: &str) -> Span {
         start,
         end,
         kind: kind.to_owned(),
+        ..Span::default()
     }
 }
 

@@ -4,10 +4,19 @@
 //! an end without a beginning masks what stands before it: a cut must never show half a key.
 
 use super::Edge;
-use super::source::{Found, Source, is_base64, is_blank};
+use super::source::{Found, Label, Source, is_base64, is_blank};
+
+const PRIVATE_KEY: Label<'static> = Label {
+    rule: "private-key-block",
+    kind: "private-key",
+};
+const VAULT: Label<'static> = Label {
+    rule: "vault-block",
+    kind: "ansible-vault",
+};
 
 /// Longest block, in bytes.
-pub(super) const BLOCK_BYTES_MAX: usize = 65_536;
+pub const BLOCK_BYTES_MAX: usize = 65_536;
 /// Longest label between the dashes, in bytes.
 const LABEL_BYTES_MAX: usize = 80;
 /// Longest line of a key's body, in bytes.
@@ -30,7 +39,7 @@ pub(super) fn at(
     literal: &str,
     edge: Edge,
     floor: usize,
-) -> Option<Found> {
+) -> Option<Found<'static>> {
     match literal {
         "---- BEGIN" | "-----BEGIN" => begun(source, start, literal),
         "---- END" | "-----END" => ended(source, start, literal, edge, floor),
@@ -57,7 +66,7 @@ fn is_private(label: &str, ends_text: bool) -> bool {
         || (ends_text && !upper.contains("PUBLIC") && !upper.contains("CERT"))
 }
 
-fn begun(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {
+fn begun(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'static>> {
     let (name, after) = label(source, start + literal.len())?;
     if !is_private(name, after == source.len()) {
         return None;
@@ -77,19 +86,25 @@ fn begun(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {
         }
         None => limit,
     };
-    Found::new(start, end, "private-key")
+    Found::new(start, end, PRIVATE_KEY)
 }
 
 /// An end without a beginning: everything before it that can be a key's body, or, where the text is
 /// the rest after a gap, everything since the gap.
-fn ended(source: Source<'_>, at: usize, literal: &str, edge: Edge, floor: usize) -> Option<Found> {
+fn ended(
+    source: Source<'_>,
+    at: usize,
+    literal: &str,
+    edge: Edge,
+    floor: usize,
+) -> Option<Found<'static>> {
     let (name, after) = label(source, at + literal.len())?;
     if !is_private(name, false) {
         return None;
     }
     let end = source.run(after, 5, |byte| byte == b'-');
     if edge == Edge::AfterGap && at <= BLOCK_BYTES_MAX && floor == 0 {
-        return Found::new(0, end, "private-key");
+        return Found::new(0, end, PRIVATE_KEY);
     }
     let floor = floor.max(at.saturating_sub(BLOCK_BYTES_MAX));
     let mut start = source.line_start(at, BODY_LINE_BYTES_MAX).max(floor);
@@ -106,7 +121,7 @@ fn ended(source: Source<'_>, at: usize, literal: &str, edge: Edge, floor: usize)
     if start == source.line_start(at, BODY_LINE_BYTES_MAX) && source.slice(start, at).len() < 16 {
         return None;
     }
-    Found::new(start, end, "private-key")
+    Found::new(start, end, PRIVATE_KEY)
 }
 
 /// Whether a line can be part of a key's body: base64 with its indentation, or a header.
@@ -119,18 +134,18 @@ fn is_body(line: &[u8]) -> bool {
             .all(|byte| is_base64(*byte) || matches!(byte, b'\\' | b'"'))
 }
 
-fn putty(source: Source<'_>, start: usize) -> Option<Found> {
+fn putty(source: Source<'_>, start: usize) -> Option<Found<'static>> {
     let limit = source.len().min(start + BLOCK_BYTES_MAX);
     let last = ["Private-MAC:", "Private-Hash:"]
         .iter()
         .filter_map(|mark| source.find(start, BLOCK_BYTES_MAX, mark))
         .min();
     let end = last.map_or(limit, |at| source.line_end(at, BODY_LINE_BYTES_MAX));
-    Found::new(start, end, "private-key")
+    Found::new(start, end, PRIVATE_KEY)
 }
 
 /// The hexadecimal lines after a vault's header; the header stays.
-fn vault(source: Source<'_>, start: usize) -> Option<Found> {
+fn vault(source: Source<'_>, start: usize) -> Option<Found<'static>> {
     let header = source.run(start, LABEL_BYTES_MAX, |byte| {
         !matches!(byte, b'\n' | b'\\')
     });
@@ -149,7 +164,7 @@ fn vault(source: Source<'_>, start: usize) -> Option<Found> {
         end = match (source.at(digits), source.at(digits + 1)) {
             (b'\n', _) => digits + 1,
             (b'\\', b'n') => digits + 2,
-            _ => return Found::new(body, digits, "ansible-vault"),
+            _ => return Found::new(body, digits, VAULT),
         };
     }
     let end = if source.before(end) == b'\n' {
@@ -157,5 +172,5 @@ fn vault(source: Source<'_>, start: usize) -> Option<Found> {
     } else {
         end
     };
-    Found::new(body, end, "ansible-vault")
+    Found::new(body, end, VAULT)
 }

@@ -2,17 +2,25 @@
 //! program, passwords that are a program's plain arguments. Long flags with a telling name are settings
 //! like any other.
 
-use super::source::{Found, Source, is_blank, is_word};
+use super::catalog::shipped;
+use super::source::{Found, Label, Source, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
+use serde::Deserialize;
 
 /// How much of a line is read as a command, in bytes.
-const LINE_BYTES_MAX: usize = 4_096;
+pub(super) const LINE_BYTES_MAX: usize = 4_096;
 /// Most words of one line that are read.
 const WORDS_MAX: usize = 512;
 
+const COMMAND: Label<'static> = Label {
+    rule: "command",
+    kind: "password",
+};
+
 /// What a flag's word holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Holds {
     /// The secret.
     Secret,
     /// `user:secret`.
@@ -24,7 +32,8 @@ enum Holds {
 }
 
 /// How a flag's word is tied to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Tied {
     /// In the same word only.
     Within,
@@ -34,126 +43,37 @@ enum Tied {
     Either,
 }
 
-/// Programs, the word that must stand in the line (if any), a flag, how and what it holds.
-type Rule = (
-    &'static [&'static str],
-    &'static str,
-    &'static str,
-    Tied,
-    Holds,
-);
+/// Programs whose flag holds a secret.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Command {
+    programs: Vec<String>,
+    /// The word that must stand between program and flag.
+    #[serde(default)]
+    needs: String,
+    flag: String,
+    tied: Tied,
+    holds: Holds,
+}
 
-const MYSQL: &[&str] = &[
-    "mysql",
-    "mysqldump",
-    "mysqladmin",
-    "mysqlimport",
-    "mysqlshow",
-    "mysqlcheck",
-    "mysqlsh",
-    "mycli",
-    "mariadb",
-    "mariadb-dump",
-    "mariadb-admin",
-    "xtrabackup",
-    "mariabackup",
-];
-const MONGO: &[&str] = &[
-    "mongo",
-    "mongosh",
-    "mongodump",
-    "mongorestore",
-    "mongoexport",
-    "mongoimport",
-    "mongostat",
-];
-const LDAP: &[&str] = &[
-    "ldapsearch",
-    "ldapmodify",
-    "ldapadd",
-    "ldapdelete",
-    "ldapwhoami",
-    "ldappasswd",
-    "ldapcompare",
-];
-const REGISTRY: &[&str] = &[
-    "docker", "podman", "nerdctl", "buildah", "skopeo", "oras", "crane", "helm", "oc", "cf", "az",
-    "regctl", "heroku",
-];
-const FETCH: &[&str] = &["curl", "http", "https", "xh", "curlie"];
-const SNMP: &[&str] = &[
-    "snmpwalk",
-    "snmpget",
-    "snmpset",
-    "snmpbulkwalk",
-    "snmpbulkget",
-    "snmpgetnext",
-    "snmptrap",
-    "snmptable",
-];
-const SAMBA: &[&str] = &[
-    "smbclient",
-    "rpcclient",
-    "smbget",
-    "smbcacls",
-    "wmic",
-    "winexe",
-];
-const ARCHIVE: &[&str] = &["7z", "7za", "7zz", "7zr", "rar", "unrar"];
+/// A program whose password is an ordinary word: so many words after the one named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Position {
+    program: String,
+    word: String,
+    after: usize,
+}
 
-#[rustfmt::skip]
-const RULES: &[Rule] = &[
-    (MYSQL, "", "-p", Tied::Within, Holds::Secret),
-    (&["sshpass"], "", "-p", Tied::Either, Holds::Secret),
-    (REGISTRY, "login", "-p", Tied::Either, Holds::Secret),
-    (&["redis-cli", "valkey-cli", "keydb-cli"], "", "-a", Tied::Next, Holds::Secret),
-    (FETCH, "", "-u", Tied::Either, Holds::AfterColon), (FETCH, "", "-U", Tied::Either, Holds::AfterColon),
-    (FETCH, "", "--user", Tied::Either, Holds::AfterColon), (FETCH, "", "--proxy-user", Tied::Either, Holds::AfterColon),
-    (&["http", "https", "xh"], "", "-a", Tied::Next, Holds::AfterColon), (&["http", "https", "xh"], "", "--auth", Tied::Either, Holds::AfterColon),
-    (MONGO, "", "-p", Tied::Either, Holds::Secret), (LDAP, "", "-w", Tied::Either, Holds::Secret),
-    (&["ldappasswd"], "", "-s", Tied::Next, Holds::Secret), (&["ldappasswd"], "", "-a", Tied::Next, Holds::Secret),
-    (SAMBA, "", "-U", Tied::Either, Holds::AfterPercent), (SAMBA, "", "--user", Tied::Either, Holds::AfterPercent),
-    (SNMP, "", "-c", Tied::Either, Holds::Secret), (SNMP, "", "-A", Tied::Next, Holds::Secret), (SNMP, "", "-X", Tied::Next, Holds::Secret),
-    (&["ipmitool", "mosquitto_pub", "mosquitto_sub", "sqlcmd", "bcp", "isql"], "", "-P", Tied::Either, Holds::Secret),
-    (&["zip", "unzip"], "", "-P", Tied::Either, Holds::Secret), (ARCHIVE, "", "-p", Tied::Within, Holds::Secret), (ARCHIVE, "", "-hp", Tied::Within, Holds::Secret),
-    (&["openssl"], "", "-passin", Tied::Next, Holds::PassSource), (&["openssl"], "", "-passout", Tied::Next, Holds::PassSource), (&["openssl"], "", "-pass", Tied::Next, Holds::PassSource),
-    (&["openssl"], "enc", "-k", Tied::Next, Holds::Secret), (&["openssl"], "enc", "-K", Tied::Next, Holds::Secret),
-    (&["cqlsh", "influx", "arangosh", "couchbase-cli", "rclone", "tabcmd", "vncpasswd", "plink", "pscp", "psftp", "jfrog", "jf"], "", "-p", Tied::Next, Holds::Secret),
-    (&["plink", "pscp", "psftp", "putty"], "", "-pw", Tied::Next, Holds::Secret), (&["useradd", "usermod"], "", "-p", Tied::Next, Holds::Secret),
-    (&["xfreerdp", "xfreerdp3", "wfreerdp"], "", "/p:", Tied::Within, Holds::Secret), (&["rdesktop"], "", "-p", Tied::Next, Holds::Secret),
-    (&["ncftpget", "ncftpput", "ncftp", "lftp"], "", "-p", Tied::Next, Holds::Secret), (&["lftp"], "", "-u", Tied::Next, Holds::AfterColon),
-    (&["kadmin", "kadmin.local"], "", "-w", Tied::Next, Holds::Secret), (&["kadmin", "kadmin.local"], "", "-pw", Tied::Next, Holds::Secret),
-    (&["smbpasswd", "pdbedit"], "", "-w", Tied::Next, Holds::Secret), (&["ssh-keygen"], "", "-N", Tied::Next, Holds::Secret), (&["ssh-keygen"], "", "-P", Tied::Next, Holds::Secret),
-    (&["nmcli"], "", "password", Tied::Next, Holds::Secret), (&["wpa_passphrase"], "", "", Tied::Next, Holds::Secret),
-    (&["ansible-vault", "gpg", "gpg2"], "", "--passphrase", Tied::Either, Holds::Secret), (&["tailscale"], "", "--auth-key", Tied::Either, Holds::Secret),
-];
-
-/// Programs whose password is an ordinary word: the program, the word before, and which word it is
-/// after that.
-#[rustfmt::skip]
-const POSITIONS: &[(&str, &str, usize)] = &[
-    ("rabbitmqctl", "add_user", 2), ("rabbitmqctl", "change_password", 2), ("rabbitmqctl", "authenticate_user", 2), ("vault", "login", 1),
-    ("net", "user", 2), ("mc", "set", 4), ("wpa_passphrase", "wpa_passphrase", 2), ("htdigest", "-c", 4), ("etcdctl", "passwd", 2),
-];
-
-/// The words that take a password from a pipe.
-const PIPED: &[&str] = &[
-    "--password-stdin",
-    "--stdin",
-    "--passphrase-fd",
-    "chpasswd",
-    "--with-token",
-    "kinit",
-    "-S",
-    "cryptsetup",
-    "smbpasswd",
-    "ecryptfs-add-passphrase",
-];
+fn is_piped(word: &str) -> bool {
+    shipped().piped.iter().any(|piped| piped == word)
+}
 
 /// The literals by which command lines are found.
 pub(super) fn starts() -> Vec<String> {
-    let programs = RULES.iter().flat_map(|rule| rule.0.iter().copied());
-    let positions = POSITIONS.iter().map(|rule| rule.0);
+    let programs = shipped().commands.iter().flat_map(|rule| &rule.programs);
+    let programs = programs.map(String::as_str);
+    let positions = shipped().positions.iter().map(|rule| rule.program.as_str());
     let mut starts: Vec<String> = programs
         .chain(positions)
         .chain(["htpasswd", "net"])
@@ -173,7 +93,7 @@ struct Word {
 }
 
 /// Reads the rest of the line from `start` as commands. Returns how far it read.
-pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found>) -> usize {
+pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found<'_>>) -> usize {
     let before = source.before(start);
     if is_word(before) || matches!(before, b'-' | b'.') {
         return start + 1;
@@ -197,15 +117,12 @@ pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found>) -> 
         if matches!(name, "echo" | "printf") {
             echoed = Some(index);
         }
-        if RULES.iter().any(|rule| rule.0.contains(&name))
-            || POSITIONS.iter().any(|rule| rule.0 == name)
-            || name == "htpasswd"
-        {
+        if is_program(name) {
             program = index;
         }
         flag(source, &words, program, index, found);
         position(source, &words, program, index, found);
-        if let Some(first) = echoed.filter(|_| PIPED.contains(&name)) {
+        if let Some(first) = echoed.filter(|_| is_piped(name)) {
             // One reader is enough: a line full of them would find each word again for each.
             echoed = None;
             piped(source, &words, first, name, found);
@@ -215,6 +132,13 @@ pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found>) -> 
         }
     }
     end
+}
+
+fn is_program(name: &str) -> bool {
+    let of_command = |rule: &Command| rule.programs.iter().any(|program| program == name);
+    shipped().commands.iter().any(of_command)
+        || shipped().positions.iter().any(|rule| rule.program == name)
+        || name == "htpasswd"
 }
 
 /// The words of a line. Quotes hold a word together; pipes and semicolons are words of their own.
@@ -259,7 +183,13 @@ fn split(source: Source<'_>, start: usize, end: usize) -> Vec<Word> {
     words
 }
 
-fn flag(source: Source<'_>, words: &[Word], program: usize, index: usize, found: &mut Vec<Found>) {
+fn flag(
+    source: Source<'_>,
+    words: &[Word],
+    program: usize,
+    index: usize,
+    found: &mut Vec<Found<'_>>,
+) {
     let text = |at: usize| {
         words
             .get(at)
@@ -267,8 +197,10 @@ fn flag(source: Source<'_>, words: &[Word], program: usize, index: usize, found:
     };
     let name = text(program).rsplit('/').next().unwrap_or_default();
     let word = text(index);
-    for (_, needs, flag, tied, holds) in RULES.iter().filter(|rule| rule.0.contains(&name)) {
-        let needed = needs.is_empty() || (program..index).any(|at| text(at) == *needs);
+    let rules = shipped().commands.iter();
+    for rule in rules.filter(|rule| rule.programs.iter().any(|program| program == name)) {
+        let (needs, flag, tied, holds) = (&rule.needs, rule.flag.as_str(), rule.tied, rule.holds);
+        let needed = needs.is_empty() || (program..index).any(|at| text(at) == needs);
         if index <= program || !needed || flag.is_empty() || !word.starts_with(flag) {
             continue;
         }
@@ -277,11 +209,11 @@ fn flag(source: Source<'_>, words: &[Word], program: usize, index: usize, found:
         let held = if word.len() > flag.len() {
             // `--user=x` and `-px` are values; `--username` is another flag.
             let joined = !flag.starts_with("--") || rest > here.start + flag.len();
-            (*tied != Tied::Next && joined).then_some(Word {
+            (tied != Tied::Next && joined).then_some(Word {
                 start: rest,
                 end: here.end,
             })
-        } else if *tied != Tied::Within {
+        } else if tied != Tied::Within {
             words.get(index + 1).copied()
         } else {
             // The shell joins `-p` and a quoted word that follows without a blank.
@@ -291,12 +223,12 @@ fn flag(source: Source<'_>, words: &[Word], program: usize, index: usize, found:
                 .filter(|next| next.start == here.end + 1)
         };
         if let Some(held) = held {
-            found.extend(secret(source, held, *holds));
+            found.extend(secret(source, held, holds));
         }
     }
 }
 
-fn secret(source: Source<'_>, word: Word, holds: Holds) -> Option<Found> {
+fn secret(source: Source<'_>, word: Word, holds: Holds) -> Option<Found<'static>> {
     let text = source.str(word.start, word.end);
     let from = match holds {
         Holds::Secret => 0,
@@ -316,7 +248,7 @@ fn secret(source: Source<'_>, word: Word, holds: Holds) -> Option<Found> {
     {
         return None;
     }
-    Found::new(value.start, value.end, "password")
+    Found::new(value.start, value.end, COMMAND)
 }
 
 fn position(
@@ -324,7 +256,7 @@ fn position(
     words: &[Word],
     program: usize,
     index: usize,
-    found: &mut Vec<Found>,
+    found: &mut Vec<Found<'_>>,
 ) {
     let text = |at: usize| {
         words
@@ -332,8 +264,13 @@ fn position(
             .map_or("", |word| source.str(word.start, word.end))
     };
     let name = text(program).rsplit('/').next().unwrap_or_default();
-    for (owner, before, after) in POSITIONS {
-        let fits = name == *owner && text(index) == *before;
+    for Position {
+        program: owner,
+        word: before,
+        after,
+    } in &shipped().positions
+    {
+        let fits = name == owner && text(index) == before;
         if fits
             && (index > program || owner == before)
             && let Some(word) = words.get(index + after)
@@ -360,7 +297,13 @@ fn position(
 }
 
 /// The words of an `echo` whose output a program reads as a password.
-fn piped(source: Source<'_>, words: &[Word], echo: usize, consumer: &str, found: &mut Vec<Found>) {
+fn piped(
+    source: Source<'_>,
+    words: &[Word],
+    echo: usize,
+    consumer: &str,
+    found: &mut Vec<Found<'_>>,
+) {
     let holds = if consumer == "chpasswd" {
         Holds::AfterColon
     } else {
@@ -378,11 +321,11 @@ fn piped(source: Source<'_>, words: &[Word], echo: usize, consumer: &str, found:
 }
 
 /// `<<< word` after a program that reads a password.
-fn here_string(source: Source<'_>, words: &[Word], index: usize, found: &mut Vec<Found>) {
+fn here_string(source: Source<'_>, words: &[Word], index: usize, found: &mut Vec<Found<'_>>) {
     let reads = words
         .iter()
         .take(index)
-        .any(|word| PIPED.contains(&source.str(word.start, word.end)));
+        .any(|word| is_piped(source.str(word.start, word.end)));
     if reads && let Some(word) = words.get(index + 1) {
         found.extend(secret(source, *word, Holds::Secret));
     }

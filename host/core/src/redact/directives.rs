@@ -1,26 +1,39 @@
 //! Secrets after a fixed word in configuration files and on consoles (`requirepass x`, `password 7 x`),
 //! and in SQL (`IDENTIFIED BY 'x'`). Only words that introduce a secret on the same line.
 
-use super::source::{Found, Source, is_blank, is_word};
+use super::catalog::shipped;
+use super::source::{Found, Label, Source, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
+use serde::Deserialize;
 
-/// Words after which a secret stands, in configuration files and consoles: the word, what must stand
-/// before it on its line (if anything).
-#[rustfmt::skip]
-const DIRECTIVES: &[(&str, &str)] = &[
-    ("requirepass ", ""), ("masterauth ", ""), ("rocommunity ", ""), ("rwcommunity ", ""), ("rocommunity6 ", ""), ("rwcommunity6 ", ""), ("snmp-server community ", ""), ("com2sec ", ""),
-    ("key-string ", ""), ("pre-shared-key ", ""), ("password ", "login "), ("password ", "enable"), ("password ", "username "), ("password ", "chap "), ("password ", "neighbor "), ("password ", "machine "),
-    ("password ", "user "), ("password 0 ", ""), ("password 7 ", ""), ("password 5 ", ""), ("secret 0 ", ""), ("secret 5 ", ""), ("secret 7 ", ""), ("secret 8 ", ""), ("secret 9 ", ""), ("secret ", "enable"), ("key 7 ", ""), ("key 0 ", ""),
-    ("md5 7 ", ""), ("md5 0 ", ""), ("encrypted-password ", ""), ("plaintext-password ", ""), ("auth-key ", ""), ("session-key ", ""), ("community ", "snmp"), ("ConvertTo-SecureString ", ""), ("bindpw ", ""), ("rootpw ", ""), ("passwd ", "mail"),
-    ("ppp-password ", ""), ("shared-secret ", ""), ("radius-server key ", ""), ("tacacs-server key ", ""), ("--token ", "join"), ("psk ", ""), ("wpa-psk ", ""), ("wireless-key ", ""), ("auth_pass ", ""), ("quit_pass ", ""),
-    ("credentials ", "ldap"), ("set password ", ""), ("set passwd ", ""), ("set psksecret ", ""),
-];
+const DIRECTIVE: Label<'static> = Label {
+    rule: "directive",
+    kind: "password",
+};
+const SQL: Label<'static> = Label {
+    rule: "sql",
+    kind: "password",
+};
+
+/// Words after which a secret stands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Directive {
+    words: Vec<String>,
+    /// What must begin their line.
+    #[serde(default)]
+    line: String,
+    /// Whether that may stand anywhere in the line.
+    #[serde(default)]
+    anywhere: bool,
+}
 
 /// The literals by which directives are found, and SQL with them.
 pub(super) fn starts() -> Vec<&'static str> {
-    let mut starts: Vec<&str> = DIRECTIVES
+    let mut starts: Vec<&str> = shipped()
+        .directives
         .iter()
-        .map(|rule| rule.0)
+        .flat_map(|rule| rule.words.iter().map(String::as_str))
         .chain(["identified "])
         .collect();
     starts.sort_unstable();
@@ -29,7 +42,7 @@ pub(super) fn starts() -> Vec<&'static str> {
 }
 
 /// The secret after the directive whose literal stands at `start`.
-pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {
+pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'static>> {
     let after = start + literal.len();
     if is_word(source.before(start)) {
         return None;
@@ -46,9 +59,10 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
         line
     };
     let head = source.str(from_line, start).to_ascii_lowercase();
-    let fits = DIRECTIVES
+    let fits = shipped()
+        .directives
         .iter()
-        .any(|(word, before)| *word == literal && leads(&head, before));
+        .any(|rule| rule.words.iter().any(|word| word == literal) && rule.leads(&head));
     if !fits {
         return None;
     }
@@ -90,19 +104,20 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
         return None;
     }
     // Prose says "password for …"; a directive's word is followed by few others.
-    Found::new(value.start, value.end, "password")
+    Found::new(value.start, value.end, DIRECTIVE)
 }
 
-/// Whether a line begins as the directive wants; a few of them stand anywhere in theirs.
-fn leads(head: &str, before: &str) -> bool {
-    let anywhere = matches!(before, "chap " | "join" | "ldap" | "snmp" | "login ");
-    before.is_empty()
-        || head.trim_start().starts_with(before)
-        || (anywhere && head.contains(before))
+impl Directive {
+    /// Whether a line begins as the directive wants.
+    fn leads(&self, head: &str) -> bool {
+        self.line.is_empty()
+            || head.trim_start().starts_with(&self.line)
+            || (self.anywhere && head.contains(&self.line))
+    }
 }
 
 /// `IDENTIFIED BY 'x'`, `IDENTIFIED WITH plugin AS 'x'`.
-fn identified(source: Source<'_>, after: usize) -> Option<Found> {
+fn identified(source: Source<'_>, after: usize) -> Option<Found<'static>> {
     let end = source.run(after, 96, |byte| {
         !matches!(byte, b'\'' | b'"' | b';' | b'\n')
     });
@@ -129,5 +144,5 @@ fn identified(source: Source<'_>, after: usize) -> Option<Found> {
     if values::is_placeholder(source, value, Written::Environment) || value.end - value.start < 3 {
         return None;
     }
-    Found::new(value.start, value.end, "password")
+    Found::new(value.start, value.end, SQL)
 }

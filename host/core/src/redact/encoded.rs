@@ -1,12 +1,17 @@
 //! Tokens and keys inside base64: the encoded form of a known prefix is looked for at each of the
 //! three ways it can fall on the alphabet, and the decoded text must then hold a whole token.
 
-use super::source::{Found, Source, is_base64};
-use super::tokens::TOKENS;
+use super::catalog::shipped;
+use super::source::{Found, Label, Source, is_base64};
 use base64::Engine as _;
 use base64::alphabet::STANDARD as STANDARD_ALPHABET;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+
+const ENCODED_KEY: Label<'static> = Label {
+    rule: "encoded-key",
+    kind: "private-key",
+};
 
 /// How much base64 is decoded to look for a token, in bytes.
 const DECODED_BYTES_MAX: usize = 256;
@@ -29,19 +34,20 @@ pub(super) struct Form {
     skipped: usize,
     /// Where the prefix begins in the decoded group, in bytes.
     offset: usize,
-    /// Index into [`TOKENS`]; none for a private key's first line.
+    /// Index into the shipped tokens; none for a private key's first line.
     token: Option<usize>,
 }
 
 /// All forms of all prefixes that are rare enough.
 pub(super) fn forms() -> Vec<Form> {
-    let tokens = TOKENS
+    let tokens = shipped()
+        .tokens
         .iter()
         .enumerate()
         .filter(|(_, token)| token.is_worth_decoding());
     let mut forms: Vec<Form> = tokens
         .flat_map(|(index, token)| {
-            (0..3).map(move |offset| form(token.prefix, offset, Some(index)))
+            (0..3).map(move |offset| form(&token.prefix, offset, Some(index)))
         })
         .collect();
     forms.extend((0..3).map(|offset| form("-----BEGIN ", offset, None)));
@@ -73,7 +79,12 @@ fn form(prefix: &str, offset: usize, token: Option<usize>) -> Form {
 }
 
 /// The encoded run around `at`, if it holds what its form promises. `floor` is where the last ended.
-pub(super) fn at(source: Source<'_>, at: usize, form: &Form, floor: usize) -> Option<Found> {
+pub(super) fn at(
+    source: Source<'_>,
+    at: usize,
+    form: &Form,
+    floor: usize,
+) -> Option<Found<'static>> {
     if source.slice(at, at + form.literal.len()) != form.literal.as_bytes() {
         return None;
     }
@@ -107,16 +118,17 @@ pub(super) fn at(source: Source<'_>, at: usize, form: &Form, floor: usize) -> Op
             }
         })
         .collect();
-    let kind = match form.token {
-        Some(index) => TOKENS
+    let label = match form.token {
+        Some(index) => shipped()
+            .tokens
             .get(index)?
             .at(Source::new(&text), 0)
-            .map(|found| found.kind)?,
+            .map(|found| found.label)?,
         None => text
             .lines()
             .next()
             .filter(|line| line.contains("PRIVATE KEY"))
-            .map(|_| "private-key")?,
+            .map(|_| ENCODED_KEY)?,
     };
     let start = source.back(at, RUN_BYTES_MAX, is_base64).max(floor);
     let mut end = source.run(at, RUN_BYTES_MAX, is_base64);
@@ -128,5 +140,5 @@ pub(super) fn at(source: Source<'_>, at: usize, form: &Form, floor: usize) -> Op
         }
         end = line;
     }
-    Found::new(start, end, kind)
+    Found::new(start, end, label)
 }

@@ -2,9 +2,14 @@
 //! They are looked for as they are and in the forms that output gives them: base64 at each offset,
 //! percent, JSON. The surest rule of all, because nothing is guessed.
 
-use super::Span;
 use super::encoded;
+use super::source::{Found, Label};
 use zeroize::Zeroizing;
+
+const KNOWN: Label<'static> = Label {
+    rule: "known",
+    kind: "known-secret",
+};
 
 /// Shortest value that is looked for, in bytes. A shorter one would mask ordinary words.
 pub(super) const EXACT_BYTES_MIN: usize = 6;
@@ -61,14 +66,10 @@ impl Exact {
     }
 
     /// The spans of all forms in a text, each search linear in the text.
-    pub(super) fn find(&self, text: &str, spans: &mut Vec<Span>) {
+    pub(super) fn find(&self, text: &str, spans: &mut Vec<Found<'_>>) {
         for needle in &self.needles {
             for (start, found) in text.match_indices(needle.as_str()) {
-                spans.push(Span {
-                    start,
-                    end: start + found.len(),
-                    kind: "known-secret".to_owned(),
-                });
+                spans.extend(Found::new(start, start + found.len(), KNOWN));
             }
         }
     }

@@ -1,8 +1,22 @@
 //! Credentials in HTTP headers: `Authorization`, `Cookie`, `Set-Cookie`, and a bearer token without
 //! its header. Headers named for a key or token are settings like any other.
 
-use super::source::{Found, Source, is_base64, is_blank, is_word};
+use super::catalog::shipped;
+use super::source::{Found, Label, Source, is_base64, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
+
+const HEADER: Label<'static> = Label {
+    rule: "header",
+    kind: "authorization",
+};
+const COOKIE: Label<'static> = Label {
+    rule: "cookie",
+    kind: "cookie",
+};
+const BEARER: Label<'static> = Label {
+    rule: "bearer",
+    kind: "authorization",
+};
 
 /// Longest header value, in bytes.
 const HEADER_BYTES_MAX: usize = 65_536;
@@ -13,7 +27,12 @@ const COOKIE_BYTES_MIN: usize = 8;
 pub(super) const STARTS: &[&str] = &["authorization", "cookie", "bearer "];
 
 /// The secrets of the header whose literal (of [`STARTS`]) stands at `start`, and where it ends.
-pub(super) fn at(source: Source<'_>, start: usize, literal: &str, found: &mut Vec<Found>) -> usize {
+pub(super) fn at(
+    source: Source<'_>,
+    start: usize,
+    literal: &str,
+    found: &mut Vec<Found<'_>>,
+) -> usize {
     let after = start + literal.len();
     if literal == "bearer " {
         found.extend(bearer(source, start, after));
@@ -33,7 +52,7 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str, found: &mut Ve
 }
 
 /// The value of a header, up to the end of its line or the quote around it.
-fn header_value(source: Source<'_>, start: usize, at: usize) -> Option<(usize, usize)> {
+pub(super) fn header_value(source: Source<'_>, start: usize, at: usize) -> Option<(usize, usize)> {
     let slashes = source.run(at, 8, |byte| byte == b'\\');
     let at = if matches!(source.at(slashes), b'"' | b'\'' | b'`') {
         slashes + 1
@@ -64,31 +83,7 @@ fn header_value(source: Source<'_>, start: usize, at: usize) -> Option<(usize, u
     Some((from, end))
 }
 
-/// The words that name how a credential is meant.
-const SCHEMES: &[&str] = &[
-    "bearer",
-    "basic",
-    "token",
-    "apikey",
-    "api-key",
-    "key",
-    "digest",
-    "negotiate",
-    "ntlm",
-    "geniekey",
-    "ssws",
-    "splunk",
-    "oauth",
-    "hawk",
-    "bot",
-    "jwt",
-    "sharedkey",
-    "sharedkeylite",
-    "sharedaccesssignature",
-    "aws",
-];
-
-fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found> {
+fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found<'static>> {
     let word = source.run(start, end - start, |byte| !is_blank(byte));
     let scheme = source.str(start, word).to_ascii_lowercase();
     let next = source.run(word, 64, is_blank).min(end);
@@ -97,14 +92,14 @@ fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found
         (signature, source.run(signature, 256, is_word).min(end))
     } else if scheme == "digest" || scheme == "oauth" || scheme == "hawk" {
         (next, end)
-    } else if next < end && SCHEMES.contains(&scheme.as_str()) {
+    } else if next < end && shipped().schemes.contains(&scheme) {
         (
             next,
             source.run(next, end - next, |byte| {
                 !is_blank(byte) && !matches!(byte, b',' | b';' | b'"' | b'\'')
             }),
         )
-    } else if SCHEMES.contains(&scheme.as_str()) {
+    } else if shipped().schemes.contains(&scheme) {
         return None;
     } else {
         (start, word)
@@ -120,13 +115,18 @@ fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found
     if values::begins_prose(source, value) {
         return None;
     }
-    Found::new(from, to, "authorization")
+    Found::new(from, to, HEADER)
 }
 
 /// Most cookies of one header.
 const COOKIES_MAX: usize = 256;
 
-fn cookies(source: Source<'_>, (start, end): (usize, usize), most: usize, found: &mut Vec<Found>) {
+fn cookies(
+    source: Source<'_>,
+    (start, end): (usize, usize),
+    most: usize,
+    found: &mut Vec<Found<'_>>,
+) {
     let mut at = start;
     for _ in 0..most {
         let stop = source.run(at, end - at, |byte| byte != b';');
@@ -138,7 +138,7 @@ fn cookies(source: Source<'_>, (start, end): (usize, usize), most: usize, found:
         };
         let long = name < stop && stop - value.start >= COOKIE_BYTES_MIN;
         if long && !values::is_placeholder(source, value, Written::Environment) {
-            found.extend(Found::new(value.start, stop, "cookie"));
+            found.extend(Found::new(value.start, stop, COOKIE));
         }
         if stop >= end {
             return;
@@ -148,7 +148,7 @@ fn cookies(source: Source<'_>, (start, end): (usize, usize), most: usize, found:
 }
 
 /// `Bearer` and a token, wherever they stand.
-fn bearer(source: Source<'_>, start: usize, after: usize) -> Option<Found> {
+fn bearer(source: Source<'_>, start: usize, after: usize) -> Option<Found<'static>> {
     let end = source.run(after, HEADER_BYTES_MAX, |byte| {
         is_base64(byte) || matches!(byte, b'.' | b'~')
     });
@@ -156,7 +156,7 @@ fn bearer(source: Source<'_>, start: usize, after: usize) -> Option<Found> {
     let made =
         token.len() >= 16 && token.iter().any(u8::is_ascii_digit) && !is_word(source.before(start));
     if made {
-        Found::new(after, end, "authorization")
+        Found::new(after, end, BEARER)
     } else {
         None
     }

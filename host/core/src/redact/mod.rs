@@ -22,13 +22,17 @@
 //! `passphrase`; card numbers, addresses and other personal data are not looked for.
 
 mod blocks;
+mod catalog;
 mod commands;
+mod custom;
 mod directives;
 mod encoded;
 mod exact;
 mod hashes;
 mod headers;
 mod names;
+mod options;
+mod pii;
 mod prefilter;
 mod rules;
 mod settings;
@@ -41,10 +45,21 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use rules::Depth;
+use hmac::{Hmac, KeyInit, Mac};
+use rules::{Depth, Rules};
+use sha2::Sha256;
+use source::Found;
 use view::View;
+use zeroize::Zeroizing;
+
+pub use blocks::BLOCK_BYTES_MAX;
+pub use options::{
+    Class, OWN_RULES_MAX, OWN_TEXT_BYTES_MAX, OWN_TEXT_BYTES_MIN, OWN_WORDS_MAX, Pattern,
+    RedactionOptions, RuleFault, RuleInfo, RuleSpec, Warning,
+};
+pub use tokens::{Body, Checksum};
 
 /// How a mask begins; a kind and `]` follow.
 pub(crate) const MASK_START: &str = "[REDACTED:";
@@ -53,15 +68,32 @@ pub(crate) const MASK_START: &str = "[REDACTED:";
 /// round leaves less to find, and in practice the second finds nothing.
 pub(crate) const ROUNDS_MAX: usize = 6;
 
-/// A stretch of text to mask, in bytes of UTF-8, with the kind that stands in the mask.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Letters of a tag.
+const TAG_LETTERS: usize = 6;
+
+/// A stretch of text to mask, in bytes of UTF-8.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Span {
     /// First byte.
     pub start: usize,
     /// Byte after the last.
     pub end: usize,
-    /// What it is, e.g. `github-pat`; lower-case ASCII letters, digits and `-`.
+    /// What it is, e.g. `github-token`; lower-case ASCII letters, digits and `-`. It stands in the mask.
     pub kind: String,
+    /// Which rule found it: a name of [`Redactor::rules`], or of the plugin.
+    pub rule: String,
+    /// What the value is told from others by, where the redactor has a key: six hexadecimal digits, or
+    /// nothing.
+    pub tag: String,
+}
+
+impl Span {
+    /// What stands in its place: `[REDACTED:kind]`, or `[REDACTED:kind#a1b2c3]` with a tag.
+    #[must_use]
+    pub fn mask(&self) -> String {
+        let sign = if self.tag.is_empty() { "" } else { "#" };
+        format!("{MASK_START}{}{sign}{}]", self.kind, self.tag)
+    }
 }
 
 /// How many spans of each kind were masked. Never a value.
@@ -77,10 +109,25 @@ pub enum Edge {
     AfterGap,
 }
 
-/// The native rules, built once for a snapshot. Its `Debug` form shows no value that it knows.
-#[derive(Clone, Default)]
+/// The native rules, built once for a snapshot and each distinct choice of rules. Its `Debug` form shows
+/// no value that it knows.
+#[derive(Clone)]
 pub struct Redactor {
+    rules: Arc<Rules>,
     exact: Arc<exact::Exact>,
+    key: Option<Arc<Zeroizing<Vec<u8>>>>,
+}
+
+static DEFAULT: LazyLock<Arc<Rules>> = LazyLock::new(Arc::default);
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self {
+            rules: Arc::clone(&DEFAULT),
+            exact: Arc::default(),
+            key: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Redactor {
@@ -90,17 +137,54 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// The rules, and values that the host knows to be secret: passwords, passphrases, key texts.
-    /// Values of fewer than six bytes are left out, because masking them would mask ordinary words.
+    /// The rules that the options ask for, and what the operator should know of them.
+    ///
+    /// # Errors
+    /// Every fault of the options at once; nothing is built then.
+    pub fn build(options: &RedactionOptions) -> Result<(Self, Vec<Warning>), Vec<RuleFault>> {
+        let (rules, warnings) = Rules::build(options)?;
+        let redactor = Self {
+            rules: Arc::new(rules),
+            ..Self::default()
+        };
+        Ok((redactor, warnings))
+    }
+
+    /// The default rules, and values that the host knows to be secret.
     #[must_use]
     pub fn with_exact<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> Self {
-        let mut exact = exact::Exact::default();
+        Self::default().knowing(values)
+    }
+
+    /// The same rules, and values that the host knows to be secret: passwords, passphrases, key texts.
+    /// They are looked for whatever is switched off. Values of fewer than six bytes are left out,
+    /// because masking them would mask ordinary words.
+    #[must_use]
+    pub fn knowing<V: AsRef<[u8]>>(self, values: impl IntoIterator<Item = V>) -> Self {
+        let mut exact = exact::Exact::clone(&self.exact);
         for value in values {
             exact.add(value.as_ref());
         }
         Self {
             exact: Arc::new(exact),
+            ..self
         }
+    }
+
+    /// The same rules with a tag in each mask: equal values have equal tags, as long as the key is the
+    /// same. A tag has 24 bits and says nothing of the value to who has not the key.
+    #[must_use]
+    pub fn tagged(self, key: &[u8]) -> Self {
+        Self {
+            key: Some(Arc::new(Zeroizing::new(key.to_vec()))),
+            ..self
+        }
+    }
+
+    /// Every rule that there is, and whether it is on.
+    #[must_use]
+    pub fn rules(&self) -> Vec<(RuleInfo, bool)> {
+        self.rules.list()
     }
 
     /// The spans of `text` that are secrets: sorted, not overlapping, on character borders.
@@ -147,13 +231,31 @@ impl Redactor {
                 }));
             }
         }
-        unite(text, spans)
+        let mut spans = unite(text, spans);
+        for span in &mut spans {
+            span.tag = self.tag(text.get(span.start..span.end).unwrap_or_default());
+        }
+        spans
+    }
+
+    fn tag(&self, value: &str) -> String {
+        let mac = self.key.as_ref().and_then(|key| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+            mac.update(value.as_bytes());
+            Some(mac.finalize().into_bytes())
+        });
+        let letters: String = mac
+            .iter()
+            .flatten()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        letters.get(..TAG_LETTERS).unwrap_or_default().to_owned()
     }
 
     fn scan(&self, text: &str, edge: Edge, depth: Depth) -> Vec<Span> {
-        let mut spans = rules::scan(text, edge, depth);
-        self.exact.find(text, &mut spans);
-        spans
+        let mut found = self.rules.scan(text, edge, depth);
+        self.exact.find(text, &mut found);
+        found.into_iter().map(span).collect()
     }
 
     /// The text with every secret masked as `[REDACTED:kind]`, and the counts. Masking masked text
@@ -175,6 +277,16 @@ impl Redactor {
             text = masked;
         }
         (text, counts)
+    }
+}
+
+fn span(found: Found<'_>) -> Span {
+    Span {
+        start: found.start,
+        end: found.end,
+        kind: found.label.kind.to_owned(),
+        rule: found.label.rule.to_owned(),
+        tag: String::new(),
     }
 }
 
@@ -201,17 +313,12 @@ pub fn apply(text: &str, spans: &[Span]) -> (String, Counts) {
     let mut at = 0;
     for span in &spans {
         masked.push_str(text.get(at..span.start).unwrap_or_default());
-        masked.push_str(&mask(&span.kind));
+        masked.push_str(&span.mask());
         *counts.entry(span.kind.clone()).or_default() += 1;
         at = span.end;
     }
     masked.push_str(text.get(at..).unwrap_or_default());
     (masked, counts)
-}
-
-/// The mask for a kind.
-pub(crate) fn mask(kind: &str) -> String {
-    format!("{MASK_START}{kind}]")
 }
 
 /// Spans in order, on character borders, within the text, without overlaps and without those that
@@ -237,6 +344,7 @@ pub(crate) fn unite(text: &str, mut spans: Vec<Span>) -> Vec<Span> {
                 // The more telling kind wins over what the name of a setting says.
                 if rules::is_general(&last.kind) && !rules::is_general(&span.kind) {
                     last.kind = span.kind;
+                    last.rule = span.rule;
                 }
                 last.end = last.end.max(span.end);
             }
@@ -261,15 +369,24 @@ fn widen(span: &mut Span, masks: &[Range<usize>]) {
 fn masks(text: &str) -> Vec<Range<usize>> {
     text.match_indices(MASK_START)
         .filter_map(|(start, _)| {
-            let kind = text.get(start + MASK_START.len()..)?;
-            let length = kind.bytes().take(64).position(|byte| {
-                !(byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            })?;
-            (length > 0 && kind.as_bytes().get(length) == Some(&b']'))
-                .then(|| start..start + MASK_START.len() + length + 1)
+            let source = source::Source::new(text);
+            let from = start + MASK_START.len();
+            let kind = source.run(from, KIND_BYTES_MAX, |byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+            });
+            let end = match source.at(kind) {
+                b'#' => source.run(kind + 1, TAG_LETTERS, |byte| byte.is_ascii_hexdigit()),
+                _ => kind,
+            };
+            (kind > from && source.at(end) == b']').then(|| start..end + 1)
         })
         .collect()
 }
 
+/// Longest kind that a mask in a text may name, in bytes.
+const KIND_BYTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod option_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! What the name of a setting says about its value: nothing, that it is a secret, or that it is one
 //! if it also looks like one. Sees names only.
 
+use super::catalog::shipped;
+
 /// What a name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {
@@ -15,55 +17,6 @@ pub(super) enum Names {
 pub(super) const FRAGMENTS: &[&str] = &[
     "pass", "pwd", "secret", "token", "credential", "key", "psk", "crumb", "csrf", "xsrf", "jwt", "auth", "sess", "sid=", "sid:",
     "salt", "seed", "pw=", "pw:", "pw\"", "signature", "sig=", "otp", "pat=", "pat:", "webhook", "dsn", "bearer", "connstr", "connectionstr",
-];
-
-/// Nouns that make the value a secret; looked for in the name without its separators.
-#[rustfmt::skip]
-const SECRETS: &[(&str, &str)] = &[
-    ("passw", "password"), ("passphrase", "passphrase"), ("passcode", "password"), ("passkey", "password"),
-    ("secretaccesskey", "secret-key"), ("privatekey", "private-key"), ("clientkeydata", "private-key"), ("tlskey", "private-key"), ("secret", "secret"),
-    ("apikey", "api-key"), ("accesskey", "api-key"), ("authkey", "api-key"), ("accountkey", "api-key"), ("sharedkey", "api-key"),
-    ("subscriptionkey", "api-key"), ("masterkey", "api-key"), ("signingkey", "secret-key"), ("encryptionkey", "secret-key"),
-    ("encryptkey", "secret-key"), ("cryptkey", "secret-key"), ("hmackey", "secret-key"), ("aeskey", "secret-key"), ("sessionkey", "secret-key"),
-    ("storagekey", "api-key"), ("deploykey", "api-key"), ("servicekey", "api-key"), ("serviceaccountkey", "api-key"), ("appkey", "api-key"), ("adminkey", "api-key"),
-    ("rootkey", "api-key"), ("licensekey", "api-key"), ("unsealkey", "unseal-key"), ("recoverykey", "unseal-key"), ("presharedkey", "secret-key"),
-    ("wepkey", "secret-key"), ("networkkey", "secret-key"), ("joinkey", "secret-key"), ("consumerkey", "api-key"), ("integrationkey", "api-key"), ("writekey", "api-key"),
-    ("token", "token"), ("credential", "credential"), ("crumb", "token"), ("csrf", "token"), ("xsrf", "token"), ("bearer", "token"), ("jwt", "token"),
-];
-
-/// Last words after which a name is about a secret and does not hold it.
-#[rustfmt::skip]
-const ABOUT: &[&str] = &[
-    "file", "files", "path", "dir", "directory", "folder", "name", "names", "length", "len", "size", "count", "type", "types", "expiry", "expires", "expiration",
-    "expired", "ttl", "age", "policy", "policies", "url", "uri", "endpoint", "host", "port", "hint", "field", "fields", "regex", "pattern", "min", "max", "limit", "required",
-    "enabled", "disabled", "algorithm", "alg", "method", "header", "version", "ref", "refs", "changed", "change", "usage", "used", "lifetime", "timeout", "interval", "at",
-    "authentication", "auth", "prompt", "stdin", "reset", "status", "state", "format", "mode", "manager", "provider", "store", "class", "handler", "service", "input",
-    "label", "placeholder", "error", "errors", "strength", "update", "updated", "created", "rotation", "date", "time", "in", "issuer", "audience", "scope", "scopes",
-    "command", "cmd", "from", "env", "fd", "quality", "history", "attempts", "failures", "last", "validity", "warn", "warning", "verification", "verify", "by", "py", "js", "go",
-    "rs", "c", "h", "java", "rb", "ts", "md", "txt", "yml", "yaml", "log", "conf", "socket", "sock", "plugin", "module", "helper", "backend", "driver", "fingerprint",
-    "encryption", "hashes", "tohashes", "limits", "iterations", "rounds", "mechanism", "info", "result", "results", "range", "tokens", "tokenizer", "tokenized", "index", "position", "budget", "window", "bits", "usages", "rules", "complexity", "login", "logins", "only", "requires", "request", "response",
-];
-
-/// Words in which `pass` is no password.
-const NOT_PASS: &[&str] = &[
-    "bypass",
-    "compass",
-    "encompass",
-    "surpass",
-    "trespass",
-    "onepass",
-    "multipass",
-    "subpass",
-    "renderpass",
-    "lowpass",
-    "highpass",
-];
-
-/// Last words that make a name perhaps a secret's.
-#[rustfmt::skip]
-const PERHAPS: &[&str] = &[
-    "key", "keys", "auth", "sig", "signature", "salt", "seed", "dsn", "otp", "totp", "pat", "session", "sess", "sessid", "sessionid", "sid", "webhook", "psk", "hash",
-    "connstr", "connectionstring", "phpsessid", "jsessionid",
 ];
 
 /// What a name says; `before` is the word before it, for `Unseal Key` and its like.
@@ -85,20 +38,23 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
         if last == "id" || last == "ids" {
             return (!joined.contains("accesskeyid")).then_some(Names::Perhaps(kind));
         }
-        let about = ABOUT.contains(&last.as_str());
+        let about = shipped().names.about.contains(last);
         return (!about).then_some(Names::Secret(kind));
     }
     // A bare `key` after another word is one of a map, a cache or a table.
     if joined == "key" && !before.is_empty() {
         return None;
     }
-    PERHAPS
-        .contains(&last.as_str())
+    shipped()
+        .names
+        .perhaps
+        .contains(last)
         .then_some(Names::Perhaps("secret"))
 }
 
 fn secret_noun(words: &[String], joined: &str, before: &str) -> Option<&'static str> {
-    let is_pass = |word: &String| word.ends_with("pass") && !NOT_PASS.contains(&word.as_str());
+    let is_pass =
+        |word: &String| word.ends_with("pass") && !shipped().names.not_pass.contains(word);
     if words.iter().any(is_pass)
         || (words.len() > 1 && words.iter().any(|word| word == "pwd" || word == "pw"))
     {
@@ -133,12 +89,14 @@ fn secret_noun(words: &[String], joined: &str, before: &str) -> Option<&'static 
         return Some("api-key");
     }
     // `max_tokens` and `tokenizer` count words; a `token` among the words is one.
-    SECRETS
+    shipped()
+        .names
+        .nouns
         .iter()
-        .find(|(noun, _)| {
-            joined.contains(noun) && (*noun != "token" || !joined.contains("tokeniz"))
+        .find(|row| {
+            joined.contains(&row.noun) && (row.noun != "token" || !joined.contains("tokeniz"))
         })
-        .map(|(_, kind)| *kind)
+        .map(|row| row.kind.as_str())
 }
 
 /// The words of a name, in lower case: cut at signs and where the case rises.

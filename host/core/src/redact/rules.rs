@@ -1,11 +1,13 @@
 //! The table of literals and the one pass over a text: each literal that stands there calls its rule.
 
+use super::catalog::{self, shipped};
+use super::custom::{self, Customs};
 use super::encoded::{self, Form};
+use super::options::{Choice, Class, RedactionOptions, RuleFault, RuleInfo, Warning};
+use super::pii::{self, Wanted};
 use super::prefilter::Prefilter;
-use super::source::{Found, Source};
-use super::{
-    Edge, Span, blocks, commands, directives, hashes, headers, names, settings, tokens, urls,
-};
+use super::source::{Found, Label, Source};
+use super::{Edge, blocks, commands, directives, hashes, headers, names, settings, tokens, urls};
 use std::sync::LazyLock;
 
 /// How much is looked for.
@@ -47,11 +49,12 @@ impl Table {
     fn build() -> Self {
         let mut entries: Vec<(String, Rule)> = Vec::new();
         let mut add = |literal: &str, rule: Rule| entries.push((literal.to_owned(), rule));
-        for (index, token) in tokens::TOKENS.iter().enumerate() {
-            add(token.prefix, Rule::Token(index));
+        let shipped = shipped();
+        for (index, token) in shipped.tokens.iter().enumerate() {
+            add(&token.prefix, Rule::Token(index));
         }
-        for (index, inner) in tokens::INNER.iter().enumerate() {
-            add(inner.mark, Rule::Inner(index));
+        for (index, inner) in shipped.inner.iter().enumerate() {
+            add(&inner.mark, Rule::Inner(index));
         }
         add("eyJ", Rule::WebToken);
         for literal in tokens::DISCORD {
@@ -72,7 +75,7 @@ impl Table {
         for literal in headers::STARTS {
             add(literal, Rule::Header(literal));
         }
-        for literal in hashes::STARTS {
+        for literal in &shipped.hashes {
             add(literal, Rule::Hash(literal));
         }
         for digit in "0123456789ABCDEF".chars() {
@@ -96,6 +99,108 @@ impl Table {
     }
 }
 
+/// The rules of one redactor: the shipped ones, the operator's own, and which of them are on.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    choice: Choice,
+    customs: Customs,
+    wanted: Wanted,
+    own: Vec<RuleInfo>,
+}
+
+impl Rules {
+    /// Reads the options.
+    pub(super) fn build(
+        options: &RedactionOptions,
+    ) -> Result<(Self, Vec<Warning>), Vec<RuleFault>> {
+        let mut faults = Vec::new();
+        if let Some(fault) = &shipped().fault {
+            faults.push(RuleFault {
+                path: "data/rules.yml".to_owned(),
+                message: fault.clone(),
+                hint: String::new(),
+            });
+        }
+        let mut known = catalog::rules();
+        let built = custom::build(&options.rules, &known);
+        let own: Vec<RuleInfo> = options.rules.iter().map(RuleInfo::own).collect();
+        known.extend(own.iter().cloned());
+        let choice = Choice::read(options, &known);
+        match (built, choice) {
+            (Ok((customs, warnings)), Ok(choice)) if faults.is_empty() => {
+                let on = |rule: &str| choice.is_on(rule, rule, Class::Pii);
+                let wanted = Wanted {
+                    card: on("card"),
+                    iban: on("iban"),
+                    email: on("email"),
+                    phone: on("phone"),
+                    ssn: on("ssn"),
+                };
+                let rules = Self {
+                    choice,
+                    customs,
+                    wanted,
+                    own,
+                };
+                Ok((rules, warnings))
+            }
+            (built, choice) => {
+                faults.extend(built.err().into_iter().flatten());
+                faults.extend(choice.err().into_iter().flatten());
+                Err(faults)
+            }
+        }
+    }
+
+    /// Every rule that there is, with whether it is on for any of its kinds.
+    pub(super) fn list(&self) -> Vec<(RuleInfo, bool)> {
+        let all = catalog::rules().into_iter().chain(self.own.iter().cloned());
+        all.map(|rule| {
+            let on = rule
+                .kinds
+                .iter()
+                .any(|kind| self.choice.is_on(&rule.name, kind, rule.class));
+            (rule, on)
+        })
+        .collect()
+    }
+
+    /// All that the rules find in a text, in no order.
+    pub(super) fn scan(&self, text: &str, edge: Edge, depth: Depth) -> Vec<Found<'_>> {
+        let source = Source::new(text);
+        let mut found: Vec<Found<'_>> = Vec::new();
+        let mut covered = Covered::default();
+        TABLE.prefilter.each(source.bytes(), |at, literal| {
+            if let Some(rule) = TABLE.rules.get(literal) {
+                call(source, rule, at, edge, depth, &mut covered, &mut found);
+            }
+        });
+        if !self.customs.is_empty() {
+            self.customs.scan(source, &mut found);
+        }
+        if self.wanted.any() {
+            pii::scan(source, self.wanted, &mut found);
+        }
+        found.retain(|found| self.is_on(found.label));
+        found
+    }
+
+    fn is_on(&self, label: Label<'_>) -> bool {
+        let own = || {
+            self.own
+                .iter()
+                .find(|rule| rule.name == label.rule)
+                .map(|rule| rule.class)
+        };
+        let class = if pii::is_rule(label.rule) {
+            Class::Pii
+        } else {
+            own().unwrap_or(Class::Secret)
+        };
+        label.rule == "known" || self.choice.is_on(label.rule, label.kind, class)
+    }
+}
+
 /// How far each family of rules has covered the text. A literal inside what its own family covered is
 /// not asked about again, which keeps the work linear; another family still is, because its secret
 /// may reach further.
@@ -115,38 +220,18 @@ struct Covered {
     directives: usize,
 }
 
-/// All that the rules find in a text, in no order.
-pub(super) fn scan(text: &str, edge: Edge, depth: Depth) -> Vec<Span> {
-    let source = Source::new(text);
-    let mut found: Vec<Found> = Vec::new();
-    let mut covered = Covered::default();
-    TABLE.prefilter.each(source.bytes(), |at, literal| {
-        if let Some(rule) = TABLE.rules.get(literal) {
-            call(source, rule, at, edge, depth, &mut covered, &mut found);
-        }
-    });
-    found
-        .into_iter()
-        .map(|found| Span {
-            start: found.start,
-            end: found.end,
-            kind: found.kind.to_owned(),
-        })
-        .collect()
-}
-
-fn call(
+fn call<'r>(
     source: Source<'_>,
-    rule: &Rule,
+    rule: &'r Rule,
     at: usize,
     edge: Edge,
     depth: Depth,
     covered: &mut Covered,
-    found: &mut Vec<Found>,
+    found: &mut Vec<Found<'r>>,
 ) {
     match rule {
         Rule::Token(index) => {
-            if let Some(token) = tokens::TOKENS.get(*index)
+            if let Some(token) = shipped().tokens.get(*index)
                 && let Some(covered) = covered.tokens.get_mut(token.alphabet())
                 && at + token.prefix.len() > *covered
             {
@@ -154,7 +239,8 @@ fn call(
             }
         }
         Rule::Inner(index) if at >= covered.inner => {
-            let token = tokens::INNER
+            let token = shipped()
+                .inner
                 .get(*index)
                 .and_then(|inner| inner.around(source, at));
             take(token, &mut covered.inner, found);
@@ -222,7 +308,7 @@ fn call(
     }
 }
 
-fn take(value: Option<Found>, covered: &mut usize, found: &mut Vec<Found>) {
+fn take<'r>(value: Option<Found<'r>>, covered: &mut usize, found: &mut Vec<Found<'r>>) {
     if let Some(value) = value {
         *covered = (*covered).max(value.end);
         found.push(value);

@@ -4,7 +4,7 @@
 
 use super::MASK_START;
 use super::names::{self, Names};
-use super::source::{Found, Source, is_blank, is_word};
+use super::source::{Found, Label, Source, is_blank, is_word};
 use super::ties::{Name, Tie, close, is_mixed, skip_blanks, tie, word_before};
 use super::values::{self, Around, Form, Value, Written};
 use base64::Engine as _;
@@ -17,9 +17,33 @@ const BLOCK_BYTES_MAX: usize = 65_536;
 
 /// Judges the name around `hit`. Also says where the name ends, so that its other fragments need not
 /// be judged again.
-pub(super) fn at(source: Source<'_>, hit: usize) -> (Option<Found>, usize) {
+pub(super) fn at(source: Source<'_>, hit: usize) -> (Option<Found<'static>>, usize) {
     let name = name_around(source, hit);
     (valued(source, name), name.end.max(hit + 1))
+}
+
+/// As [`at`], for names that somebody else judges.
+pub(super) fn named<'r>(
+    source: Source<'_>,
+    hit: usize,
+    label: Label<'r>,
+    is_one: impl Fn(&str) -> bool,
+) -> (Option<Found<'r>>, usize) {
+    let name = name_around(source, hit);
+    let read = name.end.max(hit + 1);
+    if !is_one(name.text) {
+        return (None, read);
+    }
+    let found = tie(source, name).and_then(|(at, tie)| {
+        let at = skip_prefix(source, at);
+        let judged = value_at(source, name, at, tie, values::JUDGED_BYTES_MAX)?;
+        if !holds_secret(source, name, judged, tie, Names::Secret("password")) {
+            return None;
+        }
+        let value = value_at(source, name, at, tie, values::VALUE_BYTES_MAX)?;
+        Found::new(value.start, value.end, label)
+    });
+    (found, read)
 }
 
 fn name_around(source: Source<'_>, hit: usize) -> Name<'_> {
@@ -39,7 +63,7 @@ fn name_around(source: Source<'_>, hit: usize) -> Name<'_> {
     }
 }
 
-fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
+fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found<'static>> {
     if source.slice(name.start.saturating_sub(MASK_START.len()), name.start)
         == MASK_START.as_bytes()
     {
@@ -61,9 +85,9 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
     if closes_string(source, name, value) {
         return None;
     }
-    let kind = match judged {
-        Names::Secret(kind) => kind,
-        Names::Perhaps(kind) => kind,
+    let (rule, kind) = match judged {
+        Names::Secret(kind) => ("setting", kind),
+        Names::Perhaps(kind) => ("setting-random", kind),
     };
     if !holds_secret(source, name, value, tie, judged) {
         return None;
@@ -74,7 +98,7 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found> {
     } else {
         value.end
     };
-    Found::new(value.start, end, kind)
+    Found::new(value.start, end, Label { rule, kind })
 }
 
 /// The value at a place, in at most so many bytes where a long one can be read from many names.

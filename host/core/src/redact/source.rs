@@ -7,18 +7,25 @@ pub(super) struct Source<'a> {
     text: &'a str,
 }
 
-/// A stretch that a matcher found, in bytes, with its kind.
+/// Which rule found something, and the kind that stands in the mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) kind: &'static str,
+pub(super) struct Label<'r> {
+    pub(super) rule: &'r str,
+    pub(super) kind: &'r str,
 }
 
-impl Found {
+/// A stretch that a matcher found, in bytes, with its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found<'r> {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) label: Label<'r>,
+}
+
+impl<'r> Found<'r> {
     /// A find, unless it is empty.
-    pub(super) fn new(start: usize, end: usize, kind: &'static str) -> Option<Self> {
-        (start < end).then_some(Self { start, end, kind })
+    pub(super) fn new(start: usize, end: usize, label: Label<'r>) -> Option<Self> {
+        (start < end).then_some(Self { start, end, label })
     }
 }
 

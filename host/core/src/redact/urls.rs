@@ -1,7 +1,36 @@
 //! Secrets in addresses: userinfo, signatures in queries, webhook paths, Go data source names.
 
-use super::source::{Found, Source, is_word};
+use super::source::{Found, Label, Source, is_word};
 use super::values::{self, Form, Value, Written};
+
+const PASSWORD: Label<'static> = Label {
+    rule: "url-userinfo",
+    kind: "url-password",
+};
+const TOKEN: Label<'static> = Label {
+    rule: "url-userinfo",
+    kind: "url-token",
+};
+const SIGNATURE: Label<'static> = Label {
+    rule: "url-signature",
+    kind: "url-signature",
+};
+const DATA_SOURCE: Label<'static> = Label {
+    rule: "data-source",
+    kind: "url-password",
+};
+const PGPASS: Label<'static> = Label {
+    rule: "pgpass",
+    kind: "password",
+};
+const ORACLE: Label<'static> = Label {
+    rule: "oracle-login",
+    kind: "url-password",
+};
+const WEBHOOK: Label<'static> = Label {
+    rule: "webhook",
+    kind: "webhook",
+};
 
 /// Longest userinfo, in bytes.
 const USERINFO_BYTES_MAX: usize = 1_024;
@@ -27,7 +56,7 @@ pub(super) const STARTS: &[&str] = &[
 ];
 
 /// The secret whose literal (of [`STARTS`]) stands at `start`.
-pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Found> {
+pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'static>> {
     let after = start + literal.len();
     match literal {
         "://" => userinfo(source, after),
@@ -39,7 +68,7 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
                 byte.is_ascii_alphanumeric() || byte == b'%'
             });
             if end - after >= 16 {
-                Found::new(after, end, "url-signature")
+                Found::new(after, end, SIGNATURE)
             } else {
                 None
             }
@@ -53,7 +82,7 @@ fn in_address(byte: u8) -> bool {
 }
 
 /// The password of `user:password@`, or the user where it stands alone and looks random.
-fn userinfo(source: Source<'_>, start: usize) -> Option<Found> {
+fn userinfo(source: Source<'_>, start: usize) -> Option<Found<'static>> {
     let authority = source.run(start, USERINFO_BYTES_MAX, |byte| {
         in_address(byte) && !matches!(byte, b'/' | b'?' | b'#')
     });
@@ -70,9 +99,9 @@ fn userinfo(source: Source<'_>, start: usize) -> Option<Found> {
             last_at(source, start, whole)
         }
     })?;
-    let (from, kind) = match find_colon(source, start, at) {
-        Some(colon) => (colon + 1, "url-password"),
-        None => (start, "url-token"),
+    let (from, label) = match find_colon(source, start, at) {
+        Some(colon) => (colon + 1, PASSWORD),
+        None => (start, TOKEN),
     };
     let value = Value {
         start: from,
@@ -82,10 +111,10 @@ fn userinfo(source: Source<'_>, start: usize) -> Option<Found> {
     if values::is_placeholder(source, value, Written::Environment) {
         return None;
     }
-    if kind == "url-token" && !values::looks_random(source, value) {
+    if label == TOKEN && !values::looks_random(source, value) {
         return None;
     }
-    Found::new(from, at, kind)
+    Found::new(from, at, label)
 }
 
 fn last_at(source: Source<'_>, start: usize, end: usize) -> Option<usize> {
@@ -105,16 +134,16 @@ fn find_colon(source: Source<'_>, start: usize, end: usize) -> Option<usize> {
 }
 
 /// `user:password@tcp(host:port)/name`.
-fn data_source(source: Source<'_>, at: usize) -> Option<Found> {
+fn data_source(source: Source<'_>, at: usize) -> Option<Found<'static>> {
     let start = source.back(at, UNESCAPED_BYTES_MAX, |byte| {
         in_address(byte) && byte != b'='
     });
     let colon = find_colon(source, start, at)?;
-    Found::new(colon + 1, at, "url-password")
+    Found::new(colon + 1, at, DATA_SOURCE)
 }
 
 /// The last field of a line of `.pgpass`: `host:port:database:user:password`.
-fn password_file(source: Source<'_>, at: usize) -> Option<Found> {
+fn password_file(source: Source<'_>, at: usize) -> Option<Found<'static>> {
     let start = source.line_start(at, UNESCAPED_BYTES_MAX);
     let end = source.run(at, UNESCAPED_BYTES_MAX, |byte| byte > b' ');
     let line = source.str(start, end);
@@ -133,14 +162,14 @@ fn password_file(source: Source<'_>, at: usize) -> Option<Found> {
         && !is_number(user)
         && !line.contains([' ', '/', '[']);
     if fits {
-        Found::new(end - password.len(), end, "password")
+        Found::new(end - password.len(), end, PGPASS)
     } else {
         None
     }
 }
 
 /// `user/password@service`, as Oracle writes it.
-fn oracle(source: Source<'_>, start: usize) -> Option<Found> {
+fn oracle(source: Source<'_>, start: usize) -> Option<Found<'static>> {
     let end = source.run(start, UNESCAPED_BYTES_MAX, in_address);
     let slash = source
         .slice(start, end)
@@ -156,18 +185,18 @@ fn oracle(source: Source<'_>, start: usize) -> Option<Found> {
     if values::is_placeholder(source, value, Written::Environment) {
         return None;
     }
-    Found::new(slash + 1, at, "url-password")
+    Found::new(slash + 1, at, ORACLE)
 }
 
 /// The path of a chat webhook, which is all that is needed to post.
-fn webhook(source: Source<'_>, start: usize) -> Option<Found> {
+fn webhook(source: Source<'_>, start: usize) -> Option<Found<'static>> {
     let end = source.run(start, USERINFO_BYTES_MAX, |byte| {
         is_word(byte) || matches!(byte, b'/' | b'-' | b'@' | b'%')
     });
     let path = source.slice(start, end);
     let is_secret = path.len() >= 30 && path.iter().any(u8::is_ascii_digit);
     if is_secret {
-        Found::new(start, end, "webhook")
+        Found::new(start, end, WEBHOOK)
     } else {
         None
     }

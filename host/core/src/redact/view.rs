@@ -58,7 +58,7 @@ impl View {
             .map(|span| Span {
                 start: self.place(span.start),
                 end: self.place(span.end - 1) + 1,
-                kind: span.kind,
+                ..span
             })
     }
 }

@@ -188,6 +188,8 @@ fn an_observed_redactor_neither_masks_nor_withholds() {
         start: 4,
         end: 9,
         kind: "ticket".to_owned(),
+        rule: "ticket-redactor".to_owned(),
+        ..Span::default()
     };
     assert_eq!(
         load(entries).spans(&context(&[]), "see OPS-1"),

@@ -1,0 +1,639 @@
+//! Rules of the operator's own: checked and built from their specification, found by literals of theirs,
+//! matched with the same matchers that the shipped rules use.
+//!
+//! Known limit: their literals are searched without case by one automaton, which is slower than the
+//! search for the shipped ones; without own rules it is not run.
+
+use super::blocks::BLOCK_BYTES_MAX;
+use super::options::{
+    OWN_RULES_MAX, OWN_TEXT_BYTES_MAX, OWN_TEXT_BYTES_MIN, OWN_WORDS_MAX, Pattern, RuleFault,
+    RuleInfo, RuleSpec, Warning,
+};
+use super::source::{Found, Label, Source, is_blank, is_word};
+use super::tokens::{Left, Token};
+use super::values::{self, Form, Value, Written};
+use super::{commands, headers, settings};
+use aho_corasick::AhoCorasick;
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+/// Largest compiled form of a regular expression, and of its cache, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of a regular expression.
+const REGEX_DEPTH_MAX: u32 = 64;
+/// Most literals of which a regular expression must hold one.
+const REGEX_LITERALS_MAX: usize = 64;
+/// Shortest literal that makes a regular expression quick to look for, in bytes.
+const REGEX_LITERAL_BYTES_MIN: usize = 3;
+
+/// All rules of the operator's own.
+#[derive(Debug, Default)]
+pub(super) struct Customs {
+    rules: Vec<Custom>,
+    /// The searcher over all literals, and which rule each of them belongs to.
+    search: Option<(AhoCorasick, Vec<usize>)>,
+    /// Rules without a literal, which look at every line.
+    slow: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Custom {
+    name: String,
+    kind: String,
+    matcher: Matcher,
+}
+
+#[derive(Debug)]
+enum Matcher {
+    Token(Token),
+    Setting(Vec<String>),
+    Header,
+    Flag { programs: Vec<String>, flag: String },
+    Word,
+    Block { begin: String, end: String },
+    Regex(Regex),
+}
+
+impl Custom {
+    fn label(&self) -> Label<'_> {
+        Label {
+            rule: &self.name,
+            kind: &self.kind,
+        }
+    }
+}
+
+/// Checks and builds the rules.
+pub(super) fn build(
+    specs: &[RuleSpec],
+    known: &[RuleInfo],
+) -> Result<(Customs, Vec<Warning>), Vec<RuleFault>> {
+    let mut faults = Vec::new();
+    let mut warnings = Vec::new();
+    if specs.len() > OWN_RULES_MAX {
+        faults.push(fault(
+            "rules",
+            format!(
+                "expected at most {OWN_RULES_MAX} rules, got {}",
+                specs.len()
+            ),
+            "",
+        ));
+    }
+    let mut customs = Customs::default();
+    let mut literals: Vec<(String, usize)> = Vec::new();
+    for (index, spec) in specs.iter().enumerate().take(OWN_RULES_MAX) {
+        let path = format!("rules[{index}]");
+        let taken = known
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .chain(specs.iter().take(index).map(|spec| spec.name.as_str()));
+        if taken.into_iter().any(|name| name == spec.name) {
+            faults.push(fault(
+                &format!("{path}.name"),
+                format!("there is a rule {:?} already", spec.name),
+                "choose another name",
+            ));
+        }
+        for (key, text) in [("name", &spec.name), ("kind", &spec.kind)] {
+            if !is_name(text) {
+                let message =
+                    format!("expected 1 to 48 lower-case letters, digits and dashes, got {text:?}");
+                faults.push(fault(
+                    &format!("{path}.{key}"),
+                    message,
+                    "for example `acme-ticket`",
+                ));
+            }
+        }
+        match matcher(spec, &path) {
+            Ok((matcher, found_by)) => {
+                let rule = customs.rules.len();
+                if found_by.is_empty() {
+                    customs.slow.push(rule);
+                    warnings.push(Warning {
+                        rule: spec.name.clone(),
+                        message: format!(
+                            "slow rule: no text of at least {REGEX_LITERAL_BYTES_MIN} letters stands in every match, so every line is matched"
+                        ),
+                    });
+                }
+                literals.extend(found_by.into_iter().map(|literal| (literal, rule)));
+                customs.rules.push(Custom {
+                    name: spec.name.clone(),
+                    kind: spec.kind.clone(),
+                    matcher,
+                });
+            }
+            Err(more) => faults.extend(more),
+        }
+    }
+    if !literals.is_empty() {
+        let (texts, owners): (Vec<String>, Vec<usize>) = literals.into_iter().unzip();
+        match AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(&texts)
+        {
+            Ok(search) => customs.search = Some((search, owners)),
+            Err(error) => faults.push(fault(
+                "rules",
+                format!("the texts are too many to search for: {error}"),
+                "",
+            )),
+        }
+    }
+    if faults.is_empty() {
+        Ok((customs, warnings))
+    } else {
+        Err(faults)
+    }
+}
+
+fn fault(path: &str, message: String, hint: &str) -> RuleFault {
+    RuleFault {
+        path: path.to_owned(),
+        message,
+        hint: hint.to_owned(),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let letters = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    (1..=48).contains(&text.len()) && letters && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// A text of a rule within its bounds and on one line.
+fn checked(path: &str, key: &str, text: &str, least: usize) -> Option<RuleFault> {
+    let fits = (least..=OWN_TEXT_BYTES_MAX).contains(&text.len()) && !text.contains('\n');
+    (!fits).then(|| {
+        let message = format!(
+            "expected {least} to {OWN_TEXT_BYTES_MAX} bytes on one line, got {} bytes",
+            text.len()
+        );
+        fault(
+            &format!("{path}.{key}"),
+            message,
+            "a shorter text would stand in every line",
+        )
+    })
+}
+
+fn checked_list(path: &str, key: &str, texts: &[String]) -> Vec<RuleFault> {
+    let mut faults: Vec<RuleFault> = Vec::new();
+    if texts.is_empty() || texts.len() > OWN_WORDS_MAX {
+        let message = format!("expected 1 to {OWN_WORDS_MAX} entries, got {}", texts.len());
+        faults.push(fault(&format!("{path}.{key}"), message, ""));
+    }
+    faults.extend(
+        texts
+            .iter()
+            .filter_map(|text| checked(path, key, text, OWN_TEXT_BYTES_MIN)),
+    );
+    faults
+}
+
+/// The matcher of a rule and the literals of which one stands in all that it finds.
+fn matcher(spec: &RuleSpec, path: &str) -> Result<(Matcher, Vec<String>), Vec<RuleFault>> {
+    let (matcher, literals, faults) = match &spec.pattern {
+        Pattern::Token {
+            prefix,
+            body,
+            least,
+            border,
+            checksum,
+        } => {
+            let mut faults: Vec<RuleFault> = checked(path, "prefix", prefix, OWN_TEXT_BYTES_MIN)
+                .into_iter()
+                .collect();
+            if *least < 4 {
+                faults.push(fault(
+                    &format!("{path}.least"),
+                    format!("expected at least 4 letters after the prefix, got {least}"),
+                    "",
+                ));
+            }
+            let token = Token {
+                name: spec.name.clone(),
+                kind: spec.kind.clone(),
+                prefix: prefix.clone(),
+                body: *body,
+                least: *least,
+                left: if *border { Left::Border } else { Left::Any },
+                checksum: *checksum,
+            };
+            (Matcher::Token(token), vec![prefix.clone()], faults)
+        }
+        Pattern::Setting { words } => {
+            let faults = checked_list(path, "words", words);
+            let parts = words.iter().map(|word| {
+                let parts = word.split(|c: char| !c.is_ascii_alphanumeric());
+                parts
+                    .max_by_key(|part| part.len())
+                    .unwrap_or_default()
+                    .to_owned()
+            });
+            (
+                Matcher::Setting(words.iter().map(|word| joined(word)).collect()),
+                parts.collect(),
+                faults,
+            )
+        }
+        Pattern::Header { names } => {
+            let names: Vec<String> = names
+                .iter()
+                .map(|name| name.trim_end_matches(':').to_owned())
+                .collect();
+            (
+                Matcher::Header,
+                names.clone(),
+                checked_list(path, "names", &names),
+            )
+        }
+        Pattern::Flag { programs, flag } => {
+            let mut faults = checked_list(path, "programs", programs);
+            let dashes = flag.starts_with('-') && flag.len() > 1;
+            if !dashes {
+                faults.push(fault(
+                    &format!("{path}.flag"),
+                    format!("expected a flag that begins with a dash, got {flag:?}"),
+                    "",
+                ));
+            }
+            faults.extend(checked(path, "flag", flag, 2));
+            let matcher = Matcher::Flag {
+                programs: programs.clone(),
+                flag: flag.clone(),
+            };
+            (matcher, vec![format!(" {flag}")], faults)
+        }
+        Pattern::Word { text } => (
+            Matcher::Word,
+            vec![text.clone()],
+            checked(path, "text", text, OWN_TEXT_BYTES_MIN)
+                .into_iter()
+                .collect(),
+        ),
+        Pattern::Block { begin, end } => {
+            let ends = [("begin", begin), ("end", end)];
+            let faults = ends
+                .into_iter()
+                .filter_map(|(key, text)| checked(path, key, text, OWN_TEXT_BYTES_MIN))
+                .collect();
+            let matcher = Matcher::Block {
+                begin: begin.clone(),
+                end: end.clone(),
+            };
+            (matcher, vec![begin.clone()], faults)
+        }
+        Pattern::Regex { pattern } => {
+            let (regex, literals) = expression(pattern, path).map_err(|fault| vec![fault])?;
+            (Matcher::Regex(regex), literals, Vec::new())
+        }
+    };
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    if literals
+        .iter()
+        .any(|literal| literal.len() < OWN_TEXT_BYTES_MIN)
+        && !literals.is_empty()
+        && !matches!(matcher, Matcher::Regex(_))
+    {
+        let message = format!(
+            "expected a part of at least {OWN_TEXT_BYTES_MIN} letters or digits in each word"
+        );
+        return Err(vec![fault(path, message, "")]);
+    }
+    Ok((matcher, literals))
+}
+
+fn expression(pattern: &str, path: &str) -> Result<(Regex, Vec<String>), RuleFault> {
+    let path = format!("{path}.pattern");
+    if pattern.len() > OWN_TEXT_BYTES_MAX {
+        let message = format!(
+            "expected at most {OWN_TEXT_BYTES_MAX} bytes, got {}",
+            pattern.len()
+        );
+        return Err(fault(&path, message, "split it into several rules"));
+    }
+    let hir = ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .nest_limit(REGEX_DEPTH_MAX)
+        .build()
+        .parse(pattern)
+        .map_err(|error| {
+            fault(
+                &path,
+                format!("not a regular expression: {error}"),
+                "Unicode classes are not known; write ASCII ones",
+            )
+        })?;
+    if hir.properties().minimum_len().unwrap_or(0) == 0 {
+        return Err(fault(
+            &path,
+            "it can match nothing at all".to_owned(),
+            "let at least one letter be required",
+        ));
+    }
+    let regex = RegexBuilder::new(pattern)
+        .unicode(false)
+        .size_limit(REGEX_BYTES_MAX)
+        .dfa_size_limit(REGEX_BYTES_MAX)
+        .nest_limit(REGEX_DEPTH_MAX)
+        .build()
+        .map_err(|error| {
+            fault(
+                &path,
+                format!("too large: {error}"),
+                "use smaller repetitions",
+            )
+        })?;
+    let literals = required(&hir).filter(|literals| {
+        literals.len() <= REGEX_LITERALS_MAX
+            && literals
+                .iter()
+                .all(|literal| literal.len() >= REGEX_LITERAL_BYTES_MIN)
+    });
+    Ok((regex, literals.unwrap_or_default()))
+}
+
+/// Texts of which each match holds one, in lower case, where that can be said.
+fn required(hir: &Hir) -> Option<Vec<String>> {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0).ok()?;
+            Some(vec![text.to_ascii_lowercase()])
+        }
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
+        HirKind::Alternation(alternatives) => {
+            let sets: Option<Vec<Vec<String>>> = alternatives.iter().map(required).collect();
+            sets.map(|sets| sets.concat())
+        }
+        HirKind::Concat(parts) => {
+            // Letters in both cases, as `(?i)` makes them, join their neighbours.
+            let mut best: Option<Vec<String>> = None;
+            let mut run = String::new();
+            let better = |set: Vec<String>, best: &mut Option<Vec<String>>| {
+                let shortest = |set: &[String]| set.iter().map(String::len).min().unwrap_or(0);
+                if best
+                    .as_ref()
+                    .is_none_or(|best| shortest(&set) > shortest(best))
+                {
+                    *best = Some(set);
+                }
+            };
+            for part in parts {
+                match letters(part) {
+                    Some(text) => run.push_str(&text),
+                    None => {
+                        if !run.is_empty() {
+                            better(vec![std::mem::take(&mut run)], &mut best);
+                        }
+                        if let Some(set) = required(part) {
+                            better(set, &mut best);
+                        }
+                    }
+                }
+            }
+            if !run.is_empty() {
+                better(vec![run], &mut best);
+            }
+            best
+        }
+        HirKind::Class(_) => letters(hir).map(|text| vec![text]),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) => None,
+    }
+}
+
+/// The text of a literal, or of one letter in both cases.
+fn letters(hir: &Hir) -> Option<String> {
+    match hir.kind() {
+        HirKind::Literal(literal) => std::str::from_utf8(&literal.0)
+            .ok()
+            .map(str::to_ascii_lowercase),
+        HirKind::Class(Class::Bytes(class)) => {
+            let bytes: Vec<u8> = class
+                .ranges()
+                .iter()
+                .flat_map(|range| range.start()..=range.end())
+                .take(3)
+                .collect();
+            match bytes.as_slice() {
+                [upper, lower] if upper.to_ascii_lowercase() == *lower => {
+                    Some(char::from(*lower).to_string())
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// A word or name without its separators, in lower case.
+fn joined(text: &str) -> String {
+    text.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+impl Customs {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// All that the rules find in a text.
+    pub(super) fn scan<'r>(&'r self, source: Source<'_>, found: &mut Vec<Found<'r>>) {
+        // How far each rule has covered the text: it is not asked again about what it has read.
+        let mut covered = vec![0_usize; self.rules.len()];
+        if let Some((search, owners)) = &self.search {
+            for hit in search.find_overlapping_iter(source.bytes()) {
+                if let Some(owner) = owners.get(hit.pattern().as_usize()) {
+                    self.ask(source, *owner, hit.start(), hit.end(), &mut covered, found);
+                }
+            }
+        }
+        for owner in &self.slow {
+            let mut at = 0;
+            while at < source.len() {
+                let end = source.run(at, source.len(), |byte| byte != b'\n');
+                self.ask(source, *owner, at, at, &mut covered, found);
+                at = end + 1;
+            }
+        }
+    }
+
+    fn ask<'r>(
+        &'r self,
+        source: Source<'_>,
+        owner: usize,
+        start: usize,
+        end: usize,
+        covered: &mut [usize],
+        found: &mut Vec<Found<'r>>,
+    ) {
+        let (Some(rule), Some(covered)) = (self.rules.get(owner), covered.get_mut(owner)) else {
+            return;
+        };
+        if start < *covered {
+            return;
+        }
+        let first = found.len();
+        let read = rule.at(source, start, end, found);
+        let last = found
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .map(|found| found.end)
+            .max();
+        *covered = read.max(last.unwrap_or(0));
+    }
+}
+
+impl Custom {
+    /// What the rule finds where its literal stands, and how far it need not be asked again.
+    fn at<'r>(
+        &'r self,
+        source: Source<'_>,
+        start: usize,
+        end: usize,
+        found: &mut Vec<Found<'r>>,
+    ) -> usize {
+        let label = self.label();
+        let hit = match &self.matcher {
+            Matcher::Token(token) => token.at(source, start),
+            Matcher::Setting(words) => {
+                let is_one = |name: &str| {
+                    let name = joined(name);
+                    words.iter().any(|word| name.contains(word))
+                };
+                let (hit, read) = settings::named(source, start, label, is_one);
+                found.extend(hit);
+                return read;
+            }
+            Matcher::Header => header(source, start, end, label),
+            Matcher::Flag { programs, flag } => flagged(source, start + 1, flag, programs, label),
+            Matcher::Word => word_after(source, start, end, label),
+            Matcher::Block { begin, end: close } => block(source, start, begin, close, label),
+            Matcher::Regex(regex) => {
+                let from = source.line_start(start, source.len());
+                let to = source.line_end(start, source.len());
+                for captures in regex.captures_iter(source.slice(from, to)) {
+                    let part = captures.name("secret").or_else(|| captures.get(0));
+                    found.extend(part.and_then(|part| {
+                        Found::new(from + part.start(), from + part.end(), label)
+                    }));
+                }
+                return to;
+            }
+        };
+        found.extend(hit);
+        start + 1
+    }
+}
+
+/// A value that stands for itself, or none.
+fn real<'r>(source: Source<'_>, start: usize, end: usize, label: Label<'r>) -> Option<Found<'r>> {
+    let value = Value {
+        start,
+        end,
+        form: Form::Quoted,
+    };
+    if values::is_placeholder(source, value, Written::Environment) {
+        return None;
+    }
+    Found::new(start, end, label)
+}
+
+fn header<'r>(source: Source<'_>, start: usize, end: usize, label: Label<'r>) -> Option<Found<'r>> {
+    let joined = |byte: u8| is_word(byte) || byte == b'-';
+    if joined(source.before(start)) || joined(source.at(end)) {
+        return None;
+    }
+    let (from, to) = headers::header_value(source, start, end)?;
+    real(source, from, to, label)
+}
+
+/// The value of a flag at `start` where its line names one of the programs before it.
+fn flagged<'r>(
+    source: Source<'_>,
+    start: usize,
+    flag: &str,
+    programs: &[String],
+    label: Label<'r>,
+) -> Option<Found<'r>> {
+    let after = start + flag.len();
+    let from = match source.at(after) {
+        b'=' => after + 1,
+        b' ' | b'\t' => source.run(after, 64, is_blank),
+        _ => return None,
+    };
+    let line = source.line_start(start, commands::LINE_BYTES_MAX);
+    let ends = |byte: char| {
+        byte.is_whitespace() || matches!(byte, '|' | ';' | '&' | '(' | '"' | '\'' | '`')
+    };
+    let named = source.str(line, start).split(ends).any(|word| {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        programs.iter().any(|program| program == name)
+    });
+    if !named {
+        return None;
+    }
+    let (from, to) = word_at(source, from);
+    real(source, from, to, label)
+}
+
+fn word_after<'r>(
+    source: Source<'_>,
+    start: usize,
+    end: usize,
+    label: Label<'r>,
+) -> Option<Found<'r>> {
+    if is_word(source.before(start)) && is_word(source.at(start)) {
+        return None;
+    }
+    let sign = |byte: u8| is_blank(byte) || matches!(byte, b'=' | b':');
+    let from = source.run(end, 64, sign);
+    if from == end && is_word(source.before(end)) {
+        return None;
+    }
+    let (from, to) = word_at(source, from);
+    real(source, from, to, label)
+}
+
+/// A quoted text or a word.
+fn word_at(source: Source<'_>, from: usize) -> (usize, usize) {
+    match values::quoted(source, from) {
+        Some(value) => (value.start, value.end),
+        None => (
+            from,
+            source.run(from, values::VALUE_BYTES_MAX, |byte| {
+                byte > b' ' && byte != b';'
+            }),
+        ),
+    }
+}
+
+fn block<'r>(
+    source: Source<'_>,
+    start: usize,
+    begin: &str,
+    close: &str,
+    label: Label<'r>,
+) -> Option<Found<'r>> {
+    if !source.has(start, begin) {
+        return None;
+    }
+    let end = source
+        .find(start + begin.len(), BLOCK_BYTES_MAX, close)
+        .map_or(source.len().min(start + BLOCK_BYTES_MAX), |at| {
+            at + close.len()
+        });
+    Found::new(start, end, label)
+}
