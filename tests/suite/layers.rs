@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `core`, each with its storey: a room may name rooms of lower storeys, and its own.
-const STOREYS: [(&str, u8); 14] = [
+const STOREYS: [(&str, u8); 15] = [
     ("limits", 0),
     ("text", 0),
     ("secret", 0),
@@ -22,6 +22,7 @@ const STOREYS: [(&str, u8); 14] = [
     ("audit", 4),
     ("answer", 5),
     ("config", 6),
+    ("import", 7),
 ];
 
 /// What only these crates may depend on: one, but for `schemars`, which describes two things that must not

@@ -11,6 +11,7 @@
 
 mod doors;
 mod end_to_end;
+mod import;
 mod journal;
 mod layers;
 mod promises;

@@ -11,6 +11,7 @@
 //!       output  audit
 //!         answer
 //!           config
+//!             import
 //! ```
 //!
 //! The values that prove something (`Decision`, `Authorized`, `Admitted`, `Journaled`, `Capped`,
@@ -21,6 +22,7 @@ pub mod answer;
 pub mod audit;
 pub mod clock;
 pub mod config;
+pub mod import;
 pub mod inventory;
 pub mod limits;
 pub mod net;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Each target with its options: what it is made of, and its longest input in bytes.
-const TARGETS: [(&str, &[&str]); 5] = [
+const TARGETS: [(&str, &[&str]); 7] = [
     (
         "recogniser",
         &["-dict=tests/fuzz/shell.dict", "-max_len=10000"],
@@ -16,6 +16,14 @@ const TARGETS: [(&str, &[&str]); 5] = [
     ("judge", &["-dict=tests/fuzz/shell.dict", "-max_len=10000"]),
     ("policy", &["-dict=tests/fuzz/policy.dict", "-max_len=8192"]),
     ("glob", &["-max_len=64"]),
+    (
+        "import_ssh",
+        &["-dict=tests/fuzz/import.dict", "-max_len=4096"],
+    ),
+    (
+        "import_ansible",
+        &["-dict=tests/fuzz/import.dict", "-max_len=2048"],
+    ),
 ];
 /// Seconds for each target where nothing else is asked for. Each takes one processor.
 const SECONDS: u64 = 1_800;

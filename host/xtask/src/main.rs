@@ -60,8 +60,9 @@ enum Tier {
 }
 
 /// The tests of the core that draw more samples in a soak.
-const COUNTED: [&str; 4] = [
+const COUNTED: [&str; 5] = [
     "glob_fnmatch",
+    "import_ssh",
     "naive",
     "shell_differential",
     "shell_properties",

@@ -12,6 +12,7 @@
 )]
 
 mod glob;
+mod import;
 mod judge;
 mod policy;
 mod recogniser;
@@ -28,12 +29,14 @@ fn text(data: &[u8]) -> Option<&str> {
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets by name.
-pub(crate) const TARGETS: [(&str, Body); 5] = [
+pub(crate) const TARGETS: [(&str, Body); 7] = [
     ("recogniser", recogniser),
     ("render", render),
     ("glob", glob),
     ("policy", policy),
     ("judge", judge),
+    ("import_ssh", import_ssh),
+    ("import_ansible", import_ansible),
 ];
 
 /// Reading a command.
@@ -68,5 +71,19 @@ pub(crate) fn policy(data: &[u8]) {
 pub(crate) fn judge(data: &[u8]) {
     if let Some(text) = text(data) {
         judge::hold(text);
+    }
+}
+
+/// Proposing from an ssh_config.
+pub(crate) fn import_ssh(data: &[u8]) {
+    if let Some(text) = text(data) {
+        import::ssh(text);
+    }
+}
+
+/// Proposing from an Ansible inventory.
+pub(crate) fn import_ansible(data: &[u8]) {
+    if let Some(text) = text(data) {
+        import::ansible(text);
     }
 }

@@ -8,6 +8,8 @@ mod check;
 mod completions;
 mod console;
 mod demo;
+mod import;
+mod man;
 mod plan;
 mod plugin;
 mod policy;
@@ -87,8 +89,13 @@ enum Verb {
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Propose configuration from the inventory of another tool; nothing is taken into force.
+    #[command(subcommand)]
+    Import(import::Import),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Print the manual page.
+    Man(man::Man),
 }
 
 /// How a verb ended.
@@ -133,7 +140,9 @@ pub(crate) fn main() -> ExitCode {
         Verb::Audit(verb) => audit::main(&cli.places, &verb),
         Verb::Policy(verb) => policy::main(&verb),
         Verb::Plugin(verb) => plugin::main(&verb),
+        Verb::Import(verb) => import::main(&verb),
         Verb::Completions(verb) => completions::main(&verb),
+        Verb::Man(verb) => man::main(&verb),
     };
     exit.into()
 }

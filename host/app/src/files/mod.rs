@@ -3,6 +3,7 @@
 //! * `places`: where the directories are looked for
 //! * `reading`: one file beneath a handle, never through a link, never more than its bound
 //! * `secrets`: a secret from the environment, `.env` or its file
+//! * `foreign`: files of other tools, for an import
 //! * `fault`: why a file is not read, as words and as a security event
 //!
 //! Must not: parse YAML, keys or host keys, or print.
@@ -11,6 +12,7 @@
 //! orchestrators mount configuration) has to be copied first.
 
 mod fault;
+pub(crate) mod foreign;
 mod places;
 mod reading;
 mod secrets;

@@ -18,6 +18,7 @@ pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_varia
 pub use policy_file::policy;
 pub use profiles::{shipped_data, shipped_entry, shipped_profiles};
 pub use settings::Settings;
+pub(crate) use tree::{Node, Value};
 
 use crate::inventory::Inventory;
 use crate::policy::Policy;
@@ -48,6 +49,12 @@ pub struct Sources {
     pub plugins: Option<String>,
     /// `portcullis.yml`.
     pub portcullis: Option<String>,
+}
+
+/// Reads a foreign YAML document with the reader of the configuration. No fault repeats a text of it: it may hold
+/// secrets.
+pub(crate) fn hidden_yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigFault> {
+    yaml::from_yaml(CREDENTIALS, text)
 }
 
 /// One fault in a file. Holds no text of a credentials file.

@@ -27,7 +27,7 @@ pub(super) enum Quoting {
 }
 
 /// One value of a document.
-pub(super) enum Value {
+pub(crate) enum Value {
     /// `null`, `~` or nothing.
     Null,
     /// `true` or `false`.
@@ -45,7 +45,7 @@ pub(super) enum Value {
 }
 
 /// A value with its position.
-pub(super) type Node = Spanned<Value>;
+pub(crate) type Node = Spanned<Value>;
 
 /// A node and the way to it.
 #[derive(Clone)]
