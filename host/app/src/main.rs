@@ -6,9 +6,11 @@
 //! * `gate`: the pipeline that every door calls
 //! * `files`: everything that is read from disk, beneath handles opened at start
 //! * `journal`: the keyed, multi-process audit journal
+//! * `doctor`: what would go wrong on this machine
 //! * `events`: the records on standard error
 
 mod cli;
+mod doctor;
 mod events;
 mod files;
 mod gate;

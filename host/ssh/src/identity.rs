@@ -5,7 +5,7 @@
 
 use portcullis_core::limits::KEY_FILE_BYTES_MAX;
 use portcullis_core::secret::Secret;
-use russh::keys::{self, Algorithm, PrivateKey};
+use russh::keys::{self, Algorithm, PrivateKey, PublicKey};
 use std::sync::Arc;
 
 /// A private key that can sign. Cheap to clone, has no `Debug` and no way out.
@@ -91,6 +91,68 @@ impl Identity {
 
     pub(crate) fn is_rsa(&self) -> bool {
         matches!(self.key.algorithm(), Algorithm::Rsa { .. })
+    }
+}
+
+/// What a key is, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Ed25519.
+    Ed25519,
+    /// ECDSA over one of the NIST curves.
+    Ecdsa,
+    /// RSA, with the length of its modulus.
+    Rsa {
+        /// The length in bits.
+        bits: u32,
+    },
+}
+
+/// What can be told of a private key without logging in with it. Holds nothing of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// What it is; `None` where only its passphrase could tell.
+    pub kind: Option<KeyKind>,
+    /// Whether its file is encrypted.
+    pub encrypted: bool,
+}
+
+impl KeyFacts {
+    /// Looks at a private key. An encrypted file of the OpenSSH form says what it is without its passphrase.
+    ///
+    /// # Errors
+    /// [`KeyFault::Format`] and [`KeyFault::Type`].
+    pub fn of(pem: &Secret) -> Result<Self, KeyFault> {
+        let text = std::str::from_utf8(pem.expose()).map_err(|_| KeyFault::Format)?;
+        if let Ok(key) = PrivateKey::from_openssh(text) {
+            return Ok(Self {
+                kind: Some(kind_of(key.public_key())?),
+                encrypted: key.is_encrypted(),
+            });
+        }
+        match keys::decode_secret_key(text, None) {
+            Ok(key) => Ok(Self {
+                kind: Some(kind_of(key.public_key())?),
+                encrypted: false,
+            }),
+            Err(fault) if is_encrypted(text, &fault) => Ok(Self {
+                kind: None,
+                encrypted: true,
+            }),
+            Err(_) => Err(KeyFault::Format),
+        }
+    }
+}
+
+fn kind_of(key: &PublicKey) -> Result<KeyKind, KeyFault> {
+    match key.algorithm() {
+        Algorithm::Ed25519 => Ok(KeyKind::Ed25519),
+        Algorithm::Ecdsa { .. } => Ok(KeyKind::Ecdsa),
+        Algorithm::Rsa { .. } => {
+            let bits = key.key_data().rsa().map_or(0, |rsa| rsa.key_size());
+            Ok(KeyKind::Rsa { bits })
+        }
+        _ => Err(KeyFault::Type),
     }
 }
 

@@ -14,6 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
+/// Shortest RSA modulus that is not called weak, in bits.
+const RSA_BITS_MIN: usize = 3_072;
 /// Longest pattern of one host, in bytes; a longer one ends its line, as in OpenSSH.
 const PATTERN_BYTES_MAX: usize = 1_023;
 /// The default SSH port; names of hosts on other ports are recorded as `[name]:port`.
@@ -116,11 +118,67 @@ impl KnownHosts {
         kinds
     }
 
+    /// The recorded host keys that are weak: DSA, which signs with SHA-1 only, and RSA of less than 3072 bits.
+    #[must_use]
+    pub fn weak(&self) -> Vec<WeakRecord> {
+        let plain = self
+            .lines
+            .iter()
+            .filter(|line| line.marker == Marker::Plain);
+        plain
+            .filter_map(|line| {
+                let bits = match line.kind.as_str() {
+                    "ssh-dss" => None,
+                    "ssh-rsa" => match modulus_bits(&line.blob)? {
+                        bits if bits < RSA_BITS_MIN => Some(bits),
+                        _ => return None,
+                    },
+                    _ => return None,
+                };
+                let names = match &line.names {
+                    Names::Patterns(names) => Some(String::from_utf8_lossy(names).into_owned()),
+                    Names::Hashed { .. } => None,
+                };
+                Some(WeakRecord {
+                    kind: line.kind.clone(),
+                    bits,
+                    names,
+                })
+            })
+            .collect()
+    }
+
     fn plain<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a Line> {
         self.lines
             .iter()
             .filter(move |line| line.marker == Marker::Plain && line.names.matches(name))
     }
+}
+
+/// A recorded host key that is weak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeakRecord {
+    /// The key's type.
+    pub kind: String,
+    /// The length of an RSA modulus in bits.
+    pub bits: Option<usize>,
+    /// The names as they are recorded; `None` where they are hashed. From the file: not cleaned.
+    pub names: Option<String>,
+}
+
+/// The length of the modulus of an RSA key in its wire form: type, exponent, modulus.
+fn modulus_bits(blob: &[u8]) -> Option<usize> {
+    let mut rest = blob;
+    let mut part = &[][..];
+    for _ in 0..3 {
+        let (length, behind) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        (part, rest) = behind.split_at_checked(length)?;
+    }
+    let zeros = part.iter().take_while(|byte| **byte == 0).count();
+    let first = part.get(zeros)?;
+    let spare = usize::try_from(first.leading_zeros()).unwrap_or_default();
+    Some((part.len() - zeros) * 8 - spare)
 }
 
 /// The name that a host is recorded under.

@@ -24,6 +24,6 @@ mod watchdog;
 
 pub use end::{End, Ended, Phase, Termination, Times};
 pub use engine::{Access, Engine, EngineSettings};
-pub use identity::{Identity, KeyFault};
-pub use known_hosts::{HostKeyVerdict, KnownHosts};
+pub use identity::{Identity, KeyFacts, KeyFault, KeyKind};
+pub use known_hosts::{HostKeyVerdict, KnownHosts, WeakRecord};
 pub use watchdog::unwrap_exec;

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod console;
 mod demo;
+mod doctor;
 mod import;
 mod man;
 mod plan;
@@ -74,6 +75,8 @@ enum Verb {
     Serve(serve::Serve),
     /// Load everything as `serve` would and name every fault with file, line, column and hint.
     Check(check::Check),
+    /// Answer the security checklist from this machine, and name what makes the set-up worthless.
+    Doctor(doctor::Doctor),
     /// Decide without running, and explain; or test a policy on a file of cases.
     Plan(plan::Plan),
     /// Run a command on a host through the same gate.
@@ -134,6 +137,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Demo(verb) => demo::main(&verb),
         Verb::Serve(verb) => serve::main(&cli.places, &verb),
         Verb::Check(verb) => check::main(&cli.places, &verb),
+        Verb::Doctor(verb) => doctor::main(&cli.places, &verb),
         Verb::Plan(verb) => plan::main(&cli.places, &verb),
         Verb::Run(verb) => run::main(&cli.places, &verb),
         Verb::Redact(verb) => redact::main(&cli.places, &verb),

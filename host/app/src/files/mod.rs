@@ -4,6 +4,7 @@
 //! * `reading`: one file beneath a handle, never through a link, never more than its bound
 //! * `secrets`: a secret from the environment, `.env` or its file
 //! * `foreign`: files of other tools, for an import
+//! * `looking`: what files look like from outside, for `doctor`
 //! * `fault`: why a file is not read, as words and as a security event
 //!
 //! Must not: parse YAML, keys or host keys, or print.
@@ -13,11 +14,13 @@
 
 mod fault;
 pub(crate) mod foreign;
+mod looking;
 mod places;
 mod reading;
 mod secrets;
 
 pub(crate) use fault::FileFault;
+pub(crate) use looking::{Role, Seen, ambient_text};
 pub(crate) use places::config_dir;
 
 use cap_std::ambient_authority;

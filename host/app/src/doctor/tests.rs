@@ -1,0 +1,738 @@
+//! Every item, made ok and made wrong: real files, real keys, a real journal; only what belongs to the machine (its
+//! mounts, its users, its processes) is put in as a fact.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+use super::machine::{Confinement, Mount, Served, account, confinement, mounts};
+use super::setup::Setup;
+use super::*;
+use crate::files::Dirs;
+use crate::journal::Journal;
+use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginMode};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+const PASSPHRASE: &str = "plainly-a-passphrase";
+const DAY: Duration = Duration::from_secs(86_400);
+
+const SERVERS: &str = "\
+hosts:
+  - {alias: web1, host: 10.0.0.1, credentials: a, tags: [prod]}
+  - {alias: db1, host: 10.0.0.2, credentials: a, tags: [staging]}
+";
+const CREDENTIALS: &str = "\
+entries:
+  - {name: a, username: deploy, key_path: id, key_passphrase_secret: pass}
+";
+const POLICY: &str = "\
+known_hosts_path: known_hosts
+deny_commands: [standard]
+network: {allow_cidrs: [10.0.0.0/8]}
+rules:
+  - {action: allow, tags: [prod], commands: [uptime -p], examples: {allow: [uptime -p], deny: [uptime -s]}}
+  - {action: allow, tags: [staging], commands: [df -h]}
+";
+
+/// A set-up on disk.
+struct Stage {
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let stage = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        for dir in ["config", "config/keys", "config/secrets", "state"] {
+            fs::create_dir(stage.path(dir)).unwrap();
+            stage.mode(dir, 0o700);
+        }
+        stage.put("config/servers.yml", SERVERS);
+        stage.put("config/credentials.yml", CREDENTIALS);
+        stage.put("config/policy.yml", POLICY);
+        stage.put("config/secrets/pass", PASSPHRASE);
+        stage.key("id", &["-t", "ed25519"], PASSPHRASE);
+        let public = fs::read_to_string(stage.path("config/keys/id.pub")).unwrap();
+        let key: Vec<&str> = public.split(' ').take(2).collect();
+        let key = key.join(" ");
+        stage.put(
+            "config/keys/known_hosts",
+            &format!("10.0.0.1 {key}\n10.0.0.2 {key}\n"),
+        );
+        let dirs = stage.dirs();
+        drop(Journal::open(&dirs.state().unwrap()).unwrap());
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+        self.mode(name, 0o600);
+    }
+
+    fn change(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.contains(from), "{name} has no {from}");
+        self.put(name, &text.replace(from, to));
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn key(&self, name: &str, kind: &[&str], passphrase: &str) {
+        let path = self.path("config/keys").join(name);
+        let _ = fs::remove_file(&path);
+        let status = Command::new("ssh-keygen")
+            .args(["-q", "-C", "test", "-N", passphrase, "-f"])
+            .arg(&path)
+            .args(kind)
+            .stdin(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{kind:?}");
+    }
+
+    fn dirs(&self) -> Dirs {
+        let (config, state) = (self.path("config"), self.path("state"));
+        Dirs::open(Some(&config), Some(&state), &|_| None).unwrap()
+    }
+
+    fn setup(&self) -> Setup {
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        runtime.block_on(Setup::gather(&self.dirs()))
+    }
+
+    /// A machine on which nothing is wrong, with this set-up mounted read-only.
+    fn machine(&self) -> Machine {
+        Machine {
+            uid: 10_001,
+            account: Some(("gate".to_owned(), "/usr/sbin/nologin".to_owned())),
+            confinement: Some(Confinement {
+                capabilities: 0,
+                no_new_privs: true,
+                seccomp: true,
+            }),
+            mounts: vec![
+                mount(Path::new("/"), false, "ext4"),
+                mount(&self.path("config"), true, "ext4"),
+            ],
+            container: false,
+            core_bytes: Some(0),
+            dumpable: false,
+            time_daemon: Some("/run/chrony/chronyd.pid".to_owned()),
+            now: SystemTime::now(),
+            program_written: Some(SystemTime::now() - DAY),
+            secret_variables: Default::default(),
+            journal_stream: true,
+            served: Vec::new(),
+        }
+    }
+}
+
+fn mount(point: &Path, read_only: bool, kind: &str) -> Mount {
+    Mount {
+        point: point.to_owned(),
+        read_only,
+        kind: kind.to_owned(),
+    }
+}
+
+fn served(parent_uid: u32, stderr: &str) -> Served {
+    Served {
+        pid: 7,
+        parent_uid: Some(parent_uid),
+        stderr: Some(stderr.to_owned()),
+    }
+}
+
+fn standing(items: &[Item], id: &str) -> Standing {
+    let item = items.iter().find(|item| item.id == id);
+    item.unwrap_or_else(|| panic!("no item {id}"))
+        .standing
+        .clone()
+}
+
+type Facts = fn(&mut Machine, &mut Setup);
+type Disk = fn(&Stage);
+
+fn nothing(_: &Stage) {}
+fn none(_: &mut Machine, _: &mut Setup) {}
+
+fn container(machine: &mut Machine, _: &mut Setup) {
+    machine.container = true;
+    machine.mounts[0].read_only = true;
+}
+
+fn plugin(setup: &mut Setup, sha256: Option<String>, mode: PluginMode) {
+    setup.snapshot.as_mut().unwrap().plugins.push(PluginEntry {
+        name: "guard".to_owned(),
+        kind: PluginKind::Validator,
+        path: "guard.wasm".to_owned(),
+        sha256,
+        mode,
+        wasi_inert: false,
+        limits: PluginLimits {
+            wall_ms: 1,
+            fuel: 1,
+            memory_bytes: 1,
+            component_bytes: 1,
+        },
+        settings: "{}".to_owned(),
+    });
+}
+
+fn signers(stage: &Stage) {
+    stage.put("config/allowed_signers", "ann ssh-ed25519 AAAA\n");
+}
+
+/// What makes an item ok that is not so of itself.
+const MAKING_OK: [(&str, Disk, Facts); 4] = [
+    ("container-privileges", nothing, container),
+    ("health-check", nothing, container),
+    ("plugins", nothing, |_, setup| {
+        plugin(setup, Some("ab".repeat(32)), PluginMode::Enforce);
+    }),
+    ("approvals", signers, |_, setup| {
+        for seen in &mut setup.seen {
+            seen.writable = false;
+        }
+    }),
+];
+
+/// What makes each item wrong.
+const MAKING_WRONG: [(&str, Disk, Facts); 37] = [
+    (
+        "key-types",
+        |stage| stage.key("id", &["-t", "rsa", "-b", "2048"], PASSPHRASE),
+        none,
+    ),
+    (
+        "key-modes",
+        |stage| stage.mode("config/keys/id", 0o644),
+        none,
+    ),
+    (
+        "known-hosts-required",
+        |stage| {
+            stage.change(
+                "config/policy.yml",
+                "rules:",
+                "limits: {require_known_host: false}\nrules:",
+            )
+        },
+        none,
+    ),
+    (
+        "known-hosts-populated",
+        |stage| stage.change("config/keys/known_hosts", "10.0.0.2", "10.0.0.3"),
+        none,
+    ),
+    (
+        "allow-lists",
+        |stage| stage.change("config/policy.yml", "10.0.0.0/8", "0.0.0.0/0"),
+        none,
+    ),
+    (
+        "deny-texts",
+        |stage| {
+            stage.change(
+                "config/policy.yml",
+                "rules:",
+                "limits: {deny_substrings: []}\nrules:",
+            )
+        },
+        none,
+    ),
+    (
+        "deny-by-default",
+        |stage| stage.change("config/policy.yml", "[df -h]", "['*']"),
+        none,
+    ),
+    ("read-only-mounts", nothing, |machine, _| {
+        machine.mounts[1].read_only = false
+    }),
+    (
+        "no-plain-passwords",
+        |stage| {
+            stage.change(
+                "config/credentials.yml",
+                "key_path: id",
+                "key_path: id, password: hunter2hunter2",
+            )
+        },
+        none,
+    ),
+    ("log-collection", nothing, |machine, _| {
+        machine.served.push(served(0, "/dev/null"))
+    }),
+    ("alerting", nothing, |machine, _| {
+        machine.journal_stream = false
+    }),
+    (
+        "incident-procedures",
+        |stage| {
+            for entry in fs::read_dir(stage.path("state/journal")).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    fs::write(path, "no record\n").unwrap();
+                }
+            }
+        },
+        none,
+    ),
+    (
+        "policy-tested",
+        |stage| {
+            let examples = ", examples: {allow: [uptime -p], deny: [uptime -s]}";
+            stage.change("config/policy.yml", examples, "");
+        },
+        none,
+    ),
+    (
+        "environments-separated",
+        |stage| stage.change("config/servers.yml", ", tags: [staging]", ""),
+        none,
+    ),
+    (
+        "limits-set",
+        |stage| {
+            stage.change(
+                "config/policy.yml",
+                "rules:",
+                "limits: {max_seconds: 7200}\nrules:",
+            )
+        },
+        none,
+    ),
+    ("container-privileges", nothing, |machine, setup| {
+        container(machine, setup);
+        machine.confinement.as_mut().unwrap().capabilities = 1 << 21;
+    }),
+    (
+        "health-check",
+        |stage| stage.put("config/policy.yml", "rulez: []\n"),
+        container,
+    ),
+    (
+        "specific-patterns",
+        |stage| stage.change("config/policy.yml", "[df -h]", "['vim *']"),
+        none,
+    ),
+    (
+        "keys-rotated",
+        |stage| {
+            let key = fs::File::open(stage.path("config/keys/id")).unwrap();
+            key.set_modified(SystemTime::now() - DAY * 100).unwrap();
+        },
+        none,
+    ),
+    ("program-current", nothing, |machine, _| {
+        machine.program_written = Some(machine.now - DAY * 100);
+    }),
+    (
+        "configuration",
+        |stage| stage.put("config/servers.yml", "hosts: [x]\n"),
+        none,
+    ),
+    ("one-person", nothing, |machine, _| {
+        machine.account = Some(("ann".to_owned(), "/bin/bash".to_owned()));
+    }),
+    ("not-root", nothing, |machine, _| machine.uid = 0),
+    (
+        "others",
+        |stage| stage.mode("config/policy.yml", 0o666),
+        none,
+    ),
+    ("law-writable", nothing, |machine, _| {
+        machine.mounts.truncate(1)
+    }),
+    (
+        "journal-key",
+        |stage| stage.mode("state/keys/journal.key", 0o644),
+        none,
+    ),
+    ("state-kept", nothing, |machine, _| {
+        machine.mounts[0].kind = "tmpfs".to_owned()
+    }),
+    (
+        "open-rules",
+        |stage| stage.change("config/policy.yml", "[df -h]", "['*']"),
+        none,
+    ),
+    (
+        "deny-lists",
+        |stage| {
+            stage.change(
+                "config/policy.yml",
+                "deny_commands: [standard]",
+                "limits: {deny_substrings: []}",
+            );
+        },
+        none,
+    ),
+    (
+        "host-keys",
+        |stage| {
+            stage.key("short", &["-t", "rsa", "-b", "1024"], "");
+            let public = fs::read_to_string(stage.path("config/keys/short.pub")).unwrap();
+            stage.change(
+                "config/keys/known_hosts",
+                "10.0.0.2",
+                &format!("10.0.0.9 {public}10.0.0.2"),
+            );
+        },
+        none,
+    ),
+    (
+        "passphrases",
+        |stage| stage.key("id", &["-t", "ed25519"], ""),
+        none,
+    ),
+    ("environment", nothing, |machine, _| {
+        machine
+            .secret_variables
+            .insert("MCP_SSH_SECRET_PASS".to_owned());
+    }),
+    ("plugins", nothing, |_, setup| {
+        plugin(setup, None, PluginMode::Observe)
+    }),
+    ("confinement", nothing, |machine, _| {
+        machine.confinement.as_mut().unwrap().seccomp = false
+    }),
+    ("memory", nothing, |machine, _| machine.dumpable = true),
+    (
+        "clock",
+        |stage| {
+            let policy = fs::File::open(stage.path("config/policy.yml")).unwrap();
+            policy.set_modified(SystemTime::now() + DAY).unwrap();
+        },
+        none,
+    ),
+    ("approvals", signers, none),
+];
+
+fn examined(disk: Disk, facts: Facts) -> Vec<Item> {
+    let stage = Stage::new();
+    disk(&stage);
+    let (mut machine, mut setup) = (stage.machine(), stage.setup());
+    facts(&mut machine, &mut setup);
+    examine(&machine, &setup)
+}
+
+#[test]
+fn every_item_of_the_checklist_has_an_answer() {
+    let items = examined(nothing, none);
+    let ids: Vec<&str> = items.iter().map(|item| item.id).collect();
+    let wrong: Vec<&str> = MAKING_WRONG.iter().map(|(id, _, _)| *id).collect();
+    assert_eq!(ids, wrong, "an item without a row");
+    let checklist = items.iter().filter(|item| item.part == Part::Checklist);
+    assert_eq!(checklist.count(), 20, "the seed system's items");
+    // Whether somebody is told is seen from nowhere here, so it is never called ok.
+    let open = [
+        "container-privileges",
+        "health-check",
+        "plugins",
+        "approvals",
+        "alerting",
+    ];
+    for item in &items {
+        let expected = if open.contains(&item.id) {
+            "not applicable"
+        } else {
+            "ok"
+        };
+        assert_eq!(
+            item.standing.word(),
+            expected,
+            "{}: {:?}",
+            item.id,
+            item.standing
+        );
+    }
+}
+
+#[test]
+fn every_item_is_ok_in_one_set_up_and_wrong_in_another() {
+    for (id, disk, facts) in MAKING_OK {
+        let found = standing(&examined(disk, facts), id);
+        assert_eq!(found.word(), "ok", "{id}: {found:?}");
+    }
+    for (id, disk, facts) in MAKING_WRONG {
+        let found = standing(&examined(disk, facts), id);
+        assert_eq!(found.word(), "wrong", "{id}: {found:?}");
+        let Standing::Wrong { found, mend } = found else {
+            panic!("{id}");
+        };
+        assert!(!found.is_empty() && !mend.is_empty(), "{id}");
+        assert!(
+            !found.contains("hunter2") && !found.contains(PASSPHRASE),
+            "{id}: {found}"
+        );
+    }
+}
+
+#[test]
+fn keys_are_judged_by_type_length_age_mode_and_passphrase() {
+    let stage = Stage::new();
+    let word = |id: &str| standing(&examine(&stage.machine(), &stage.setup()), id).word();
+    for (kind, expected) in [
+        (&["-t", "ed25519"][..], "ok"),
+        (&["-t", "rsa", "-b", "4096"], "ok"),
+        (&["-t", "rsa", "-b", "3072"], "wrong"),
+        (&["-t", "ecdsa"], "wrong"),
+    ] {
+        stage.key("id", kind, PASSPHRASE);
+        assert_eq!(word("key-types"), expected, "{kind:?}");
+        assert_eq!(word("passphrases"), "ok");
+    }
+    // In the older form nothing but the passphrase tells what a key is.
+    stage.key("id", &["-t", "rsa", "-b", "4096", "-m", "PEM"], PASSPHRASE);
+    assert_eq!((word("key-types"), word("passphrases")), ("wrong", "ok"));
+    stage.key("id", &["-t", "ed25519"], "");
+    assert_eq!((word("key-types"), word("passphrases")), ("ok", "wrong"));
+    for (mode, expected) in [
+        (0o400, "ok"),
+        (0o600, "ok"),
+        (0o640, "wrong"),
+        (0o604, "wrong"),
+    ] {
+        stage.mode("config/keys/id", mode);
+        assert_eq!(word("key-modes"), expected, "{mode:o}");
+    }
+    stage.mode("config/keys/id", 0o400);
+    let key = fs::File::open(stage.path("config/keys/id")).unwrap();
+    for (days, expected) in [(91, "ok"), (94, "wrong")] {
+        key.set_modified(SystemTime::now() - DAY * days).unwrap();
+        assert_eq!(word("keys-rotated"), expected, "{days} days");
+    }
+    fs::remove_file(stage.path("config/keys/id")).unwrap();
+    assert_eq!(word("key-types"), "wrong");
+}
+
+#[test]
+fn files_that_others_can_read_or_write_are_named() {
+    for (name, mode, wrong) in [
+        ("config/secrets/pass", 0o640, true),
+        ("config/secrets/pass", 0o600, false),
+        ("config/policy.yml", 0o644, false),
+        ("config/policy.yml", 0o664, true),
+        ("config/keys", 0o770, true),
+        ("config/keys", 0o750, false),
+        ("state", 0o720, true),
+        ("state/keys", 0o702, true),
+    ] {
+        let stage = Stage::new();
+        stage.mode(name, mode);
+        let found = standing(&examine(&stage.machine(), &stage.setup()), "others");
+        match found {
+            Standing::Wrong { found, .. } => {
+                assert!(wrong && found.contains(name), "{name}: {found}")
+            }
+            Standing::Ok(_) => assert!(!wrong, "{name} {mode:o}"),
+            Standing::NotApplicable(why) => panic!("{why}"),
+        }
+    }
+}
+
+#[test]
+fn hosts_without_a_record_and_weak_records_are_named() {
+    let stage = Stage::new();
+    stage.change("config/keys/known_hosts", "10.0.0.2", "[10.0.0.2]:2222");
+    stage.change(
+        "config/servers.yml",
+        "host: 10.0.0.1,",
+        "host: 10.0.0.1, port: 2200,",
+    );
+    let Standing::Wrong { found, .. } = standing(
+        &examine(&stage.machine(), &stage.setup()),
+        "known-hosts-populated",
+    ) else {
+        panic!("nothing is missing");
+    };
+    assert!(found.contains("web1") && found.contains("db1"), "{found}");
+    stage.key("short", &["-t", "rsa", "-b", "2048"], "");
+    stage.key("long", &["-t", "rsa", "-b", "3072"], "");
+    let public =
+        |name: &str| fs::read_to_string(stage.path(&format!("config/keys/{name}.pub"))).unwrap();
+    let dss = "AAAAB3NzaC1kc3M=";
+    stage.put(
+        "config/keys/known_hosts",
+        &format!(
+            "short {}long {}|1|AAAA|AAAA {}old ssh-dss {dss}\n",
+            public("short"),
+            public("long"),
+            public("short")
+        ),
+    );
+    let Standing::Wrong { found, .. } =
+        standing(&examine(&stage.machine(), &stage.setup()), "host-keys")
+    else {
+        panic!("nothing is weak");
+    };
+    for word in [
+        "short (ssh-rsa of 2048 bits)",
+        "a hashed name",
+        "old (ssh-dss",
+    ] {
+        assert!(found.contains(word), "{found}");
+    }
+    assert!(!found.contains("long"), "{found}");
+}
+
+#[test]
+fn secrets_in_the_environment_are_named_and_never_shown() {
+    let stage = Stage::new();
+    let mut machine = stage.machine();
+    machine
+        .secret_variables
+        .insert("MCP_SSH_SECRET_PASS".to_owned());
+    let items = examine(&machine, &stage.setup());
+    let Standing::Wrong { found, .. } = standing(&items, "environment") else {
+        panic!("it is not named");
+    };
+    assert!(found.ends_with("MCP_SSH_SECRET_PASS"), "{found}");
+    assert!(!format!("{items:?}").contains(PASSPHRASE));
+}
+
+#[test]
+fn standard_error_that_nobody_keeps_is_named() {
+    let stage = Stage::new();
+    let setup = stage.setup();
+    for (stderr, journal, container, expected) in [
+        (Some("/dev/null"), true, true, "wrong"),
+        (Some("pipe:[7]"), false, false, "ok"),
+        (None, true, false, "ok"),
+        (None, false, true, "ok"),
+        (None, false, false, "wrong"),
+    ] {
+        let mut machine = stage.machine();
+        machine.served = stderr.map(|stderr| served(0, stderr)).into_iter().collect();
+        (machine.journal_stream, machine.container) = (journal, container);
+        let items = examine(&machine, &setup);
+        assert_eq!(
+            standing(&items, "log-collection").word(),
+            expected,
+            "{stderr:?}"
+        );
+        let told = if expected == "ok" {
+            "not applicable"
+        } else {
+            "wrong"
+        };
+        assert_eq!(standing(&items, "alerting").word(), told);
+    }
+}
+
+#[test]
+fn a_container_is_judged_by_what_its_process_may_do() {
+    let stage = Stage::new();
+    let setup = stage.setup();
+    let breaks: [(&str, fn(&mut Machine)); 6] = [
+        ("root", |machine| machine.uid = 0),
+        ("capabilities 0x400", |machine| {
+            machine.confinement.as_mut().unwrap().capabilities = 0x400
+        }),
+        ("rights can be gained", |machine| {
+            machine.confinement.as_mut().unwrap().no_new_privs = false
+        }),
+        ("seccomp", |machine| {
+            machine.confinement.as_mut().unwrap().seccomp = false
+        }),
+        ("file system", |machine| machine.mounts[0].read_only = false),
+        ("does not say", |machine| machine.confinement = None),
+    ];
+    for (word, change) in breaks {
+        let mut machine = stage.machine();
+        machine.container = true;
+        machine.mounts[0].read_only = true;
+        assert_eq!(
+            standing(&examine(&machine, &setup), "container-privileges").word(),
+            "ok"
+        );
+        change(&mut machine);
+        let Standing::Wrong { found, .. } =
+            standing(&examine(&machine, &setup), "container-privileges")
+        else {
+            panic!("{word} is not wrong");
+        };
+        assert!(found.contains(word), "{found}");
+    }
+}
+
+#[test]
+fn who_starts_the_server_decides_whether_it_is_a_set_up_of_one_person() {
+    let stage = Stage::new();
+    let setup = stage.setup();
+    let mut machine = stage.machine();
+    machine.served = vec![served(machine.uid, "pipe:[7]")];
+    let Standing::Wrong { found, .. } = standing(&examine(&machine, &setup), "one-person") else {
+        panic!("a client of the gate's own user is not named");
+    };
+    assert!(found.contains("What holds is the policy"), "{found}");
+    machine.account = Some(("ann".to_owned(), "/bin/sh".to_owned()));
+    machine.served = vec![served(machine.uid + 1, "pipe:[7]")];
+    assert_eq!(
+        standing(&examine(&machine, &setup), "one-person").word(),
+        "ok"
+    );
+}
+
+#[test]
+fn a_configuration_that_does_not_load_leaves_the_rest_to_be_looked_at() {
+    let stage = Stage::new();
+    stage.put("config/policy.yml", "rulez: [\u{1b}[31m\u{202e}]\n");
+    stage.mode("config/secrets", 0o777);
+    let items = examine(&stage.machine(), &stage.setup());
+    assert_eq!(standing(&items, "configuration").word(), "wrong");
+    assert_eq!(standing(&items, "others").word(), "wrong");
+    assert_eq!(standing(&items, "deny-texts").word(), "not applicable");
+    assert_eq!(standing(&items, "journal-key").word(), "ok");
+    let shown = format!("{items:?}");
+    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'));
+    let nothing = examine(&stage.machine(), &Setup::none("no directory".to_owned()));
+    assert_eq!(nothing.len(), MAKING_WRONG.len());
+}
+
+#[test]
+fn the_texts_of_the_system_are_read_as_they_are_written() {
+    let status = "Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t2\nCapEff:\t00000000a80425fb\n";
+    let held = confinement(status);
+    assert_eq!(
+        (held.capabilities, held.no_new_privs, held.seccomp),
+        (0xa804_25fb, true, true)
+    );
+    let unknown = confinement("Name:\tx\n");
+    assert_eq!(
+        (unknown.capabilities, unknown.no_new_privs),
+        (u64::MAX, false)
+    );
+    let text = "27 0 0:26 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro\n\
+                30 27 0:27 / /a\\040b ro,nosuid - tmpfs tmpfs rw\nbroken\n\
+                31 27 0:28 / /c rw shared:3 master:1 - overlay overlay ro,lowerdir=/x\n";
+    let found = mounts(text);
+    assert_eq!(
+        found,
+        [
+            mount(Path::new("/"), false, "ext4"),
+            mount(Path::new("/a b"), true, "tmpfs"),
+            mount(Path::new("/c"), true, "overlay"),
+        ]
+    );
+    let passwd = "root:x:0:0:r:/root:/bin/bash\ngate:x:9:9::/nowhere:/usr/sbin/nologin\n";
+    assert_eq!(account(passwd, 9).unwrap().1, "/usr/sbin/nologin");
+    assert_eq!(account(passwd, 8), None);
+    // The machine that the test runs on has a process, a user and a root file system.
+    let here = Machine::gather();
+    assert!(here.confinement.is_some() && here.mount_of(Path::new("/")).is_some());
+}
