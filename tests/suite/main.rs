@@ -9,6 +9,7 @@
     reason = "tests: a failed expectation is the report"
 )]
 
+mod ansible;
 mod doctor;
 mod doors;
 mod end_to_end;

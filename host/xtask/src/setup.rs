@@ -12,9 +12,14 @@ const PROGRAMS: [(&str, &str); 5] = [
     ("dash", "dash"),
 ];
 
-/// What the Python environment holds: the real MCP client, a schema validator, and an SSH peer to measure
-/// beside.
-const PYTHON_PACKAGES: [&str; 3] = ["mcp==2.3.0", "jsonschema==4.25.1", "paramiko==5.1.0"];
+/// What the Python environment holds: the real MCP client, a schema validator, an SSH peer to measure beside, and
+/// the program that says what an Ansible inventory means.
+const PYTHON_PACKAGES: [&str; 4] = [
+    "mcp==2.3.0",
+    "jsonschema==4.25.1",
+    "paramiko==5.1.0",
+    "ansible-core==2.19.14",
+];
 
 /// Where cargo puts its work.
 pub(crate) fn target(root: &Path) -> PathBuf {

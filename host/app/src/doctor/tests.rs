@@ -165,6 +165,7 @@ fn standing(items: &[Item], id: &str) -> Standing {
 
 type Facts = fn(&mut Machine, &mut Setup);
 type Disk = fn(&Stage);
+type Change = fn(&mut Machine);
 
 fn nothing(_: &Stage) {}
 fn none(_: &mut Machine, _: &mut Setup) {}
@@ -638,7 +639,7 @@ fn standard_error_that_nobody_keeps_is_named() {
 fn a_container_is_judged_by_what_its_process_may_do() {
     let stage = Stage::new();
     let setup = stage.setup();
-    let breaks: [(&str, fn(&mut Machine)); 6] = [
+    let breaks: [(&str, Change); 6] = [
         ("root", |machine| machine.uid = 0),
         ("capabilities 0x400", |machine| {
             machine.confinement.as_mut().unwrap().capabilities = 0x400

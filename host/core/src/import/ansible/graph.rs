@@ -123,6 +123,11 @@ impl Graph {
         }
     }
 
+    /// Whether a host was named before. A port behind a name counts only where the name stands first.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.host_index.contains_key(name)
+    }
+
     /// Puts a host into a group.
     pub(super) fn host(
         &mut self,

@@ -100,9 +100,6 @@ fn host(graph: &mut Graph, group: usize, line: &str, place: &Place) -> Result<()
     };
     let (names, port) = pattern::expand(pattern).map_err(fault)?;
     let mut set = Vec::new();
-    if let Some(port) = port {
-        set.push(("ansible_port", Value::Text(port.to_string())));
-    }
     for word in variables {
         let (name, value) = word
             .split_once('=')
@@ -110,7 +107,12 @@ fn host(graph: &mut Graph, group: usize, line: &str, place: &Place) -> Result<()
         set.push((name, literal(value)));
     }
     for name in names {
+        let port = port.filter(|_| !graph.knows(&name));
         let host = graph.host(group, &name, place)?;
+        if let Some(port) = port {
+            let value = Value::Text(port.to_string());
+            graph.set_host(host, "ansible_port", value, place)?;
+        }
         for (variable, value) in &set {
             graph.set_host(host, variable, value.clone(), place)?;
         }

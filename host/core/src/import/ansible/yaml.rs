@@ -132,6 +132,7 @@ impl Walk {
         let place = self.place(node);
         let variables = self.entries(node, "variables")?.unwrap_or_default();
         for name in names {
+            let port = port.filter(|_| !self.graph.knows(&name));
             let host = self.graph.host(group, &name, &place)?;
             if let Some(port) = port {
                 let value = Value::Text(port.to_string());
