@@ -1,12 +1,12 @@
-//! The records on standard error: one JSON object per line, in the shapes that log collectors of the
-//! seed system already parse. The journal is the evidence; these lines are the alarm.
+//! The records on standard error: one JSON object per line. The journal is the evidence; these lines are the
+//! alarm. Their shapes are `portcullis_core::audit::events`.
 //!
 //! Must not: hold a secret. Command text is redacted by the caller before it gets here.
 
-use portcullis_core::audit::{Closing, Receipt, Spent};
+use portcullis_core::audit::{Stamp, events};
 use portcullis_core::clock::{Clock, Micros};
 use portcullis_core::policy::Heard;
-use portcullis_core::request::{InputFault, Principal};
+use portcullis_core::request::InputFault;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,123 +40,70 @@ impl Events {
         if self == Self::Silent {
             return;
         }
-        let mut line = record.to_string();
+        let mut line = events::json_line(record);
         line.push('\n');
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
+}
+
+/// Standard error for what comes of one call: every record gets the call's stamp.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reports<'a> {
+    /// Where they go.
+    pub(crate) events: Events,
+    /// Whose they are.
+    pub(crate) stamp: Stamp<'a>,
+}
+
+impl Reports<'_> {
+    /// A security event of a file or of the configuration.
+    pub(crate) fn file(&self, event: Value) {
+        self.events.emit(&events::with_stamp(event, &self.stamp));
+    }
+
+    /// A security event with fields of its own.
+    pub(crate) fn security(&self, event: &str, fields: Map<String, Value>) {
+        let mut body = events::security(&self.stamp, event, SystemClock.now());
+        body.extend(fields);
+        self.events.emit(&Value::Object(body));
+    }
 
     /// An input that was not taken, where it counts as an attack.
-    pub(crate) fn input_refused(self, principal: &Principal, fault: &InputFault) {
+    pub(crate) fn input_refused(&self, fault: &InputFault) {
         let Some(event) = fault.event() else { return };
-        let mut body = security(principal, event);
-        body.insert("field".to_owned(), json!(fault.field().name()));
+        let mut fields = Map::new();
+        fields.insert("field".to_owned(), json!(fault.field().name()));
         match fault {
             InputFault::TooLong {
                 chars_max, chars, ..
             } => {
-                body.insert("length".to_owned(), json!(chars));
-                body.insert("max_length".to_owned(), json!(chars_max));
+                fields.insert("length".to_owned(), json!(chars));
+                fields.insert("max_length".to_owned(), json!(chars_max));
             }
             InputFault::ControlCharacter { code } | InputFault::HiddenCharacter { code } => {
-                body.insert("char_code".to_owned(), json!(code));
+                fields.insert("char_code".to_owned(), json!(code));
             }
             InputFault::Required { .. } | InputFault::Characters { .. } | InputFault::NulByte => {}
         }
-        self.emit(&Value::Object(body));
+        self.security(event, fields);
     }
 
-    /// A denied text that only the normalised command shows.
+    /// A denied text that only the normalised command shows. The texts are redacted.
     pub(crate) fn bypass_attempt(
-        self,
+        &self,
         heard: &Heard,
         original: &str,
         normalised: &str,
         pattern: &str,
     ) {
-        let mut body = security(heard.case.principal(), "command_bypass_attempt");
-        body.insert(
-            "alias".to_owned(),
-            json!(heard.case.target().host.alias.as_str()),
-        );
-        body.insert("original_command".to_owned(), json!(original));
-        body.insert("normalized_command".to_owned(), json!(normalised));
-        body.insert("blocked_pattern".to_owned(), json!(pattern));
-        self.emit(&Value::Object(body));
+        let alias = heard.case.target().host.alias.as_str();
+        let fields = Map::from_iter([
+            ("alias".to_owned(), json!(alias)),
+            ("hash".to_owned(), json!(heard.case.line().hash16())),
+            ("original_command".to_owned(), json!(original)),
+            ("normalized_command".to_owned(), json!(normalised)),
+            ("blocked_pattern".to_owned(), json!(pattern)),
+        ]);
+        self.security("command_bypass_attempt", fields);
     }
-
-    /// What was decided, whatever it was.
-    pub(crate) fn policy_decision(
-        self,
-        heard: &Heard,
-        code: Option<&str>,
-        allowed: Allowed,
-        at: Micros,
-    ) {
-        let case = &heard.case;
-        self.emit(&json!({
-            "type": "policy_decision",
-            "ts": at.as_seconds(),
-            "principal": case.principal().as_str(),
-            "alias": case.target().host.alias.as_str(),
-            "hash": case.line().hash16(),
-            "allowed": allowed == Allowed::Yes,
-            "code": code,
-        }));
-    }
-
-    /// How a run ended, with the journal's newest number and MAC: a line that survives elsewhere proves a
-    /// cut tail.
-    pub(crate) fn audit(
-        self,
-        spent: &Spent,
-        closing: &Closing,
-        receipt: Option<&Receipt>,
-        at: Micros,
-    ) {
-        let case = &spent.heard().case;
-        let mut body = Map::new();
-        body.insert("type".to_owned(), json!("audit"));
-        body.insert("ts".to_owned(), json!(at.as_seconds()));
-        body.insert("principal".to_owned(), json!(case.principal().as_str()));
-        body.insert("alias".to_owned(), json!(case.target().host.alias.as_str()));
-        body.insert("hash".to_owned(), json!(case.line().hash16()));
-        body.insert("task_id".to_owned(), json!(spent.task().as_str()));
-        closing.fill(&mut body);
-        let receipt = receipt.unwrap_or_else(|| spent.receipt());
-        body.insert("journal_seq".to_owned(), json!(receipt.seq));
-        body.insert("journal_mac".to_owned(), json!(receipt.mac));
-        self.emit(&Value::Object(body));
-    }
-
-    /// How far a run is.
-    pub(crate) fn progress(self, task_id: &str, phase: &str, bytes_read: u64, elapsed_ms: u64) {
-        self.emit(&json!({
-            "type": "progress",
-            "ts": SystemClock.now().as_seconds(),
-            "task_id": task_id,
-            "phase": phase,
-            "bytes_read": bytes_read,
-            "elapsed_ms": elapsed_ms,
-        }));
-    }
-}
-
-/// Whether a decision lets a command run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allowed {
-    /// It may run.
-    Yes,
-    /// It does not run.
-    No,
-}
-
-/// The head that the input, policy and DNS events share.
-fn security(principal: &Principal, event: &str) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.insert("level".to_owned(), json!("error"));
-    body.insert("msg".to_owned(), json!("security_event"));
-    body.insert("type".to_owned(), json!(event));
-    body.insert("ts".to_owned(), json!(SystemClock.now().as_seconds()));
-    body.insert("principal".to_owned(), json!(principal.as_str()));
-    body
 }

@@ -9,10 +9,14 @@
     reason = "tests"
 )]
 
+use portcullis_core::audit::events::{self, Step, Subject};
+use portcullis_core::audit::{Closing, Door, Origin, Stamp, Under};
+use portcullis_core::clock::Micros;
 use portcullis_core::config;
 use portcullis_core::inventory::{Host, Target};
 use portcullis_core::net::Verdict;
 use portcullis_core::policy::{Case, Glob, Hearing, Jury, Opinion, Outcome, Policy, normalise};
+use portcullis_core::redact::Redactor;
 use portcullis_core::request::{Alias, CommandLine, Principal, Tag, TaskId, hash16};
 use portcullis_core::shell;
 use serde_json::{Value, json};
@@ -295,6 +299,93 @@ fn every_input_is_taken_or_refused_as_it_should() {
             }
         }
     });
+}
+
+/// The record of one type, built from what a row gives; what it does not give is made up.
+fn record(given: &Value) -> Value {
+    let kind = given.as_str().or(given["type"].as_str()).unwrap();
+    let text = |name: &str, other: &str| given[name].as_str().unwrap_or(other).to_owned();
+    let number = |name: &str| given[name].as_u64().unwrap_or(7);
+    let (principal, redactor) = (Principal::local(1000), Redactor::default());
+    let call_id = "0123456789abcdef-1".to_owned();
+    let origin = Origin::new(principal, Door::Mcp, call_id, Some("1"), &redactor);
+    let under = Under::default();
+    let stamp = Stamp {
+        origin: &origin,
+        under: &under,
+    };
+    let (alias, hash) = (text("alias", "web1"), text("hash", "a1b2c3d4e5f60718"));
+    let task_id = text("task_id", "web1:a1b2c3d4e5f60718:1-00");
+    let subject = Subject {
+        alias: &alias,
+        hash: &hash,
+        rule: None,
+        task_id: Some(&task_id),
+        receipt: None,
+    };
+    let at = Micros(1_700_000_000_500_000);
+    match kind {
+        "policy_decision" => {
+            let denied = given["allowed"] == false;
+            events::policy_decision(&stamp, &subject, denied.then_some("no_rule"), at)
+        }
+        "audit" => {
+            let closing = Closing {
+                exit_code: given["exit_code"].as_i64().unwrap_or(0),
+                state: "completed",
+                termination: None,
+                duration_ms: number("duration_ms"),
+                bytes_out: number("bytes_out"),
+                bytes_err: number("bytes_err"),
+                cancelled: given["cancelled"] == true,
+                timeout: given["timeout"] == true,
+                target_ip: text("target_ip", "10.0.0.11"),
+                redactions: 0,
+            };
+            events::audit(&stamp, &subject, &closing, at)
+        }
+        "progress" => {
+            let phase = match given["phase"].as_str() {
+                Some("connecting") => "connecting",
+                Some("connected") => "connected",
+                _ => "running",
+            };
+            let step = Step {
+                phase,
+                bytes_read: number("bytes_read"),
+                elapsed_ms: number("elapsed_ms"),
+            };
+            events::progress(&stamp, &subject, step, at)
+        }
+        other => panic!("no record of the type {other}"),
+    }
+}
+
+/// A row names the keys that a record must have, or the values that some of them must have.
+#[test]
+fn every_record_has_the_keys_that_collectors_know() {
+    for row in rows(&["audit"]) {
+        let record = record(&row["given"]);
+        assert!(record["ts"].is_f64(), "seconds with a fraction: {record}");
+        let expect = row["expect"].get("keys").unwrap_or(&row["expect"]);
+        let keys: Vec<&str> = match expect {
+            Value::Array(keys) => keys.iter().map(|key| key.as_str().unwrap()).collect(),
+            Value::Object(values) => {
+                for (key, value) in values {
+                    assert_eq!(&record[key], value, "{row}");
+                }
+                values.keys().map(String::as_str).collect()
+            }
+            other => panic!("{other}"),
+        };
+        for key in keys {
+            assert!(
+                record.get(key).is_some(),
+                "{} lacks {key}: {record}",
+                row["id"]
+            );
+        }
+    }
 }
 
 #[test]

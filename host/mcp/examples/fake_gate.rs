@@ -16,7 +16,7 @@ use portcullis_core::policy::{
     Code, Finding, Limits, Opinion, PluginFailure, Refusal, RuleRef, Verdict,
 };
 use portcullis_core::request::{Alias, Principal, RunRequest, sha256_hex};
-use portcullis_mcp::gate::{Caller, Gate, Progress};
+use portcullis_mcp::gate::{Caller, EdgeRefusal, Gate, Progress};
 use portcullis_mcp::{ServeSettings, serve_stdio};
 use std::io::Write;
 use std::sync::Arc;
@@ -333,6 +333,8 @@ impl Gate for FakeGate {
             }
         })
     }
+
+    fn refused(&self, _: EdgeRefusal) {}
 }
 
 fn main() -> Result<(), portcullis_mcp::ServeFault> {

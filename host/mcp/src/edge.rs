@@ -9,16 +9,19 @@ use crate::calls::Calls;
 use crate::envelope::ArgumentsNotAnObject;
 use crate::gate::{Caller, Gate};
 use crate::progress;
+use crate::refusals::Refusals;
 use crate::shapes::{PingShape, PongWord};
 use crate::tools::{self, ToolName};
 use futures::FutureExt;
 use portcullis_core::answer::{Fault, Run};
+use portcullis_core::audit::Door;
 use portcullis_core::request::Principal;
 use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult,
+    ErrorCode, Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use std::panic::AssertUnwindSafe;
@@ -30,15 +33,22 @@ pub(crate) struct Edge {
     gate: Arc<dyn Gate>,
     principal: Principal,
     calls: Arc<Calls>,
+    refusals: Refusals,
     tools: Vec<Tool>,
 }
 
 impl Edge {
-    pub(crate) fn new(gate: Arc<dyn Gate>, principal: Principal, calls: Arc<Calls>) -> Self {
+    pub(crate) fn new(
+        gate: Arc<dyn Gate>,
+        principal: Principal,
+        calls: Arc<Calls>,
+        refusals: Refusals,
+    ) -> Self {
         Self {
             gate,
             principal,
             calls,
+            refusals,
             tools: tools::all(),
         }
     }
@@ -51,6 +61,8 @@ impl Edge {
     ) -> CallToolResult {
         let caller = Caller {
             principal: self.principal.clone(),
+            door: Door::Mcp,
+            request_id: Some(context.id.to_string()),
             stop: self.calls.stop_of(&context.id),
             progress: None,
         };
@@ -141,12 +153,23 @@ impl ServerHandler for Edge {
         Ok(ListToolsResult::with_all_items(self.tools.clone()))
     }
 
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        self.refusals.note("unknown_method", Some(&context.id));
+        let code = ErrorCode::METHOD_NOT_FOUND;
+        Err(ErrorData::new(code, request.method, None))
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(tool) = ToolName::parse(&request.name) else {
+            self.refusals.note("unknown_tool", Some(&context.id));
             return Err(ErrorData::invalid_params("unknown tool", None));
         };
         let arguments = if context.extensions.get::<ArgumentsNotAnObject>().is_some() {
@@ -156,7 +179,10 @@ impl ServerHandler for Edge {
         };
         let arguments = match arguments {
             Ok(arguments) => arguments,
-            Err(fault) => return Ok(answers::fault(fault.code(), fault.to_string()).into()),
+            Err(fault) => {
+                self.refusals.note(fault.code(), Some(&context.id));
+                return Ok(answers::fault(fault.code(), fault.to_string()).into());
+            }
         };
         // A gate that panics must not leave its caller waiting for ever; what it was doing is unknown.
         let answer = AssertUnwindSafe(self.answer(tool, arguments, context))

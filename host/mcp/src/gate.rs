@@ -3,6 +3,7 @@
 
 use portcullis_core::BoxFuture;
 use portcullis_core::answer::{Fault, Plan, Reload, Run};
+use portcullis_core::audit::Door;
 use portcullis_core::inventory::Host;
 use portcullis_core::request::Principal;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Caller {
     /// On whose behalf.
     pub principal: Principal,
+    /// Through which door the call came.
+    pub door: Door,
+    /// What the client calls it, as it was sent; `None` where there is no client.
+    pub request_id: Option<String>,
     /// Cancelled when the client cancels the call, its input ends, or the server is told to stop. A run
     /// that sees it ends the remote command and still answers.
     pub stop: CancellationToken,
@@ -30,6 +35,17 @@ pub struct Progress {
     pub elapsed_ms: u64,
     /// The run's time limit in milliseconds.
     pub limit_ms: u64,
+}
+
+/// Something that a client sent and that was refused before any tool was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdgeRefusal {
+    /// On whose behalf.
+    pub principal: Principal,
+    /// What was wrong, as one stable word, e.g. `parse_error`, `busy`, `unknown_tool`, `input_type`.
+    pub code: &'static str,
+    /// What the client calls the request, as it was sent, where that could be read.
+    pub request_id: Option<String>,
 }
 
 /// The gate, as this server sees it. Inputs come unchecked, as the client wrote them; checking them is
@@ -57,4 +73,7 @@ pub trait Gate: Send + Sync {
     ) -> BoxFuture<'_, Result<Run, Fault>>;
     /// Reads the configuration again.
     fn reload(&self, caller: Caller) -> BoxFuture<'_, Reload>;
+    /// Notes what never became a call. It is called between two lines of the client, on a runtime, so it
+    /// must return at once; a flood of such lines must not become a flood of anything else.
+    fn refused(&self, refusal: EdgeRefusal);
 }

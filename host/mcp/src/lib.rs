@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! stdio ─ lines ─ strict ─ envelope ─ wire ─(rmcp)─ edge ─ arguments ─ gate ─ answers ─ shapes
-//!                              └── calls: which ids are under way, and how each is taken back
+//!                              ├── calls: which ids are under way, and how each is taken back
+//!                              └── refusals: what never became a call, for the gate's records
 //! ```
 //!
 //! Must not: decide, resolve or run anything ([`gate::Gate`] does), or write to standard output
@@ -22,6 +23,7 @@ mod envelope;
 pub mod gate;
 mod lines;
 mod progress;
+mod refusals;
 mod schema;
 mod serve;
 mod shapes;

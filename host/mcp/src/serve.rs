@@ -10,6 +10,7 @@
 use crate::calls::Calls;
 use crate::edge::Edge;
 use crate::gate::Gate;
+use crate::refusals::Refusals;
 use crate::stdio;
 use crate::wire::Wire;
 use portcullis_core::limits;
@@ -79,8 +80,16 @@ where
     let calls = Arc::new(Calls::default());
     let _stop_calls_on_drop = StopOnDrop(calls.clone());
     let ended = CancellationToken::new();
-    let wire = Wire::open(input, output, calls.clone(), settings.stop, ended.clone());
-    let edge = Edge::new(gate, settings.principal, calls.clone());
+    let refusals = Refusals::new(gate.clone(), settings.principal.clone());
+    let wire = Wire::open(
+        input,
+        output,
+        calls.clone(),
+        refusals.clone(),
+        settings.stop,
+        ended.clone(),
+    );
+    let edge = Edge::new(gate, settings.principal, calls.clone(), refusals);
     let session = async {
         let running = match edge.serve(wire).await {
             Ok(running) => running,
@@ -164,6 +173,8 @@ mod tests {
                 }
             })
         }
+
+        fn refused(&self, _: crate::gate::EdgeRefusal) {}
     }
 
     struct Played {

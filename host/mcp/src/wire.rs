@@ -12,6 +12,7 @@
 use crate::calls::{Calls, Delivery, NotAdmitted};
 use crate::envelope::{self, Envelope};
 use crate::lines::{Line, Lines};
+use crate::refusals::{self, Refusals};
 use portcullis_core::limits;
 use rmcp::model::{ClientJsonRpcMessage, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
 use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
@@ -65,6 +66,7 @@ impl Wire {
         input: R,
         output: W,
         calls: Arc<Calls>,
+        refusals: Refusals,
         stop: CancellationToken,
         ended: CancellationToken,
     ) -> Self
@@ -80,6 +82,7 @@ impl Wire {
         let reader = Reader {
             lines: Lines::new(input, limits::MCP_LINE_BYTES_MAX),
             calls,
+            refusals,
             requests: requests_tx,
             frames: frames.clone(),
         };
@@ -96,6 +99,7 @@ impl Wire {
 struct Reader<R> {
     lines: Lines<R>,
     calls: Arc<Calls>,
+    refusals: Refusals,
     requests: mpsc::Sender<ClientJsonRpcMessage>,
     frames: mpsc::Sender<Frame>,
 }
@@ -123,7 +127,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         loop {
             let went_on = match self.lines.next().await {
                 Line::End => return,
-                Line::TooLong { bytes } => self.reply(&envelope::line_too_long(bytes)).await,
+                Line::TooLong { bytes } => {
+                    self.refusals.note("line_too_long", None);
+                    self.reply(&envelope::line_too_long(bytes)).await
+                }
                 Line::Whole(line) => self.take(&line).await,
             };
             if went_on.is_err() {
@@ -140,6 +147,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 Ok(())
             }
             Envelope::Malformed { id, error } => {
+                self.refusals.note(refusals::word(error.code), id.as_ref());
                 let message = ServerJsonRpcMessage::error(error, id);
                 self.reply(&serde_json::to_value(message)?).await
             }
@@ -149,10 +157,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                     sent.map_err(|_| WireFault::Closed)
                 }
                 Err(NotAdmitted::Busy) => {
+                    self.refusals.note("busy", Some(&request.id));
                     self.reply(&envelope::busy(&request.id, request.shape))
                         .await
                 }
-                Err(NotAdmitted::Duplicate) => self.reply(&envelope::duplicate(&request.id)).await,
+                Err(NotAdmitted::Duplicate) => {
+                    self.refusals
+                        .note("duplicate_request_id", Some(&request.id));
+                    self.reply(&envelope::duplicate(&request.id)).await
+                }
             },
         }
     }

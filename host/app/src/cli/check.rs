@@ -3,8 +3,8 @@
 use super::console::{self, Colour};
 use super::{Exit, Format, Places, session};
 use crate::events::Events;
-use crate::gate::{Scope, load};
 use clap::Args;
+use portcullis_core::audit::Door;
 use portcullis_core::config::ConfigFault;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(super) fn main(places: &Places, verb: &Check) -> Exit {
             Ok(opened) => opened,
             Err(exit) => return exit,
         };
-    match runtime.block_on(load(&dirs, Events::Silent, Scope::Start, None)) {
+    match runtime.block_on(session::first_load(&dirs, Events::Silent, Door::Cli)) {
         Ok(live) => {
             let warnings = live.warnings();
             let text = match verb.format {

@@ -4,8 +4,13 @@ use super::{Exit, Places, session};
 use crate::events::Events;
 use crate::gate::{Gatehouse, Scope};
 use clap::Args;
+use portcullis_core::audit::Door;
 use portcullis_mcp::{ServeSettings, serve_stdio};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest wait for the record of the server's end.
+const STOP_RECORD_MAX: Duration = Duration::from_secs(1);
 
 /// Serves one client over standard input and output until the input ends. Standard output carries the
 /// protocol and nothing else; records and logs go to standard error, one JSON object per line.
@@ -32,18 +37,27 @@ pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
         Err(exit) => return exit,
     };
     let exit = runtime.block_on(async {
-        let gate = match session::open(places, Events::Stderr).await {
+        let gate = match session::open(places, Events::Stderr, Door::Gate).await {
             Ok(gate) => gate,
             Err(exit) => return exit,
         };
+        gate.started().await;
         let stop = session::stop_on_signal();
         reload_on_hangup(&gate);
         let settings = ServeSettings {
             principal: session::principal(),
-            stop,
+            stop: stop.clone(),
         };
         let served = serve_stdio(Arc::new(gate.clone()), settings).await;
         session::drain(&gate).await;
+        let reason = match (&served, stop.is_cancelled()) {
+            (Err(_), _) => "fault",
+            (Ok(()), true) => "signal",
+            (Ok(()), false) => "input_ended",
+        };
+        // A journal that hangs must not hold up the end; the record is then missing.
+        let _ = tokio::time::timeout(STOP_RECORD_MAX, gate.stopped(reason)).await;
+        gate.close();
         match served {
             Ok(()) => Exit::Ok,
             Err(fault) => {
@@ -66,7 +80,7 @@ fn reload_on_hangup(gate: &Gatehouse) {
     let gate = gate.clone();
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            gate.reload_scope(&session::principal(), Scope::Everything)
+            gate.reload_scope(Door::Signal, &session::principal(), Scope::Everything)
                 .await;
         }
     });

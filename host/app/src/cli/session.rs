@@ -1,12 +1,14 @@
 //! What the verbs share: opening the gate, and turning its answers into words and exit statuses.
 
 use super::{Exit, Format, Places, console};
-use crate::events::Events;
+use crate::events::{Events, Reports};
 use crate::files::Dirs;
-use crate::gate::{Gatehouse, Live, LoadFault, Scope, load};
+use crate::gate::{Gatehouse, Live, LoadFault, Scope, keep, load};
 use crate::journal::Journal;
 use portcullis_core::answer::Fault;
+use portcullis_core::audit::{Door, Origin, Stamp, Under};
 use portcullis_core::policy::{Opinion, Verdict};
+use portcullis_core::redact::Redactor;
 use portcullis_core::request::Principal;
 use portcullis_mcp::gate::{Caller, Progress};
 use portcullis_ssh::{Engine, EngineSettings};
@@ -45,23 +47,36 @@ pub(super) fn dirs(places: &Places) -> Result<Dirs, Exit> {
     })
 }
 
+/// Loads configuration and plugins for the first time in this process; what is said of files meanwhile comes
+/// before any call and under no configuration.
+pub(super) async fn first_load(dirs: &Dirs, events: Events, door: Door) -> Result<Live, LoadFault> {
+    let (call_id, under) = ("start".to_owned(), Under::default());
+    let origin = Origin::new(principal(), door, call_id, None, &Redactor::default());
+    let stamp = Stamp {
+        origin: &origin,
+        under: &under,
+    };
+    load(dirs, &Reports { events, stamp }, Scope::Start, None).await
+}
+
 /// Opens the whole gate, and says what is wrong if it cannot be.
-pub(super) async fn open(places: &Places, events: Events) -> Result<Gatehouse, Exit> {
+pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<Gatehouse, Exit> {
     let dirs = dirs(places)?;
-    let live = load(&dirs, events, Scope::Start, None)
-        .await
-        .map_err(|fault| {
-            say_load_fault(&fault);
-            if fault.is_plugin() {
-                Exit::Plugin
-            } else {
-                Exit::Config
-            }
-        })?;
+    let live = first_load(&dirs, events, door).await.map_err(|fault| {
+        say_load_fault(&fault);
+        if fault.is_plugin() {
+            Exit::Plugin
+        } else {
+            Exit::Config
+        }
+    })?;
     let journal = dirs
         .state()
         .map_err(|fault| fault.to_string())
-        .and_then(|state| Journal::open(&state).map_err(|fault| fault.to_string()));
+        .and_then(|state| {
+            let keep = keep(&live, &principal());
+            Journal::open(&state, keep).map_err(|fault| fault.to_string())
+        });
     let journal = journal.map_err(|fault| {
         console::fault(
             &format!("the audit journal cannot be opened: {fault}"),
@@ -75,6 +90,7 @@ pub(super) async fn open(places: &Places, events: Events) -> Result<Gatehouse, E
         Engine::new(EngineSettings::default()),
         journal,
         events,
+        principal(),
     ))
 }
 
@@ -95,7 +111,7 @@ pub(super) fn load_quietly(places: &Places) -> Result<Live, String> {
         .build()
         .map_err(|error| error.to_string())?;
     runtime
-        .block_on(load(&dirs, Events::Silent, Scope::Start, None))
+        .block_on(first_load(&dirs, Events::Silent, Door::Cli))
         .map_err(|fault| {
             fault
                 .lines()
@@ -116,25 +132,29 @@ where
         Err(exit) => return exit,
     };
     runtime.block_on(async {
-        let gate = match open(places, Events::Silent).await {
+        let gate = match open(places, Events::Silent, Door::Cli).await {
             Ok(gate) => gate,
             Err(exit) => return exit,
         };
         let stop = stop_on_signal();
         let caller = Caller {
             principal: principal(),
+            door: Door::Cli,
+            request_id: None,
             stop,
             progress: None,
         };
         let exit = act(&gate, caller).await;
         drain(&gate).await;
+        gate.close();
         exit
     })
 }
 
 /// Waits for the runs of a gate within a bound.
 pub(super) async fn drain(gate: &Gatehouse) {
-    if tokio::time::timeout(DRAIN_MAX, gate.drain()).await.is_err() {
+    let ended = tokio::time::timeout(DRAIN_MAX, gate.runs_ended());
+    if ended.await.is_err() {
         console::say("warning: a run did not end in time; its closing record is missing");
     }
 }

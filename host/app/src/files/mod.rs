@@ -29,8 +29,10 @@ use fault::{Kind, Why};
 use places::Env;
 use portcullis_core::config::path_text;
 use portcullis_core::limits::{KEY_FILE_BYTES_MAX, KNOWN_HOSTS_BYTES_MAX, YAML_BYTES_MAX};
+use portcullis_core::request::sha256_hex;
 use portcullis_core::secret::Secret;
 use rustix::fs::Mode;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -107,6 +109,24 @@ impl Dirs {
             return Err(fault(path, Why::Exposed));
         }
         Ok(dir)
+    }
+
+    /// The first 16 hex digits of SHA-256 of each directory's path, by what it is for: records tell two set-ups
+    /// apart by them without naming paths.
+    pub(crate) fn digests(&self) -> BTreeMap<&'static str, String> {
+        let digest = |path: &Path| {
+            let mut hex = sha256_hex(path.as_os_str().as_encoded_bytes());
+            hex.truncate(16);
+            hex
+        };
+        let state = self.state.clone().map(absolute).unwrap_or_default();
+        BTreeMap::from([
+            ("config", digest(&self.config.path)),
+            ("keys", digest(&self.keys.path)),
+            ("secrets", digest(&self.secrets.path)),
+            ("plugins", digest(&self.plugins.path)),
+            ("state", digest(&state)),
+        ])
     }
 
     /// The text of a configuration file; `None` where it does not exist.

@@ -1,6 +1,6 @@
 //! The snapshot that holds: configuration, plugins, host keys, redaction rules. Built whole or not at all.
 
-use crate::events::Events;
+use crate::events::Reports;
 use crate::files::{Dirs, FileFault};
 use portcullis_core::answer::Fault;
 use portcullis_core::audit::Under;
@@ -20,6 +20,17 @@ pub(crate) enum Scope {
     Yaml,
     /// The YAML files and the plugins.
     Everything,
+}
+
+impl Scope {
+    /// The word in records.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Yaml => "yaml",
+            Self::Everything => "everything",
+        }
+    }
 }
 
 /// A whole configuration that holds.
@@ -115,7 +126,7 @@ impl Live {
     pub(super) fn access(
         &self,
         dirs: &Dirs,
-        events: Events,
+        reports: &Reports<'_>,
         target: &Target,
     ) -> Result<Access, Fault> {
         let setup = |code, message| Fault::Setup { code, message };
@@ -137,7 +148,7 @@ impl Live {
         let report = |fault: FileFault| {
             tracing::error!(%fault, "a key or secret cannot be read");
             if let Some(event) = fault.event() {
-                events.emit(&event);
+                reports.file(event);
             }
         };
         let key = dirs.key(key_path).map_err(|fault| {
@@ -174,14 +185,14 @@ impl Live {
 /// Reads and checks everything that `scope` names. `old` is the snapshot that holds now, if one does.
 pub(crate) async fn load(
     dirs: &Dirs,
-    events: Events,
+    reports: &Reports<'_>,
     scope: Scope,
     old: Option<&Live>,
 ) -> Result<Live, LoadFault> {
     let read = |name: &'static str| {
         dirs.config_file(name).map_err(|fault| {
             if let Some(event) = fault.event() {
-                events.emit(&event);
+                reports.file(event);
             }
             LoadFault::File(fault)
         })
@@ -213,7 +224,7 @@ pub(crate) async fn load(
             snapshot.plugins.clone_from(&old.snapshot.plugins);
             Arc::clone(&old.plugins)
         }
-        _ => Arc::new(load_plugins(dirs, events, &snapshot).await?),
+        _ => Arc::new(load_plugins(dirs, reports, &snapshot).await?),
     };
     let known_hosts = dirs
         .known_hosts(snapshot.policy.known_hosts_path.as_deref())
@@ -221,6 +232,11 @@ pub(crate) async fn load(
         .map_err(|fault| fault.to_string());
     let under = Under {
         config_digest: snapshot.digest.clone(),
+        policy_digest: snapshot
+            .files
+            .iter()
+            .find(|mark| mark.name == config::POLICY)
+            .and_then(|mark| mark.sha256.clone()),
         plugins: plugins.identities(),
     };
     Ok(Live {
@@ -235,7 +251,7 @@ pub(crate) async fn load(
 /// Reads and compiles the plugins; compiling takes long and must not hold up the server.
 async fn load_plugins(
     dirs: &Dirs,
-    events: Events,
+    reports: &Reports<'_>,
     snapshot: &Snapshot,
 ) -> Result<Plugins, LoadFault> {
     let mut entries = Vec::new();
@@ -244,7 +260,7 @@ async fn load_plugins(
             .plugin(&entry.path, entry.limits.component_bytes)
             .map_err(|fault| {
                 if let Some(event) = fault.event() {
-                    events.emit(&event);
+                    reports.file(event);
                 }
                 LoadFault::File(fault)
             })?;

@@ -4,28 +4,33 @@
 //! * `live`: the snapshot that holds, and how it is swapped
 //! * `run`: decide, hear, admit, journal, run, scrub, close
 //! * `plan`: the same up to the point where something would happen
+//! * `notes`: records of what is no decision; `flood`: how many of them
 //!
 //! Must not: speak a protocol, or choose words for people beyond the fixed texts below.
 
+mod flood;
 mod live;
+mod notes;
 mod plan;
 mod run;
 
 pub(crate) use live::{Live, LoadFault, Scope, load};
+pub(crate) use notes::keep;
 
 use crate::events::{Events, SystemClock};
 use crate::files::Dirs;
 use crate::journal::Journal;
+use notes::{Notes, fields};
 use portcullis_core::BoxFuture;
 use portcullis_core::answer::{Fault, Plan, Reload, Run};
-use portcullis_core::audit::{Draft, Durability, Sink};
+use portcullis_core::audit::{Door, Origin, Stamp};
 use portcullis_core::clock::Clock;
 use portcullis_core::inventory::{Host, Target};
 use portcullis_core::policy::Refusal;
 use portcullis_core::request::{Alias, Principal, RunRequest};
-use portcullis_mcp::gate::{Caller, Gate};
+use portcullis_mcp::gate::{Caller, EdgeRefusal, Gate};
 use portcullis_ssh::Engine;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio_util::task::TaskTracker;
 
@@ -42,6 +47,9 @@ struct House {
     events: Events,
     clock: SystemClock,
     runs: TaskTracker,
+    notes: Notes,
+    /// Whom this process belongs to.
+    owner: Principal,
     reloading: tokio::sync::Mutex<()>,
 }
 
@@ -53,8 +61,9 @@ impl Gatehouse {
         engine: Engine,
         journal: Journal,
         events: Events,
+        owner: Principal,
     ) -> Self {
-        Self(Arc::new(House {
+        let house = Self(Arc::new(House {
             dirs,
             live: RwLock::new(Arc::new(live)),
             engine,
@@ -62,21 +71,45 @@ impl Gatehouse {
             events,
             clock: SystemClock,
             runs: TaskTracker::new(),
+            notes: Notes::new(SystemClock.now()),
+            owner,
             reloading: tokio::sync::Mutex::new(()),
-        }))
+        }));
+        tokio::spawn(notes::record_counts(Arc::downgrade(&house.0)));
+        house
     }
 
-    /// Waits until every run has answered and the journal is on the disk. Callers cancel the runs first;
-    /// each then ends within the ladder's bound.
-    pub(crate) async fn drain(&self) {
+    /// Records that a server begins.
+    pub(crate) async fn started(&self) {
+        self.0.note_start().await;
+    }
+
+    /// Waits until every run has answered. Callers cancel the runs first; each then ends within the ladder's
+    /// bound.
+    pub(crate) async fn runs_ended(&self) {
         self.0.runs.close();
         self.0.runs.wait().await;
+    }
+
+    /// Records that a server ends.
+    pub(crate) async fn stopped(&self, reason: &'static str) {
+        self.0.note_stop(reason).await;
+    }
+
+    /// Puts the journal on the disk and closes it.
+    pub(crate) fn close(&self) {
         self.0.journal.close();
     }
 
     /// Reads the configuration again and swaps it whole, or keeps the last good one.
-    pub(crate) async fn reload_scope(&self, principal: &Principal, scope: Scope) -> Reload {
-        self.0.reload(principal, scope).await
+    pub(crate) async fn reload_scope(
+        &self,
+        door: Door,
+        principal: &Principal,
+        scope: Scope,
+    ) -> Reload {
+        let origin = self.0.own_origin(door, principal);
+        self.0.reload(&origin, scope).await
     }
 }
 
@@ -102,7 +135,7 @@ impl House {
     async fn admit_request(
         &self,
         live: &Live,
-        principal: &Principal,
+        stamp: Stamp<'_>,
         alias: &str,
         command: &str,
     ) -> Result<(RunRequest, Target), Fault> {
@@ -111,44 +144,30 @@ impl House {
                 Some(target) => return Ok((request, target)),
                 None => Fault::UnknownAlias(request.alias),
             },
-            Err(fault) => {
-                self.events().input_refused(principal, &fault);
-                Fault::Input(fault)
-            }
+            Err(fault) => Fault::Input(fault),
         };
-        let body = Map::from_iter([("code".to_owned(), json!(fault.code()))]);
-        self.note("input_refused", principal, body).await;
+        self.note_input(&fault, stamp).await;
         Err(fault)
     }
 
-    /// Records something that is not a decision. A read that cannot be recorded is still answered: a full
-    /// disk must stop runs, not the operator's view.
-    async fn note(&self, kind: &'static str, principal: &Principal, mut body: Map<String, Value>) {
-        body.insert("principal".to_owned(), json!(principal.as_str()));
-        let draft = Draft {
-            kind,
-            at: self.clock.now(),
-            body,
-            durability: Durability::Written,
-        };
-        if let Err(fault) = self.journal.append(draft).await {
-            tracing::error!(%fault, kind, "a record was not written");
-        }
-    }
-
-    async fn reload(&self, principal: &Principal, scope: Scope) -> Reload {
+    async fn reload(&self, origin: &Origin, scope: Scope) -> Reload {
         let _turn = self.reloading.lock().await;
         let old = self.live();
-        let loaded = load(&self.dirs, self.events(), scope, Some(&old)).await;
-        let answer = match loaded {
+        let stamp = Stamp {
+            origin,
+            under: &old.under,
+        };
+        match load(&self.dirs, &self.reports(stamp), scope, Some(&old)).await {
             Ok(new) => {
-                let changed = new.snapshot.digest != old.snapshot.digest;
                 let answer = Reload::Reloaded {
                     digest: new.snapshot.digest.clone(),
                     hosts: new.snapshot.inventory.hosts().len(),
                     rules: new.snapshot.policy.rule_count(),
-                    changed,
+                    changed: new.snapshot.digest != old.snapshot.digest,
                 };
+                self.note_reload(origin, scope, &old, Some(&new), &answer)
+                    .await;
+                self.journal.set_keep(keep(&new, &self.owner));
                 *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 answer
             }
@@ -156,66 +175,65 @@ impl House {
                 for line in fault.lines() {
                     tracing::error!(fault = %line, "the configuration was not reloaded");
                 }
-                Reload::Kept {
+                let answer = Reload::Kept {
                     digest: old.snapshot.digest.clone(),
                     faults: fault.lines(),
-                }
-            }
-        };
-        let mut body = Map::new();
-        match &answer {
-            Reload::Reloaded {
-                digest, changed, ..
-            } => {
-                body.insert("config".to_owned(), json!(digest));
-                body.insert("changed".to_owned(), json!(changed));
-            }
-            Reload::Kept { digest, faults } => {
-                body.insert("config".to_owned(), json!(digest));
-                body.insert("faults".to_owned(), json!(faults.len()));
+                };
+                self.note_reload(origin, scope, &old, None, &answer).await;
+                answer
             }
         }
-        self.note("reload", principal, body).await;
-        answer
+    }
+}
+
+impl House {
+    async fn read(&self, caller: Caller, what: &'static str) {
+        let (live, origin) = (self.live(), self.origin(&caller));
+        let stamp = Stamp {
+            origin: &origin,
+            under: &live.under,
+        };
+        self.note_read(what, stamp, Map::new()).await;
+    }
+
+    async fn describe(&self, caller: Caller, alias: String) -> Result<Host, Fault> {
+        let (live, origin) = (self.live(), self.origin(&caller));
+        let stamp = Stamp {
+            origin: &origin,
+            under: &live.under,
+        };
+        let found = Alias::parse(&alias)
+            .map_err(Fault::Input)
+            .and_then(|alias| {
+                let target = live.snapshot.inventory.resolve(&alias);
+                let unknown = || Fault::UnknownAlias(alias);
+                target.map(|target| target.host).ok_or_else(unknown)
+            });
+        match &found {
+            Ok(host) => {
+                let more = fields([("alias", json!(host.alias.as_str()))]);
+                self.note_read("host", stamp, more).await;
+            }
+            Err(fault) => self.note_input(fault, stamp).await,
+        }
+        found
     }
 }
 
 impl Gate for Gatehouse {
     fn ping(&self, caller: Caller) -> BoxFuture<'_, ()> {
-        let body = Map::from_iter([("what".to_owned(), json!("ping"))]);
-        Box::pin(async move { self.0.note("read", &caller.principal, body).await })
+        Box::pin(self.0.read(caller, "ping"))
     }
 
     fn hosts(&self, caller: Caller) -> BoxFuture<'_, Vec<Host>> {
         Box::pin(async move {
-            self.0
-                .note(
-                    "read",
-                    &caller.principal,
-                    Map::from_iter([("what".to_owned(), json!("hosts"))]),
-                )
-                .await;
+            self.0.read(caller, "hosts").await;
             self.0.live().snapshot.inventory.hosts().to_vec()
         })
     }
 
     fn describe(&self, caller: Caller, alias: String) -> BoxFuture<'_, Result<Host, Fault>> {
-        Box::pin(async move {
-            let alias = Alias::parse(&alias).map_err(|fault| {
-                self.0.events().input_refused(&caller.principal, &fault);
-                Fault::Input(fault)
-            })?;
-            let body = Map::from_iter([
-                ("what".to_owned(), json!("host")),
-                ("alias".to_owned(), json!(alias.as_str())),
-            ]);
-            self.0.note("read", &caller.principal, body).await;
-            let live = self.0.live();
-            let target = live.snapshot.inventory.resolve(&alias);
-            target
-                .map(|target| target.host)
-                .ok_or(Fault::UnknownAlias(alias))
-        })
+        Box::pin(self.0.describe(caller, alias))
     }
 
     fn plan(
@@ -238,7 +256,11 @@ impl Gate for Gatehouse {
 
     fn reload(&self, caller: Caller) -> BoxFuture<'_, Reload> {
         // Plugin bytes and pins change by signal or command line only: an agent can ask for the tool.
-        Box::pin(async move { self.0.reload(&caller.principal, Scope::Yaml).await })
+        Box::pin(async move { self.0.reload(&self.0.origin(&caller), Scope::Yaml).await })
+    }
+
+    fn refused(&self, refusal: EdgeRefusal) {
+        self.0.note_refusal(refusal);
     }
 }
 

@@ -3,13 +3,12 @@
 
 use super::House;
 use super::run::{Purpose, conclude};
-use crate::events::Allowed;
 use portcullis_core::answer::{Fault, Plan};
+use portcullis_core::audit::{self, Stamp};
 use portcullis_core::clock::Clock;
 use portcullis_core::policy::{Admitted, Authorized, Case, Exec, Heard, Outcome, Refusal, Refused};
 use portcullis_core::request::sha256_hex;
 use portcullis_mcp::gate::Caller;
-use serde_json::{Map, json};
 use std::net::IpAddr;
 
 /// How far a planned run would come.
@@ -67,10 +66,12 @@ impl House {
         alias: String,
         command: String,
     ) -> Result<Plan, Fault> {
-        let live = self.live();
-        let (request, target) = self
-            .admit_request(&live, &caller.principal, &alias, &command)
-            .await?;
+        let (live, origin) = (self.live(), self.origin(&caller));
+        let stamp = Stamp {
+            origin: &origin,
+            under: &live.under,
+        };
+        let (request, target) = self.admit_request(&live, stamp, &alias, &command).await?;
         let host = target.host.clone();
         let case = Case::new(caller.principal.clone(), target, request.line.clone());
         let decision = live.snapshot.policy.decide(case, live.validators());
@@ -81,29 +82,17 @@ impl House {
         };
         let planned = Planned::of(outcome, &addresses);
         let (heard, refusal, network) = (planned.heard(), planned.refusal(), planned.network());
-        self.note_bypass(&live, heard);
+        self.note_bypass(&live, stamp, heard);
 
-        let code = refusal.map(|refusal| refusal.code.as_str());
-        let allowed = if refusal.is_none() {
-            Allowed::Yes
-        } else {
-            Allowed::No
+        let now = self.clock.now();
+        let record = audit::Planned {
+            heard,
+            refusal,
+            network,
         };
-        self.events()
-            .policy_decision(heard, code, allowed, self.clock.now());
-        let body = Map::from_iter([
-            ("alias".to_owned(), json!(host.alias.as_str())),
-            ("hash".to_owned(), json!(request.line.hash16())),
-            (
-                "command".to_owned(),
-                json!(live.redactor.mask(request.line.as_str()).0),
-            ),
-            ("allowed".to_owned(), json!(refusal.is_none())),
-            ("code".to_owned(), json!(code)),
-            ("network".to_owned(), json!(network)),
-            ("config".to_owned(), json!(live.snapshot.digest)),
-        ]);
-        self.note("plan", &caller.principal, body).await;
+        let said = audit::plan(&self.journal, &live.redactor, &stamp, record, now).await;
+        self.journal_said(&said, stamp).await;
+        self.decided(stamp, heard, refusal, None, said.as_ref().ok());
 
         Ok(Plan {
             alias: host.alias,

@@ -5,16 +5,18 @@
 //! remote command and write its closing record.
 
 use super::{House, Live, journal_refusal};
-use crate::events::Allowed;
 use portcullis_core::answer::{Denied, Fault, Ran, Run, Timing};
-use portcullis_core::audit::{self, Closing};
+use portcullis_core::audit::events::{self, Step, Subject};
+use portcullis_core::audit::{self, Closing, Receipt, Stamp};
 use portcullis_core::clock::Clock;
-use portcullis_core::inventory::Target;
 use portcullis_core::output::{PluginFailure, Shown};
-use portcullis_core::policy::{Admitted, Case, Decision, Heard, Outcome, Refused};
+use portcullis_core::policy::{
+    Admitted, Case, Decision, Heard, Outcome, Refusal, Refused, RuleRef,
+};
 use portcullis_core::request::{RunRequest, TaskId, sha256_hex};
 use portcullis_mcp::gate::{Caller, Progress};
-use portcullis_ssh::{Access, End, Ended, Phase};
+use portcullis_ssh::{End, Ended, Phase};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -72,10 +74,12 @@ impl House {
     async fn run_to_end(&self, caller: Caller, alias: &str, command: &str) -> Result<Run, Fault> {
         let began = Instant::now();
         let mut timing = Timing::default();
-        let live = self.live();
-        let (request, target) = self
-            .admit_request(&live, &caller.principal, alias, command)
-            .await?;
+        let (live, origin) = (self.live(), self.origin(&caller));
+        let stamp = Stamp {
+            origin: &origin,
+            under: &live.under,
+        };
+        let (request, target) = self.admit_request(&live, stamp, alias, command).await?;
 
         let case = Case::new(caller.principal.clone(), target, request.line.clone());
         let decision = live.snapshot.policy.decide(case, live.validators());
@@ -86,7 +90,9 @@ impl House {
 
         let authorized = match outcome {
             Outcome::Granted(authorized) => authorized,
-            Outcome::Refused(refused) => return Ok(self.deny(&live, &request, refused).await),
+            Outcome::Refused(refused) => {
+                return Ok(self.deny(&live, stamp, &request, refused, &[]).await);
+            }
         };
         let resolving = Instant::now();
         let host = authorized.heard().case.target().host.host.clone();
@@ -94,22 +100,24 @@ impl House {
         timing.resolve_us = micros(resolving);
         let admitted = match authorized.admit(&addresses) {
             Ok(admitted) => admitted,
-            Err(refused) => return Ok(self.deny(&live, &request, *refused).await),
+            Err(refused) => {
+                let denied = self.deny(&live, stamp, &request, *refused, &addresses);
+                return Ok(denied.await);
+            }
         };
-        let access = match self.access(&live, admitted.heard().case.target()) {
+        let reports = self.reports(stamp);
+        let access = match live.access(&self.dirs, &reports, admitted.heard().case.target()) {
             Ok(access) => access,
-            Err(fault) => return self.cannot_log_in(&live, admitted, fault).await,
+            Err(fault) => return self.cannot_log_in(&live, stamp, admitted, fault).await,
         };
-        self.note_bypass(&live, admitted.heard());
-        self.events()
-            .policy_decision(admitted.heard(), None, Allowed::Yes, self.clock.now());
+        self.note_bypass(&live, stamp, admitted.heard());
 
         let task = self.mint(&request)?;
         let journaling = Instant::now();
         let opened = audit::open(
             &self.journal,
             &live.redactor,
-            &live.under,
+            &stamp,
             admitted,
             task,
             self.clock.now(),
@@ -120,24 +128,35 @@ impl House {
             Ok(journaled) => journaled,
             Err(failed) => {
                 let (admitted, fault) = *failed;
-                tracing::error!(%fault, "no record, no run");
-                return Ok(self
-                    .deny(&live, &request, admitted.refuse(journal_refusal()))
-                    .await);
+                self.journal_said::<()>(&Err(fault), stamp).await;
+                let refused = admitted.refuse(journal_refusal());
+                return Ok(self.deny(&live, stamp, &request, refused, &[]).await);
             }
         };
-
-        let limit_ms = journaled
-            .admitted()
-            .heard()
-            .limits
-            .max_seconds
-            .saturating_mul(1_000);
+        self.journal_said(&Ok(()), stamp).await;
+        let heard = journaled.admitted().heard();
         let task_id = journaled.task().as_str().to_owned();
-        let events = self.events();
+        let receipt = journaled.receipt().clone();
+        self.decided(stamp, heard, None, Some(&task_id), Some(&receipt));
+
+        let limit_ms = heard.limits.max_seconds.saturating_mul(1_000);
+        let (hash, rule) = (request.line.hash16(), rule_of(heard));
         let report = |phase: Phase, bytes_read: u64| {
             let elapsed_ms = micros(began) / 1_000;
-            events.progress(&task_id, phase.as_str(), bytes_read, elapsed_ms);
+            let subject = Subject {
+                alias: request.alias.as_str(),
+                hash: &hash,
+                rule: rule.as_ref(),
+                task_id: Some(&task_id),
+                receipt: Some(&receipt),
+            };
+            let step = Step {
+                phase: phase.as_str(),
+                bytes_read,
+                elapsed_ms,
+            };
+            let record = events::progress(&stamp, &subject, step, self.clock.now());
+            reports.events.emit(&record);
             if let Some(sender) = &caller.progress {
                 // A client that does not take its progress loses notes of it, nothing else.
                 let _ = sender.try_send(Progress {
@@ -153,7 +172,8 @@ impl House {
             .run(journaled, &access, caller.stop.clone(), Some(&report))
             .await;
         Ok(Run::Ran(Box::new(
-            self.finish(&live, &request, ended, timing, began).await,
+            self.finish(&live, stamp, &request, ended, timing, began)
+                .await,
         )))
     }
 
@@ -161,6 +181,7 @@ impl House {
     async fn finish(
         &self,
         live: &Arc<Live>,
+        stamp: Stamp<'_>,
         request: &RunRequest,
         ended: Ended,
         mut timing: Timing,
@@ -210,12 +231,18 @@ impl House {
             target_ip: peer.map(|peer| peer.to_string()).unwrap_or_default(),
             redactions: shown.redactions.values().sum(),
         };
-        let closed = audit::close(&self.journal, &spent, &closing, self.clock.now()).await;
-        if let Err(fault) = &closed {
-            tracing::error!(%fault, "the closing record was not written");
-        }
-        self.events()
-            .audit(&spent, &closing, closed.as_ref().ok(), self.clock.now());
+        let now = self.clock.now();
+        let closed = audit::close(&self.journal, &stamp, &spent, &closing, now).await;
+        self.journal_said(&closed, stamp).await;
+        let subject = Subject {
+            alias: request.alias.as_str(),
+            hash: &request.line.hash16(),
+            rule: audit::deciding_rule(spent.heard(), None),
+            task_id: Some(spent.task().as_str()),
+            receipt: Some(closed.as_ref().unwrap_or(spent.receipt())),
+        };
+        let record = events::audit(&stamp, &subject, &closing, now);
+        self.events().emit(&record);
         Ran {
             task_id: spent.task().as_str().to_owned(),
             alias: request.alias.clone(),
@@ -231,21 +258,17 @@ impl House {
     }
 
     /// Records a refusal and answers it. The case stays refused when the record cannot be written.
-    async fn deny(&self, live: &Live, request: &RunRequest, refused: Refused) -> Run {
-        let now = self.clock.now();
+    async fn deny(
+        &self,
+        live: &Live,
+        stamp: Stamp<'_>,
+        request: &RunRequest,
+        refused: Refused,
+        addresses: &[IpAddr],
+    ) -> Run {
         let refusal = refused.refusal().clone();
-        self.note_bypass(live, refused.heard());
-        self.events().policy_decision(
-            refused.heard(),
-            Some(refusal.code.as_str()),
-            Allowed::No,
-            now,
-        );
-        if let Err(fault) =
-            audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await
-        {
-            tracing::error!(%fault, "a refusal was not recorded");
-        }
+        self.note_bypass(live, stamp, refused.heard());
+        self.record_refusal(live, stamp, &refused, addresses).await;
         let hostname = (refusal.code.reason() == "network")
             .then(|| refused.heard().case.target().host.host.clone());
         Run::Denied(Box::new(Denied {
@@ -262,25 +285,49 @@ impl House {
     async fn cannot_log_in(
         &self,
         live: &Live,
+        stamp: Stamp<'_>,
         admitted: Admitted,
         fault: Fault,
     ) -> Result<Run, Fault> {
-        let now = self.clock.now();
-        let refused = admitted.refuse(portcullis_core::policy::Refusal::login_unavailable());
-        let code = refused.refusal().code.as_str();
-        self.events()
-            .policy_decision(refused.heard(), Some(code), Allowed::No, now);
-        if let Err(fault) =
-            audit::refuse(&self.journal, &live.redactor, &live.under, &refused, now).await
-        {
-            tracing::error!(%fault, "a refusal was not recorded");
-        }
+        let addresses = admitted.addresses().to_vec();
+        let refused = admitted.refuse(Refusal::login_unavailable());
+        self.record_refusal(live, stamp, &refused, &addresses).await;
         Err(fault)
     }
 
-    /// Reads the key and the host keys that a run needs.
-    fn access(&self, live: &Live, target: &Target) -> Result<Access, Fault> {
-        live.access(&self.dirs, self.events(), target)
+    async fn record_refusal(
+        &self,
+        live: &Live,
+        stamp: Stamp<'_>,
+        refused: &Refused,
+        addresses: &[IpAddr],
+    ) {
+        let (now, redactor) = (self.clock.now(), &live.redactor);
+        let said = audit::refuse(&self.journal, redactor, &stamp, refused, addresses, now).await;
+        self.journal_said(&said, stamp).await;
+        let (heard, refusal) = (refused.heard(), Some(refused.refusal()));
+        self.decided(stamp, heard, refusal, None, said.as_ref().ok());
+    }
+
+    /// Says on standard error what was decided, with where it stands in the journal.
+    pub(super) fn decided(
+        &self,
+        stamp: Stamp<'_>,
+        heard: &Heard,
+        refusal: Option<&Refusal>,
+        task_id: Option<&str>,
+        receipt: Option<&Receipt>,
+    ) {
+        let subject = Subject {
+            alias: heard.case.target().host.alias.as_str(),
+            hash: &heard.case.line().hash16(),
+            rule: audit::deciding_rule(heard, refusal),
+            task_id,
+            receipt,
+        };
+        let code = refusal.map(|refusal| refusal.code.as_str());
+        let record = events::policy_decision(&stamp, &subject, code, self.clock.now());
+        self.events().emit(&record);
     }
 
     fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
@@ -298,14 +345,14 @@ impl House {
     }
 
     /// Says so when a denied text was hidden by quoting or spacing.
-    pub(super) fn note_bypass(&self, live: &Live, heard: &Heard) {
+    pub(super) fn note_bypass(&self, live: &Live, stamp: Stamp<'_>, heard: &Heard) {
         let Some(pattern) = &heard.judgement.bypass_attempt else {
             return;
         };
         let original = live.redactor.mask(heard.case.line().as_str()).0;
         let normalised = portcullis_core::policy::normalise(heard.case.line().as_str());
         let normalised = live.redactor.mask(&normalised).0;
-        self.events()
+        self.reports(stamp)
             .bypass_attempt(heard, &original, &normalised, pattern);
     }
 }
@@ -322,6 +369,11 @@ fn withheld(stdout_bytes: u64, stderr_bytes: u64) -> Shown {
         withheld: Some(("gate".to_owned(), failure)),
         ..Shown::default()
     }
+}
+
+/// The deciding rule of a granted script, for records that outlive it.
+fn rule_of(heard: &Heard) -> Option<RuleRef> {
+    audit::deciding_rule(heard, None).cloned()
 }
 
 fn micros(since: Instant) -> u64 {

@@ -4,17 +4,28 @@
 //! before by a MAC and makes it durable; the [`Receipt`] says under which number. [`open`] is the only
 //! way from [`Admitted`] to [`Journaled`].
 //!
-//! Must not: open files, ask for the time, or print. `chain` holds the arithmetic of the MAC chain, for
-//! the writer and for `audit verify` alike.
+//! Must not: open files, ask for the time, or print.
+
+//!
+//! * `stamp`: who asked and under what, the fields that every record carries
+//! * `chain`: the arithmetic of the MAC chain, for the writer and for `audit verify` alike
+//! * `events`: the records of standard error
+//! * `export`: records in the shapes of other schemas
 
 pub mod chain;
+pub mod events;
+pub mod export;
+mod stamp;
+
+pub use stamp::{Door, Origin, REQUEST_ID_CHARS_MAX, SHAPE_VERSION, Stamp, Under};
 
 use crate::BoxFuture;
 use crate::clock::Micros;
-use crate::policy::{Admitted, Heard, Opinion, Refused, Verdict};
+use crate::policy::{Admitted, Heard, Opinion, Refusal, Refused, RuleRef, Verdict};
 use crate::redact::Redactor;
 use crate::request::{TaskId, sha256_hex};
 use serde_json::{Map, Value, json};
+use std::net::IpAddr;
 
 /// When a record has to be on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +39,8 @@ pub enum Durability {
 /// A record before it has a number.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// `run_open`, `run_close`, `refused`, `input_refused`, `plan`, `reload`, `read`.
+    /// Which record it is: `run_open`, `run_close`, `refused`, `plan` and the rest of the table in
+    /// `config/audit.md`.
     pub kind: &'static str,
     /// When.
     pub at: Micros,
@@ -128,34 +140,20 @@ impl Spent {
     }
 }
 
-/// Which configuration and plugins a decision was made under.
-#[derive(Debug, Clone, Default)]
-pub struct Under {
-    /// Digest of the configuration snapshot.
-    pub config_digest: String,
-    /// `name@sha256` of each plugin, in order.
-    pub plugins: Vec<String>,
-}
-
-/// Records a refusal, durably.
+/// Records a refusal, durably. `addresses` are those that the host's name has, where the lists refuse them.
 ///
 /// # Errors
 /// [`SinkFault`]; the case stays refused either way.
 pub async fn refuse(
     sink: &dyn Sink,
     redactor: &Redactor,
-    under: &Under,
+    stamp: &Stamp<'_>,
     refused: &Refused,
+    addresses: &[IpAddr],
     at: Micros,
 ) -> Result<Receipt, SinkFault> {
-    let mut body = decision_body(redactor, under, refused.heard());
-    let refusal = refused.refusal();
-    body.insert("allowed".to_owned(), json!(false));
-    body.insert("code".to_owned(), json!(refusal.code.as_str()));
-    body.insert("detail".to_owned(), json!(redactor.mask(&refusal.detail).0));
-    if let Some(rule) = &refusal.rule {
-        body.insert("rule".to_owned(), json!(rule.index));
-    }
+    let mut body = decision_body(redactor, stamp, refused.heard(), Some(refused.refusal()));
+    body.insert("addresses".to_owned(), json!(addresses));
     sink.append(Draft {
         kind: "refused",
         at,
@@ -165,6 +163,40 @@ pub async fn refuse(
     .await
 }
 
+/// Records a plan. A plan sends nothing, so it need not be synced before it is answered, and it is answered
+/// where it cannot be recorded: a full disk must not hide from an operator what would run.
+///
+/// # Errors
+/// [`SinkFault`].
+pub async fn plan(
+    sink: &dyn Sink,
+    redactor: &Redactor,
+    stamp: &Stamp<'_>,
+    planned: Planned<'_>,
+    at: Micros,
+) -> Result<Receipt, SinkFault> {
+    let mut body = decision_body(redactor, stamp, planned.heard, planned.refusal);
+    body.insert("network".to_owned(), json!(planned.network));
+    sink.append(Draft {
+        kind: "plan",
+        at,
+        body,
+        durability: Durability::Written,
+    })
+    .await
+}
+
+/// A planned command.
+#[derive(Debug, Clone, Copy)]
+pub struct Planned<'a> {
+    /// What was found.
+    pub heard: &'a Heard,
+    /// Why it would not run, if it would not.
+    pub refusal: Option<&'a Refusal>,
+    /// What the address lists say of the host.
+    pub network: &'static str,
+}
+
 /// Records that a run is about to happen, durably, and turns the admitted run into one that may be run.
 ///
 /// # Errors
@@ -172,13 +204,12 @@ pub async fn refuse(
 pub async fn open(
     sink: &dyn Sink,
     redactor: &Redactor,
-    under: &Under,
+    stamp: &Stamp<'_>,
     admitted: Admitted,
     task: TaskId,
     at: Micros,
 ) -> Result<Journaled, Box<(Admitted, SinkFault)>> {
-    let mut body = decision_body(redactor, under, admitted.heard());
-    body.insert("allowed".to_owned(), json!(true));
+    let mut body = decision_body(redactor, stamp, admitted.heard(), None);
     body.insert("task_id".to_owned(), json!(task.as_str()));
     body.insert("addresses".to_owned(), json!(admitted.addresses()));
     match sink
@@ -196,6 +227,16 @@ pub async fn open(
             receipt,
         }),
         Err(fault) => Err(Box::new((admitted, fault))),
+    }
+}
+
+/// The rule that decided: the refusal's, or that of the first command of a granted script. Each command of a
+/// script has its own in the record's `leaves`.
+#[must_use]
+pub fn deciding_rule<'a>(heard: &'a Heard, refusal: Option<&'a Refusal>) -> Option<&'a RuleRef> {
+    match refusal {
+        Some(refusal) => refusal.rule.as_ref(),
+        None => heard.judgement.findings.first()?.rule.as_ref(),
     }
 }
 
@@ -230,17 +271,17 @@ pub struct Closing {
 /// [`SinkFault`]; the command has run by then, so the caller is told beside the result.
 pub async fn close(
     sink: &dyn Sink,
+    stamp: &Stamp<'_>,
     spent: &Spent,
     closing: &Closing,
     at: Micros,
 ) -> Result<Receipt, SinkFault> {
-    let mut body = Map::new();
-    let case = &spent.heard().case;
+    let mut body = stamp.body();
+    let heard = spent.heard();
     body.insert("opened".to_owned(), json!(spent.receipt().seq));
     body.insert("task_id".to_owned(), json!(spent.task().as_str()));
-    body.insert("principal".to_owned(), json!(case.principal().as_str()));
-    body.insert("alias".to_owned(), json!(case.target().host.alias.as_str()));
-    body.insert("hash".to_owned(), json!(case.line().hash16()));
+    fill_target(heard, &mut body);
+    events::fill_rule(deciding_rule(heard, None), &mut body);
     closing.fill(&mut body);
     sink.append(Draft {
         kind: "run_close",
@@ -256,9 +297,7 @@ impl Closing {
     pub fn fill(&self, body: &mut Map<String, Value>) {
         body.insert("exit_code".to_owned(), json!(self.exit_code));
         body.insert("state".to_owned(), json!(self.state));
-        if let Some(termination) = self.termination {
-            body.insert("termination".to_owned(), json!(termination));
-        }
+        body.insert("termination".to_owned(), json!(self.termination));
         body.insert("duration_ms".to_owned(), json!(self.duration_ms));
         body.insert("bytes_out".to_owned(), json!(self.bytes_out));
         body.insert("bytes_err".to_owned(), json!(self.bytes_err));
@@ -269,8 +308,25 @@ impl Closing {
     }
 }
 
-/// The part that a refusal and an opening share: who, where, what, by which rules, what was said.
-fn decision_body(redactor: &Redactor, under: &Under, heard: &Heard) -> Map<String, Value> {
+/// Where a command goes: the host, as whom, and which command.
+fn fill_target(heard: &Heard, body: &mut Map<String, Value>) {
+    let target = heard.case.target();
+    let login = target.credential.as_ref().map(|it| it.username.as_str());
+    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+    put("alias", json!(target.host.alias.as_str()));
+    put("hostname", json!(target.host.host));
+    put("port", json!(target.host.port));
+    put("login", json!(login));
+    put("hash", json!(heard.case.line().hash16()));
+}
+
+/// The part that a refusal, a plan and an opening share: who, where, what, by which rules, what was said.
+fn decision_body(
+    redactor: &Redactor,
+    stamp: &Stamp<'_>,
+    heard: &Heard,
+    refusal: Option<&Refusal>,
+) -> Map<String, Value> {
     let case = &heard.case;
     let mask = |text: &str| redactor.mask(text).0;
     let leaves: Vec<Value> = heard
@@ -291,28 +347,25 @@ fn decision_body(redactor: &Redactor, under: &Under, heard: &Heard) -> Map<Strin
             })
         })
         .collect();
-    let mut body = Map::new();
-    body.insert("principal".to_owned(), json!(case.principal().as_str()));
-    body.insert("alias".to_owned(), json!(case.target().host.alias.as_str()));
-    body.insert("hash".to_owned(), json!(case.line().hash16()));
-    body.insert(
-        "rendered_sha256".to_owned(),
+    let verdicts = heard.opinions.iter();
+    let verdicts: Vec<Value> = verdicts.map(|opinion| verdict(redactor, opinion)).collect();
+    let mut body = stamp.body();
+    fill_target(heard, &mut body);
+    events::fill_rule(deciding_rule(heard, refusal), &mut body);
+    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+    put("allowed", json!(refusal.is_none()));
+    put("code", json!(refusal.map(|refusal| refusal.code.as_str())));
+    put(
+        "detail",
+        json!(refusal.map(|refusal| mask(&refusal.detail))),
+    );
+    put(
+        "rendered_sha256",
         json!(sha256_hex(heard.rendered.as_bytes())),
     );
-    body.insert("command".to_owned(), json!(mask(case.line().as_str())));
-    body.insert("leaves".to_owned(), Value::Array(leaves));
-    body.insert(
-        "verdicts".to_owned(),
-        Value::Array(
-            heard
-                .opinions
-                .iter()
-                .map(|opinion| verdict(redactor, opinion))
-                .collect(),
-        ),
-    );
-    body.insert("config".to_owned(), json!(under.config_digest));
-    body.insert("plugins".to_owned(), json!(under.plugins));
+    put("command", json!(mask(case.line().as_str())));
+    put("leaves", Value::Array(leaves));
+    put("verdicts", Value::Array(verdicts));
     body
 }
 

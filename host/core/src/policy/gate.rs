@@ -541,7 +541,7 @@ impl Refusal {
             Code::JournalUnavailable,
             "The audit journal cannot be written, so nothing runs.".to_owned(),
         );
-        refusal.hint = "The operator finds the journal's fault in the log.".to_owned();
+        refusal.hint = "Nothing was sent. The operator has to free space, or mend the state directory; reads and plans still work, and runs work again without a restart.".to_owned();
         refusal
     }
 }

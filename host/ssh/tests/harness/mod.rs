@@ -15,7 +15,9 @@
 )]
 
 use portcullis_core::BoxFuture;
-use portcullis_core::audit::{self, Draft, Journaled, Receipt, Sink, SinkFault, Under};
+use portcullis_core::audit::{
+    self, Door, Draft, Journaled, Origin, Receipt, Sink, SinkFault, Stamp, Under,
+};
 use portcullis_core::clock::Micros;
 use portcullis_core::config;
 use portcullis_core::inventory::{Credential, Host, Target};
@@ -176,16 +178,16 @@ async fn journaled(policy: &str, port: u16, user: &str, command: &str) -> Journa
         .admit(&[IpAddr::V4(Ipv4Addr::LOCALHOST)])
         .unwrap_or_else(|refused| panic!("{:?}", refused.refusal()));
     let redactor = Redactor::default();
-    audit::open(
-        &Paper,
-        &redactor,
-        &Under::default(),
-        admitted,
-        task,
-        Micros(1),
-    )
-    .await
-    .unwrap_or_else(|failed| panic!("{}", failed.1))
+    let call_id = "test-1".to_owned();
+    let origin = Origin::new(Principal::local(0), Door::Cli, call_id, None, &redactor);
+    let under = Under::default();
+    let stamp = Stamp {
+        origin: &origin,
+        under: &under,
+    };
+    audit::open(&Paper, &redactor, &stamp, admitted, task, Micros(1))
+        .await
+        .unwrap_or_else(|failed| panic!("{}", failed.1))
 }
 
 /// A server that is stopped and reaped when dropped.
