@@ -4,6 +4,7 @@
 
 use super::JournalFault;
 use super::fault::{io, rustix_io};
+use super::segments;
 use cap_std::fs::Dir;
 use portcullis_core::audit::chain::{self, Key, Place};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -29,6 +30,8 @@ const LOCK_TRIES_MAX: usize = 8;
 pub(super) const LOCK_MS_MAX: u64 = 10_000;
 /// Pause between two tries for the lock, in milliseconds.
 const LOCK_PAUSE_MS: u64 = 2;
+/// Most closed segments that a reader opens beforehand: a process may have about a thousand files open.
+const OPENED_MAX: usize = 256;
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Opens one file directly in a directory, never through a link, never waiting on a pipe.
@@ -40,7 +43,7 @@ pub(super) fn open(dir: &Dir, name: &str, flags: OFlags) -> Result<File, rustix:
 /// Opens one file, or `None` where it does not exist.
 pub(super) fn open_if_there(
     dir: &Dir,
-    name: &'static str,
+    name: &str,
     flags: OFlags,
     what: &'static str,
 ) -> Result<Option<File>, JournalFault> {
@@ -60,7 +63,20 @@ pub(super) fn directory(state: &Dir, name: &str) -> Result<Dir, JournalFault> {
     open_directory(state, name)
 }
 
-fn open_directory(state: &Dir, name: &str) -> Result<Dir, JournalFault> {
+/// Whether a name in the state is still the directory that was opened under it: a directory that was moved away
+/// can still be written to, but nobody would read there.
+pub(super) fn is_still(state: &Dir, name: &str, dir: &Dir) -> Result<bool, JournalFault> {
+    let what = "looking at a directory of the state";
+    let held = rustix::fs::fstat(dir).map_err(rustix_io(what))?;
+    match rustix::fs::statat(state, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)),
+        Err(rustix::io::Errno::NOENT) => Ok(false),
+        Err(errno) => Err(rustix_io(what)(errno)),
+    }
+}
+
+/// Opens a directory of the state.
+pub(super) fn open_directory(state: &Dir, name: &str) -> Result<Dir, JournalFault> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(state, name, flags, Mode::empty())
         .map(|fd| Dir::from_std_file(File::from(fd)))
@@ -99,6 +115,13 @@ fn take(file: &File, wait: Wait) -> Result<(), JournalFault> {
         }
     }
     Err(JournalFault::LockHeld)
+}
+
+/// Takes the lock where it is free now.
+#[cfg(test)]
+pub(super) fn try_lock(dir: &Dir, flags: OFlags) -> Result<Option<File>, JournalFault> {
+    let file = open(dir, LOCK, flags).map_err(rustix_io("opening the lock"))?;
+    Ok(file.try_lock().is_ok().then_some(file))
 }
 
 /// Takes the lock and holds it as long as the file lives.
@@ -207,15 +230,20 @@ pub(super) fn length(records: &File) -> Result<u64, JournalFault> {
     if meta.is_file() {
         Ok(meta.len())
     } else {
-        Err(JournalFault::NotAFile { name: JOURNAL })
+        let name = JOURNAL.to_owned();
+        Err(JournalFault::NotAFile { name })
     }
 }
 
-/// What a reader of the whole journal needs: the key, the head as it is, and as much of the file as was
-/// there at one instant.
+/// What a reader of the journal needs: the key, the head as it is, and as much of the files as was there at one
+/// instant.
 pub(super) struct Snapshot {
+    pub(super) dir: Dir,
     pub(super) key: Key,
     pub(super) head: Result<Place, JournalFault>,
+    /// The closed segments, oldest first, by the numbers of their first records. The oldest of them are open
+    /// already, because those are the ones that may be removed meanwhile.
+    pub(super) closed: Vec<(u64, Option<File>)>,
     pub(super) records: File,
     pub(super) bytes: u64,
 }
@@ -238,9 +266,19 @@ pub(super) fn snapshot(state: &Dir) -> Result<Snapshot, JournalFault> {
     let records = open_if_there(&dir, JOURNAL, OFlags::RDONLY, "opening the journal")?
         .ok_or(JournalFault::Removed { name: JOURNAL })?;
     let bytes = length(&records)?;
+    let mut closed = Vec::new();
+    for (index, first) in segments::closed(&dir, &records)?.into_iter().enumerate() {
+        let file = match index {
+            0..OPENED_MAX => segments::open_closed(&dir, first)?,
+            _ => None,
+        };
+        closed.push((first, file));
+    }
     Ok(Snapshot {
+        dir,
         key,
         head,
+        closed,
         records,
         bytes,
     })

@@ -1,6 +1,6 @@
 //! Why the journal cannot be used, in words for operators.
 
-use portcullis_core::audit::chain::{self, FirstBad};
+use portcullis_core::audit::chain::{self, FirstBad, SealFault};
 use std::io;
 
 use super::disk::LOCK_MS_MAX;
@@ -64,14 +64,92 @@ pub(crate) enum JournalFault {
     #[error("expected a regular file in journal/{name}")]
     NotAFile {
         /// Where.
-        name: &'static str,
+        name: String,
     },
+    /// Somebody put something under the name of a segment that is about to be closed.
+    #[error("expected no journal/{name} before the segment is closed, got one")]
+    NameTaken {
+        /// Where.
+        name: String,
+    },
+    /// A closed segment is not as it was closed, so it is neither removed nor vouched for.
+    #[error("journal/{name} is not as it was closed")]
+    SegmentChanged {
+        /// Which.
+        name: String,
+    },
+    /// A segment was removed while it was to be read.
+    #[error("journal/{name} was removed while the journal was read; try again")]
+    Vanished {
+        /// Which.
+        name: String,
+    },
+    /// The directory holds more segments, or other names, than can be looked at.
+    #[error("the directory journal/ holds too many files")]
+    TooManySegments,
+    /// A record of the journal's own cannot be made.
+    #[error("{0}")]
+    Seal(SealFault),
     /// What was expected from outside is no MAC.
     #[error("expected a MAC of 64 lower-case hex digits")]
     ExpectedForm,
     /// The lock's file is exchanged again and again.
     #[error("the lock's file does not stay the same")]
     LockMoved,
+}
+
+impl JournalFault {
+    /// Whether the fault may pass without anybody touching the journal: a disk that is full or cannot be
+    /// written now, a right that is missing, a lock that is held. Anything else may be somebody's doing and
+    /// has to be looked at.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::NotFound
+                    | io::ErrorKind::StaleNetworkFileHandle
+            ),
+            Self::LockHeld => true,
+            Self::Random
+            | Self::KeyMissing
+            | Self::KeyForm
+            | Self::KeyExposed { .. }
+            | Self::Removed { .. }
+            | Self::HeadDamaged
+            | Self::Cut { .. }
+            | Self::NotTheHeads { .. }
+            | Self::Bad(_)
+            | Self::NotAFile { .. }
+            | Self::NameTaken { .. }
+            | Self::SegmentChanged { .. }
+            | Self::Vanished { .. }
+            | Self::TooManySegments
+            | Self::Seal(_)
+            | Self::ExpectedForm
+            | Self::LockMoved => false,
+        }
+    }
+
+    /// What an operator does about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "free space on the disk of the state directory; nothing has to be restarted"
+                }
+                io::ErrorKind::ReadOnlyFilesystem => "mount the state directory's disk writable",
+                io::ErrorKind::PermissionDenied => {
+                    "the state directory belongs to the user that the gate runs as, mode 700"
+                }
+                _ => "portcullis audit verify names what is wrong; nothing runs without a journal",
+            },
+            _ => "portcullis audit verify names what is wrong; nothing runs without a journal",
+        }
+    }
 }
 
 pub(super) fn io(what: &'static str) -> impl FnOnce(io::Error) -> JournalFault {

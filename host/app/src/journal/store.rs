@@ -13,63 +13,99 @@
 use super::JournalFault;
 use super::disk::{
     HEAD, JOURNAL, JOURNAL_DIR, KEYS_DIR, Wait, directory, head_block, initialise, length, lock,
-    open_if_there, read_head, read_key, sync_directory,
+    open_directory, open_if_there, read_head, read_key, sync_directory,
 };
 use super::fault::io;
+use super::rotate::Step;
+use super::segments;
 use cap_std::fs::Dir;
 use portcullis_core::audit::chain::{
     self, FirstBad, Key, Place, RECORD_BYTES_MAX, Reason, SealFault, Verifier,
 };
-use portcullis_core::audit::{Draft, Durability, Receipt};
+use portcullis_core::audit::{Draft, Receipt};
 use portcullis_core::clock::Micros;
 use rustix::fs::OFlags;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self as stdio, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-/// The present instant, for the records that the journal writes about itself.
-fn now() -> Micros {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
-}
+/// How often the ages of segments are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The files of one journal, for one process.
 pub(super) struct Store {
-    dir: Dir,
-    key: Key,
+    pub(super) dir: Dir,
+    pub(super) key: Key,
     /// After the newest record that this process has seen; it may be newer than the head on the disk.
-    seen: Place,
+    pub(super) seen: Place,
+    /// The stamp of records that the journal writes about itself.
+    stamp: Map<String, Value>,
+    /// When the segment with that first record began.
+    began: Option<(u64, Micros)>,
+    looked: Option<Instant>,
+    put_off: Option<Instant>,
+    #[cfg(test)]
+    pub(super) stop_at: Option<Step>,
 }
 
 /// The files while the lock is held.
 pub(super) struct Locked<'s> {
-    store: &'s mut Store,
-    records: File,
-    head: File,
+    pub(super) store: &'s mut Store,
+    pub(super) records: File,
+    pub(super) head: File,
     _lock: File,
+}
+
+/// Whether a journal may be made where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Making {
+    /// It may: nobody has seen one there.
+    Allowed,
+    /// There was one, and this is the newest place in it that this process has seen. What is found now must
+    /// be that journal, not older.
+    After(Place),
 }
 
 impl Store {
     /// Opens the journal of a state, makes it where there is none, and mends what a crash left.
-    pub(super) fn open(state: &Dir) -> Result<Self, JournalFault> {
-        let dir = directory(state, JOURNAL_DIR)?;
-        let keys = directory(state, KEYS_DIR)?;
+    pub(super) fn open(
+        state: &Dir,
+        making: Making,
+        stamp: &Map<String, Value>,
+    ) -> Result<Self, JournalFault> {
+        let opened = match making {
+            Making::Allowed => directory,
+            // Where there was one, an empty one in its place would only be in the way of what comes back.
+            Making::After(_) => open_directory,
+        };
+        let (dir, keys) = (opened(state, JOURNAL_DIR)?, opened(state, KEYS_DIR)?);
         let held = lock(&dir, OFlags::RDWR | OFlags::CREATE, Wait::Bounded)?;
-        let key = match read_key(&keys)? {
-            Some(key) => key,
-            None => {
+        let key = match (read_key(&keys)?, making) {
+            (Some(key), _) => key,
+            (None, Making::Allowed) => {
                 let key = initialise(&dir, &keys)?;
                 sync_directory(state)?;
                 key
             }
+            (None, Making::After(_)) => return Err(JournalFault::KeyMissing),
         };
-        let seen = Place::START;
-        let mut store = Self { dir, key, seen };
+        let mut store = Self {
+            dir,
+            key,
+            seen: match making {
+                Making::Allowed => Place::START,
+                Making::After(seen) => seen,
+            },
+            stamp: stamp.clone(),
+            began: None,
+            looked: None,
+            put_off: None,
+            #[cfg(test)]
+            stop_at: None,
+        };
         store.locked(held)?.sync()?;
         Ok(store)
     }
@@ -92,8 +128,8 @@ impl Store {
         )?
         .ok_or(removed(JOURNAL))?;
         let named = read_head(&head, &self.key)?;
-        let known = self.known(named)?;
         let length = length(&records)?;
+        let known = in_segment(self.known(named)?, &records)?;
         if length < known.bytes {
             return Err(JournalFault::Cut {
                 expected: known.bytes,
@@ -114,6 +150,66 @@ impl Store {
         Ok(locked)
     }
 
+    /// Takes the stamp of records that the journal writes about itself.
+    pub(super) fn set_stamp(&mut self, stamp: &Map<String, Value>) {
+        if self.stamp != *stamp {
+            self.stamp.clone_from(stamp);
+        }
+    }
+
+    /// When a segment began, where that has been looked up.
+    pub(super) fn began(&self, first: u64) -> Option<Micros> {
+        self.began
+            .filter(|(of, _)| *of == first)
+            .map(|(_, began)| began)
+    }
+
+    /// Remembers when a segment began.
+    pub(super) fn set_began(&mut self, first: u64, began: Micros) -> Micros {
+        self.began = Some((first, began));
+        began
+    }
+
+    /// Whether it is time to look at old segments again; the time begins anew then.
+    pub(super) fn looks_again(&mut self) -> bool {
+        let due = self.looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
+        if due {
+            self.looked = Some(Instant::now());
+        }
+        due
+    }
+
+    /// Leaves the segment as it is for a while, because it could not be closed.
+    pub(super) fn put_off(&mut self) {
+        self.put_off = Some(Instant::now());
+    }
+
+    /// Whether closing the segment is still put off.
+    pub(super) fn is_put_off(&self) -> bool {
+        self.put_off.is_some_and(|at| at.elapsed() < LOOK_EVERY)
+    }
+
+    /// A point at which tests end what is being done.
+    #[cfg(test)]
+    pub(super) fn step(&self, step: Step) -> Result<(), JournalFault> {
+        if self.stop_at == Some(step) {
+            let source = stdio::Error::other("ended by a test");
+            return Err(io("a step")(source));
+        }
+        Ok(())
+    }
+
+    /// A point at which tests end what is being done; nothing in a product.
+    #[cfg(not(test))]
+    #[allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the tests' twin of this function uses both"
+    )]
+    pub(super) fn step(&self, _: Step) -> Result<(), JournalFault> {
+        Ok(())
+    }
+
     /// The newest place that is known to hold: the head's, or the one this process wrote after it.
     fn known(&self, head: Place) -> Result<Place, JournalFault> {
         if head.seq > self.seen.seq {
@@ -126,10 +222,22 @@ impl Store {
     }
 }
 
+/// A place in the open segment. Where a rotation was ended before it could write the head, the open segment begins
+/// right behind the place that is known, and the chain tells whether it follows.
+fn in_segment(known: Place, records: &File) -> Result<Place, JournalFault> {
+    match segments::opening(records)? {
+        // Empty, or nothing that a record begins with: what is known of its length says whether that is right.
+        None => Ok(known),
+        Some(opening) if opening.first == known.first => Ok(known),
+        Some(opening) if opening.first == known.seq.saturating_add(1) => Ok(known.next_segment()),
+        Some(_) => Err(JournalFault::NotTheHeads { seq: known.seq }),
+    }
+}
+
 /// Whether the bytes before a place end with its MAC: a journal that was exchanged for another of the
 /// same length is seen before anything is added to it.
 fn check_end(records: &File, place: &Place) -> Result<(), JournalFault> {
-    if place.seq == 0 {
+    if place.bytes == 0 {
         return Ok(());
     }
     let end = format!(",\"mac\":\"{}\"}}\n", place.mac);
@@ -163,12 +271,8 @@ impl Locked<'_> {
         let torn = loop {
             match next_line(&mut reader, &mut line).map_err(io("reading records"))? {
                 Line::Whole => verifier.take(&line).map(|_| ()).map_err(|reason| {
-                    let seq = verifier.place().seq.saturating_add(1);
-                    JournalFault::Bad(FirstBad {
-                        line: seq,
-                        seq,
-                        reason,
-                    })
+                    let place = verifier.place();
+                    JournalFault::Bad(bad_at(place, reason))
                 })?,
                 Line::Torn => break true,
                 Line::End => break false,
@@ -183,31 +287,16 @@ impl Locked<'_> {
 
     fn cut_off(&mut self, torn: &[u8]) -> Result<(), JournalFault> {
         if torn.len() > RECORD_BYTES_MAX {
-            let seq = self.store.seen.seq.saturating_add(1);
-            let reason = Reason::TooLong;
-            return Err(JournalFault::Bad(FirstBad {
-                line: seq,
-                seq,
-                reason,
-            }));
+            return Err(JournalFault::Bad(bad_at(self.store.seen, Reason::TooLong)));
         }
         self.records
             .set_len(self.store.seen.bytes)
             .map_err(io("cutting off a torn record"))?;
-        let sha256: String = Sha256::digest(torn)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let mut body = Map::new();
+        let mut body = self.store.stamp.clone();
+        let sha256 = segments::hex(&Sha256::digest(torn));
         body.insert("torn_bytes".to_owned(), json!(torn.len()));
         body.insert("torn_sha256".to_owned(), json!(sha256));
-        let draft = Draft {
-            kind: "recovered",
-            at: now(),
-            body,
-            durability: Durability::Synced,
-        };
-        self.append(&[&draft])?;
+        self.record_own("recovered", body)?;
         self.sync()
     }
 
@@ -259,9 +348,23 @@ impl Locked<'_> {
             .map_err(io("syncing the journal"))?;
         // INVARIANT: the head follows the sync; before it, a power cut could leave a head that names
         // records which the disk has not got, and that is what a cut tail looks like.
+        self.write_head()
+    }
+
+    /// Lets the head name the newest record.
+    pub(super) fn write_head(&self) -> Result<(), JournalFault> {
         self.head
             .write_all_at(&head_block(&self.store.key, &self.store.seen), 0)
             .map_err(io("writing the head"))
+    }
+}
+
+/// The fault of the record that should follow a place.
+fn bad_at(place: Place, reason: Reason) -> FirstBad {
+    FirstBad {
+        line: place.next_line(),
+        seq: place.seq.saturating_add(1),
+        reason,
     }
 }
 

@@ -1,20 +1,14 @@
-//! Reading a whole journal: does every record hold, and is the newest the one it should be?
+//! Does every record of a journal hold, is nothing missing, and is the newest the one it should be?
 //!
-//! Must not: change anything, or hold the lock while it reads. Servers go on writing meanwhile; what they
-//! add after the snapshot is the next verification's.
+//! Must not: change anything.
 
 use super::JournalFault;
 use super::disk::{Snapshot, snapshot};
-use super::store::{Line, next_line};
+use super::segments::name_of;
+use super::walk::{BadIn, Each, Walked, walk};
 use cap_std::fs::Dir;
-use portcullis_core::audit::chain::{FirstBad, Known, Mac, Pass, Place, RECORD_BYTES_MAX};
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-
-/// How a record about a torn line begins behind its opening.
-const RECOVERED: &[u8] = b",\"kind\":\"recovered\",";
-/// Where the kind of a record stands at the latest: behind number and MAC.
-const KIND_BYTES_MAX: usize = 140;
+use portcullis_core::audit::chain::{Known, Mac, Place, Reason};
+use std::ops::ControlFlow;
 
 /// A record that is known from outside the journal, e.g. from a line on standard error: it shows a tail that
 /// was cut together with the head.
@@ -26,10 +20,37 @@ pub(crate) struct Expect {
     pub(crate) mac: String,
 }
 
+/// What is to be said of the record that was expected from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Nothing was expected.
+    NotAsked,
+    /// It is there, with that MAC.
+    Found,
+    /// It is not there, or has another MAC: the journal is not what it was.
+    Missing,
+    /// Its segment was removed by the retention, so its MAC cannot be compared any more.
+    Removed,
+}
+
+impl Expected {
+    /// The word for programs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAsked => "not_asked",
+            Self::Found => "found",
+            Self::Missing => "missing",
+            Self::Removed => "removed",
+        }
+    }
+}
+
 /// The first thing that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bad {
-    /// The line of `journal.jsonl`, counted from 1; 0 where the head is at fault.
+    /// The file in the journal's directory.
+    pub(crate) file: String,
+    /// Its line, counted from 1; 0 where the head is at fault.
     pub(crate) line: u64,
     /// The number that the record has or should have; `None` where the head is at fault.
     pub(crate) seq: Option<u64>,
@@ -37,23 +58,42 @@ pub(crate) struct Bad {
     pub(crate) reason: String,
 }
 
+impl From<BadIn> for Bad {
+    fn from(bad: BadIn) -> Self {
+        Self {
+            file: bad.file,
+            line: bad.bad.line,
+            seq: Some(bad.bad.seq),
+            reason: bad.bad.reason.to_string(),
+        }
+    }
+}
+
 /// What a verification found. The journal is intact where `bad` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VerifyReport {
-    /// Records that hold, from the first.
+    /// Records that hold, from the first that is there.
     pub(crate) records: u64,
-    /// The number of the newest of them.
+    /// Records before it, which the retention has removed.
+    pub(crate) removed: u64,
+    /// Segments that were read.
+    pub(crate) segments: u64,
+    /// The number of the newest record that holds.
     pub(crate) seq: u64,
     /// Its MAC, 64 hex digits.
     pub(crate) mac: String,
-    /// Bytes of the file.
+    /// Bytes that were read.
     pub(crate) bytes: u64,
     /// Records after the head: of a server that is at work, or of one that was ended.
     pub(crate) after_head: u64,
     /// Records that tell of a torn line which was cut off.
     pub(crate) recovered: u64,
+    /// What is to be said of the record that was expected.
+    pub(crate) expected: Expected,
     /// The first thing that does not hold.
     pub(crate) bad: Option<Bad>,
+    /// Whether the reader of the records wanted no more; nothing is said of what comes after.
+    pub(crate) ended: bool,
 }
 
 /// Verifies the journal of a state directory, from its first record to its last.
@@ -62,6 +102,18 @@ pub(crate) struct VerifyReport {
 /// [`JournalFault`] where there is nothing to verify with: no key, no journal, a file that cannot be read, an
 /// expected MAC that is none.
 pub(crate) fn verify(state: &Dir, expect: Option<&Expect>) -> Result<VerifyReport, JournalFault> {
+    read(state, expect, &mut |_| ControlFlow::Continue(()))
+}
+
+/// As [`verify`], and hands each record that holds to `each`.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn read(
+    state: &Dir,
+    expect: Option<&Expect>,
+    each: &mut Each<'_>,
+) -> Result<VerifyReport, JournalFault> {
     let known = match expect {
         Some(expect) => Some(Known {
             seq: expect.seq,
@@ -69,71 +121,96 @@ pub(crate) fn verify(state: &Dir, expect: Option<&Expect>) -> Result<VerifyRepor
         }),
         None => None,
     };
-    let Snapshot {
-        key,
-        head,
-        records,
-        bytes,
-    } = snapshot(state)?;
-    let (head, head_fault) = match head {
-        Ok(place) => (place, None),
-        Err(fault @ (JournalFault::HeadDamaged | JournalFault::Removed { .. })) => {
-            // The records are checked all the same: the head says only where they should end.
-            (Place::START, Some(fault.to_string()))
-        }
-        Err(fault) => return Err(fault),
-    };
-    let mut pass = Pass::new(&key, head, known);
-    let mut recovered = 0;
-    let read = lines(records, bytes, &mut pass, &mut recovered).map_err(|source| {
-        let what = "reading the journal";
-        JournalFault::Io { what, source }
-    })?;
-    let newest = pass.place();
-    let bad = read.and_then(|torn| pass.end(torn)).err().map(|bad| Bad {
-        line: bad.line,
-        seq: Some(bad.seq),
-        reason: bad.reason.to_string(),
-    });
+    let snapshot = snapshot(state)?;
+    let (head, head_fault) = head_of(&snapshot)?;
+    let walked = walk(&snapshot, 0, head, known, each)?;
+    let bad = walked.bad.clone().map(Bad::from);
+    let bad = bad.or_else(|| missing_beginning(&snapshot, &walked));
     let head_bad = head_fault.map(|reason| Bad {
+        file: "head.json".to_owned(),
         line: 0,
         seq: None,
         reason,
     });
+    let expected = expected(known, &walked);
     Ok(VerifyReport {
-        records: newest.seq,
-        seq: newest.seq,
-        mac: newest.mac.to_string(),
-        bytes,
-        after_head: newest.seq.saturating_sub(head.seq),
-        recovered,
+        records: walked.newest.seq.saturating_sub(walked.start.seq),
+        removed: walked.start.seq,
+        segments: walked.segments,
+        seq: walked.newest.seq,
+        mac: walked.newest.mac.to_string(),
+        bytes: walked.bytes,
+        after_head: walked.newest.seq.saturating_sub(head.seq),
+        recovered: walked.recovered,
+        expected,
         bad: bad.or(head_bad),
+        ended: walked.ended,
     })
 }
 
-/// Feeds every line to the pass; the bytes of a torn last line, or the first bad record.
-fn lines(
-    records: File,
-    bytes: u64,
-    pass: &mut Pass<'_>,
-    recovered: &mut u64,
-) -> io::Result<Result<u64, FirstBad>> {
-    let mut reader = BufReader::new(records.take(bytes));
-    let mut line = Vec::new();
-    loop {
-        match next_line(&mut reader, &mut line)? {
-            Line::End => return Ok(Ok(0)),
-            // Longer than a record can be, so it was not torn off but put there.
-            Line::Torn if line.len() > RECORD_BYTES_MAX => {}
-            Line::Torn => return Ok(Ok(line.len() as u64)),
-            Line::Whole => {}
+/// The place that the head names, or that there is none to go by.
+pub(super) fn head_of(snapshot: &Snapshot) -> Result<(Place, Option<String>), JournalFault> {
+    match &snapshot.head {
+        Ok(place) => Ok((*place, None)),
+        // The records are checked all the same: the head says only where they should end.
+        Err(fault @ (JournalFault::HeadDamaged | JournalFault::Removed { .. })) => {
+            Ok((Place::START, Some(fault.to_string())))
         }
-        if let Err(bad) = pass.line(&line) {
-            return Ok(Err(bad));
-        }
-        let start = line.get(..KIND_BYTES_MAX).unwrap_or(&line);
-        if start.windows(RECOVERED.len()).any(|w| w == RECOVERED) {
-            *recovered += 1;
-        }
+        Err(fault) => Err(JournalFault::Io {
+            what: "reading the head",
+            source: std::io::Error::other(fault.to_string()),
+        }),
+    }
+}
+
+/// What is wrong with a journal that does not begin with its first record: nothing, where a record of the
+/// retention says that everything before was removed.
+fn missing_beginning(snapshot: &Snapshot, walked: &Walked) -> Option<Bad> {
+    let before = walked.start.seq;
+    if before == 0 || walked.ended {
+        return None;
+    }
+    let vouched = walked.removed_through.is_some_and(|through| {
+        through.seq > before || through.seq == before && through.mac == walked.start.mac
+    });
+    if vouched {
+        return None;
+    }
+    let reason = Reason::SegmentMissing {
+        from: 1,
+        to: before,
+    };
+    Some(Bad {
+        file: name_of(snapshot.closed.first().map(|(first, _)| *first)),
+        line: 1,
+        seq: Some(1),
+        reason: reason.to_string(),
+    })
+}
+
+fn expected(known: Option<Known>, walked: &Walked) -> Expected {
+    let Some(known) = known else {
+        return Expected::NotAsked;
+    };
+    if known.seq == walked.start.seq && known.seq > 0 {
+        // The record is gone, and the one after it names its MAC.
+        return if known.mac == walked.start.mac {
+            Expected::Found
+        } else {
+            Expected::Missing
+        };
+    }
+    let differs = |bad: &BadIn| bad.bad.reason == Reason::NotTheExpected;
+    if walked.bad.as_ref().is_some_and(differs) {
+        return Expected::Missing;
+    }
+    if known.seq < walked.start.seq {
+        return Expected::Removed;
+    }
+    let reached = known.seq > 0 && known.seq <= walked.newest.seq;
+    if reached {
+        Expected::Found
+    } else {
+        Expected::Missing
     }
 }

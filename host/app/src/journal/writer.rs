@@ -1,16 +1,24 @@
 //! The one thread of a process that writes: it gathers what has been asked for into batches, so that many
 //! runs share one sync, and answers each with its receipt.
 //!
+//! A disk that is full, or cannot be written for another reason that may pass, fails the records of that time and no
+//! others: the next batch tries again, with the files opened anew where they were lost.
+//!
 //! Must not: write a record whose asker has gone before the lock was got, or answer before the
 //! record is as durable as asked.
 
 use super::JournalFault;
-use super::store::{Locked, Store};
+use super::disk::{JOURNAL_DIR, is_still};
+use super::fault::rustix_io;
+use super::keep::Keep;
+use super::store::{Locked, Making, Store};
 use cap_std::fs::Dir;
 use portcullis_core::BoxFuture;
 use portcullis_core::audit::chain::SealFault;
 use portcullis_core::audit::{Draft, Durability, Receipt, Sink, SinkFault};
+use rustix::fs::{Mode, OFlags};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -36,25 +44,103 @@ enum Message {
 /// The journal of this process. [`Sink::append`] must be awaited on a runtime whose timer is on.
 pub(crate) struct Journal {
     queue: SyncSender<Message>,
+    keep: Arc<Mutex<Keep>>,
+}
+
+/// The store of this process, as far as it could be opened.
+struct Shelf {
+    state: Dir,
+    store: Option<Store>,
+    making: Making,
+    keep: Arc<Mutex<Keep>>,
+}
+
+impl Shelf {
+    fn keep(&self) -> Keep {
+        // A poisoned lock only says that somebody panicked between two whole values.
+        let keep = self.keep.lock().unwrap_or_else(PoisonError::into_inner);
+        keep.clone()
+    }
+
+    /// Opens the store where it is not open. What this process has seen stays known: a journal that comes back
+    /// must be the one that went.
+    fn store(&mut self, keep: &Keep) -> Result<&mut Store, JournalFault> {
+        let held = match self.store.take() {
+            Some(store) => {
+                self.making = Making::After(store.seen);
+                is_still(&self.state, JOURNAL_DIR, &store.dir)?.then_some(store)
+            }
+            None => None,
+        };
+        let store = match held {
+            Some(store) => store,
+            None => Store::open(&self.state, self.making, &keep.stamp)?,
+        };
+        self.making = Making::After(store.seen);
+        let store = self.store.insert(store);
+        store.set_stamp(&keep.stamp);
+        Ok(store)
+    }
+
+    /// Takes note of how a batch went: files that may have been taken away are opened anew next time.
+    fn after(&mut self, failed: Option<&JournalFault>) {
+        if let Some(store) = &self.store {
+            self.making = Making::After(store.seen);
+        }
+        if failed.is_some_and(JournalFault::may_pass) {
+            self.store = None;
+        }
+    }
 }
 
 impl Journal {
     /// Opens the journal in a state directory, makes it where there is none, mends what a crash left, and
-    /// starts the writer.
+    /// starts the writer. Where the disk cannot be written now, the journal is opened all the same and every
+    /// record fails until it can: runs are refused then, and the rest goes on.
     ///
     /// # Errors
-    /// [`JournalFault`]: the files cannot be used, or show that records were changed or removed.
-    pub(crate) fn open(state: &Dir) -> Result<Self, JournalFault> {
-        let store = Store::open(state)?;
+    /// [`JournalFault`]: the files show that records were changed or removed, or cannot be used for a reason
+    /// that does not pass by itself.
+    pub(crate) fn open(state: &Dir, keep: Keep) -> Result<Self, JournalFault> {
+        let own = rustix::fs::openat(
+            state,
+            ".",
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
+        let own = own.map_err(rustix_io("opening the state directory"))?;
+        let (store, making) = match Store::open(state, Making::Allowed, &keep.stamp) {
+            Ok(store) => {
+                let making = Making::After(store.seen);
+                (Some(store), making)
+            }
+            Err(fault) if fault.may_pass() => {
+                tracing::error!(%fault, hint = fault.hint(), "the journal cannot be written now");
+                (None, Making::Allowed)
+            }
+            Err(fault) => return Err(fault),
+        };
+        let keep = Arc::new(Mutex::new(keep));
+        let shelf = Shelf {
+            state: Dir::from_std_file(own.into()),
+            store,
+            making,
+            keep: Arc::clone(&keep),
+        };
         let (queue, messages) = mpsc::sync_channel(QUEUE_MAX);
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write(store, &messages))
+            .spawn(move || write(shelf, &messages))
             .map_err(|source| JournalFault::Io {
                 what: "starting the journal's writer",
                 source,
             })?;
-        Ok(Self { queue })
+        Ok(Self { queue, keep })
+    }
+
+    /// Sets what is kept, from the next batch on.
+    pub(crate) fn set_keep(&self, keep: Keep) {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
     }
 
     /// Waits until everything that was asked for is on the disk, and ends the writer. What is asked for
@@ -100,7 +186,7 @@ fn ended() -> SinkFault {
 }
 
 /// What the thread does until it is told to end or nobody can ask any more.
-fn write(mut store: Store, messages: &Receiver<Message>) {
+fn write(mut shelf: Shelf, messages: &Receiver<Message>) {
     let mut unsynced = false;
     // Records that a fault has kept from their sync. The next batch's sync covers them, or the last one:
     // trying again at once would only spin.
@@ -122,7 +208,7 @@ fn write(mut store: Store, messages: &Receiver<Message>) {
         };
         let last = matches!(end, End::Yes(_)) && owed;
         if !batch.is_empty() || unsynced || last {
-            match one_batch(&mut store, batch, due) {
+            match one_batch(&mut shelf, batch, due) {
                 Outcome::Synced => (unsynced, owed) = (false, false),
                 Outcome::Unsynced => unsynced = true,
                 Outcome::Nothing => {}
@@ -184,14 +270,35 @@ enum Outcome {
 }
 
 /// Writes one batch and answers it. `Due::Yes` syncs whatever the drafts ask for.
-fn one_batch(store: &mut Store, batch: Vec<(Draft, Answer)>, due: Due) -> Outcome {
-    let mut locked = match store.lock() {
-        Ok(locked) => locked,
-        Err(fault) => {
-            refuse_all(batch, &fault);
-            return Outcome::Failed;
+fn one_batch(shelf: &mut Shelf, batch: Vec<(Draft, Answer)>, due: Due) -> Outcome {
+    match try_batch(shelf, batch, due) {
+        Ok(outcome) => {
+            shelf.after(None);
+            outcome
         }
+        Err((batch, fault)) => {
+            shelf.after(Some(&fault));
+            refuse_all(batch, &fault);
+            Outcome::Failed
+        }
+    }
+}
+
+type Unwritten = (Vec<(Draft, Answer)>, JournalFault);
+
+fn try_batch(
+    shelf: &mut Shelf,
+    batch: Vec<(Draft, Answer)>,
+    due: Due,
+) -> Result<Outcome, Unwritten> {
+    let keep = shelf.keep();
+    let mut locked = match shelf.store(&keep).and_then(Store::lock) {
+        Ok(locked) => locked,
+        Err(fault) => return Err((batch, fault)),
     };
+    if let Err(fault) = locked.tend(&keep) {
+        return Err((batch, fault));
+    }
     // SECURITY: whoever has stopped waiting has been told that nothing was recorded and does not run.
     let (drafts, answers): (Vec<Draft>, Vec<Answer>) = batch
         .into_iter()
@@ -199,22 +306,18 @@ fn one_batch(store: &mut Store, batch: Vec<(Draft, Answer)>, due: Due) -> Outcom
         .unzip();
     let asked = drafts.iter().any(|d| d.durability == Durability::Synced);
     let due = if asked { Due::Yes } else { due };
-    match written(&mut locked, &drafts, due) {
-        Ok(receipts) => {
-            for (answer, receipt) in answers.into_iter().zip(receipts) {
-                let _ = answer.send(receipt.map_err(|fault| SinkFault(fault.to_string())));
-            }
-            match due {
-                Due::Yes => Outcome::Synced,
-                Due::No if drafts.is_empty() => Outcome::Nothing,
-                Due::No => Outcome::Unsynced,
-            }
-        }
-        Err(fault) => {
-            refuse_all(drafts.into_iter().zip(answers).collect(), &fault);
-            Outcome::Failed
-        }
+    let receipts = match written(&mut locked, &drafts, due) {
+        Ok(receipts) => receipts,
+        Err(fault) => return Err((drafts.into_iter().zip(answers).collect(), fault)),
+    };
+    for (answer, receipt) in answers.into_iter().zip(receipts) {
+        let _ = answer.send(receipt.map_err(|fault| SinkFault(fault.to_string())));
     }
+    Ok(match due {
+        Due::Yes => Outcome::Synced,
+        Due::No if drafts.is_empty() => Outcome::Nothing,
+        Due::No => Outcome::Unsynced,
+    })
 }
 
 /// Appends the drafts and, if asked, makes them durable. After a fault none of them is in the journal.
@@ -237,5 +340,43 @@ fn written(
 fn refuse_all(batch: Vec<(Draft, Answer)>, fault: &JournalFault) {
     for (_, answer) in batch {
         let _ = answer.send(Err(SinkFault(fault.to_string())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+    use portcullis_core::clock::Micros;
+    use serde_json::Map;
+
+    /// That many drafts wait; gives the sizes of the batches that they are taken in.
+    fn batches(waiting: usize) -> Vec<usize> {
+        let (queue, messages) = mpsc::sync_channel(QUEUE_MAX);
+        for _ in 0..waiting {
+            let (answer, _) = oneshot::channel();
+            let draft = Draft {
+                kind: "read",
+                at: Micros(1),
+                body: Map::new(),
+                durability: Durability::Synced,
+            };
+            queue.try_send(Message::Append(draft, answer)).ok().unwrap();
+        }
+        drop(queue);
+        let mut sizes = Vec::new();
+        while let Ok(first) = messages.recv() {
+            sizes.push(gather(first, &messages).0.len());
+        }
+        sizes
+    }
+
+    #[test]
+    fn all_that_wait_share_one_sync_up_to_the_bound() {
+        assert_eq!(batches(1), [1]);
+        assert_eq!(batches(32), [32]);
+        assert_eq!(batches(BATCH_MAX), [BATCH_MAX]);
+        assert_eq!(batches(BATCH_MAX + 1), [BATCH_MAX, 1]);
     }
 }

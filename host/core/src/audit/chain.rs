@@ -1,19 +1,24 @@
 //! The arithmetic of the journal. One record is one line:
 //!
 //! ```text
-//! {"seq":7,"prev":"<64 hex>","kind":"run_open","ts":<microseconds>, …body… ,"mac":"<64 hex>"}
+//! {"seq":7,"prev":"<64 hex>","kind":"run_open","ts":<microseconds>,"v":1, …body… ,"mac":"<64 hex>"}
 //! ```
 //!
 //! `mac` is HMAC-SHA256 over a domain word, the MAC of the record before, and the exact bytes of the
 //! line up to `,"mac":`. Verification reads bytes, never a parsed form, so there is no second
 //! spelling of a record that verifies too.
 //!
+//! A journal is cut into segments, one file each. The chain does not care: numbers and MACs go on from the last
+//! record of one segment to the first of the next, which says of its predecessor where it ended and what the
+//! digest of the whole file is.
+//!
 //! Must not: open files or ask for randomness; keys and bytes come in as arguments.
 //!
 //! Limit: whoever holds the key can write a chain of his own. Limit: a tail that is cut together with a
 //! head of the same age is seen only with a later line from elsewhere (`verify` takes one).
 
-use super::Draft;
+use super::events::escape_hidden;
+use super::{Draft, SHAPE_VERSION};
 use hmac::{Hmac, KeyInit, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
@@ -26,10 +31,10 @@ pub const RECORD_BYTES_MAX: usize = 1_048_576;
 /// Size of the key in bytes.
 pub const KEY_BYTES: usize = 32;
 /// The fields that the chain itself writes; a body that holds one of them is not taken.
-pub const RESERVED: [&str; 5] = ["seq", "prev", "kind", "ts", "mac"];
+pub const RESERVED: [&str; 6] = ["seq", "prev", "kind", "ts", "v", "mac"];
 
 const RECORD_DOMAIN: &[u8] = b"portcullis journal record 1\0";
-const HEAD_DOMAIN: &[u8] = b"portcullis journal head 1\0";
+const HEAD_DOMAIN: &[u8] = b"portcullis journal head 2\0";
 const MAC_FIELD: &[u8] = b",\"mac\":\"";
 const PROOF_FIELD: &[u8] = b",\"proof\":\"";
 const CLOSE: &[u8] = b"\"}";
@@ -113,14 +118,17 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-/// A point in the chain: after the record of that number, which has that MAC, that many bytes in.
+/// A point in the chain: after the record of that number, which has that MAC, that many bytes into the segment
+/// that begins with the record `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The number of the newest record; 0 before the first.
     pub seq: u64,
     /// Its MAC; [`Mac::GENESIS`] before the first.
     pub mac: Mac,
-    /// Bytes of the journal up to and with the record's line end.
+    /// The number of the segment's first record; of an empty segment the number that it will have.
+    pub first: u64,
+    /// Bytes of the segment up to and with the record's line end.
     pub bytes: u64,
 }
 
@@ -129,8 +137,25 @@ impl Place {
     pub const START: Self = Self {
         seq: 0,
         mac: Mac::GENESIS,
+        first: 1,
         bytes: 0,
     };
+
+    /// The same point at the beginning of a new segment.
+    #[must_use]
+    pub fn next_segment(self) -> Self {
+        Self {
+            first: self.seq.saturating_add(1),
+            bytes: 0,
+            ..self
+        }
+    }
+
+    /// The line of the next record in its segment, counted from 1.
+    #[must_use]
+    pub fn next_line(&self) -> u64 {
+        self.seq.saturating_add(2).saturating_sub(self.first)
+    }
 }
 
 /// Why a draft cannot become a record.
@@ -165,13 +190,17 @@ pub fn seal(
     let mut line = opening(seq, &place.mac);
     line.push_str(",\"kind\":");
     line.push_str(&Value::from(draft.kind).to_string());
-    line.push_str(&format!(",\"ts\":{}", draft.at.0));
+    line.push_str(&format!(",\"ts\":{},\"v\":{SHAPE_VERSION}", draft.at.0));
+    let opening = line.len();
     for (name, value) in &draft.body {
         line.push(',');
         line.push_str(&Value::from(name.as_str()).to_string());
         line.push(':');
         line.push_str(&value.to_string());
     }
+    // A journal is looked at with `tail` and `less`: what hides or reorders text is written as an escape.
+    let body = escape_hidden(line.split_off(opening));
+    line.push_str(&body);
     let length = line.len() + MAC_FIELD.len() + MAC_HEX + CLOSE.len();
     if length > RECORD_BYTES_MAX {
         return Err(SealFault::TooLong(length));
@@ -183,7 +212,13 @@ pub fn seal(
     out.extend_from_slice(CLOSE);
     out.push(b'\n');
     let bytes = place.bytes + length as u64 + 1;
-    Ok(Place { seq, mac, bytes })
+    let first = place.first;
+    Ok(Place {
+        seq,
+        mac,
+        first,
+        bytes,
+    })
 }
 
 fn opening(seq: u64, prev: &Mac) -> String {
@@ -227,6 +262,19 @@ pub enum Reason {
         /// The newest record by the head.
         head: u64,
     },
+    /// A segment is not the file that its successor vouches for.
+    #[error(
+        "the file is not the one that the next segment vouches for: its digest or length differs"
+    )]
+    SegmentChanged,
+    /// Records between two segments are not there.
+    #[error("records {from} to {to} are missing: their segment was removed, and no record says so")]
+    SegmentMissing {
+        /// The first of them.
+        from: u64,
+        /// The last of them.
+        to: u64,
+    },
     /// The record that the head names has another MAC or stands elsewhere.
     #[error("the record is not the one that the head names")]
     NotTheHeads,
@@ -254,6 +302,11 @@ impl<'k> Verifier<'k> {
         self.place
     }
 
+    /// Goes on to the next segment.
+    pub fn next_segment(&mut self) {
+        self.place = self.place.next_segment();
+    }
+
     /// Checks the next line, given without its line end.
     ///
     /// # Errors
@@ -277,6 +330,7 @@ impl<'k> Verifier<'k> {
         self.place = Place {
             seq: expected,
             mac,
+            first: self.place.first,
             bytes: self.place.bytes + line.len() as u64 + 1,
         };
         Ok(self.place)
@@ -304,12 +358,50 @@ fn read_opening(body: &[u8]) -> Option<(u64, Mac)> {
         .then_some((seq, prev))
 }
 
+/// What stands at the beginning of a record, read without looking at its MAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peek<'l> {
+    /// Its number.
+    pub seq: u64,
+    /// The MAC that it names as the one before.
+    pub prev: Mac,
+    /// Its kind.
+    pub kind: &'l str,
+    /// When it was written.
+    pub at: crate::clock::Micros,
+}
+
+/// Longest part of a line that [`peek`] has to see, in bytes.
+pub const PEEK_BYTES_MAX: usize = 256;
+
+/// Reads the beginning of a line; `None` for one that no record begins with. Proves nothing.
+#[must_use]
+pub fn peek(line: &[u8]) -> Option<Peek<'_>> {
+    let (seq, prev) = read_opening(line)?;
+    let rest = line.get(opening(seq, &prev).len()..)?;
+    let rest = rest.strip_prefix(b",\"kind\":\"")?;
+    let (kind, rest) = rest.split_at_checked(rest.iter().position(|byte| *byte == b'"')?)?;
+    let rest = rest.strip_prefix(b"\",\"ts\":")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let at = std::str::from_utf8(rest.get(..digits)?)
+        .ok()?
+        .parse()
+        .ok()?;
+    let kind = std::str::from_utf8(kind).ok()?;
+    Some(Peek {
+        seq,
+        prev,
+        kind,
+        at: crate::clock::Micros(at),
+    })
+}
+
 /// The head's line for a place: one JSON object with its own MAC, without a line end.
 #[must_use]
 pub fn seal_head(key: &Key, place: &Place) -> String {
     let body = format!(
-        "{{\"seq\":{},\"bytes\":{},\"mac\":\"{}\"",
-        place.seq, place.bytes, place.mac
+        "{{\"seq\":{},\"first\":{},\"bytes\":{},\"mac\":\"{}\"",
+        place.seq, place.first, place.bytes, place.mac
     );
     let proof = key.mac(&[HEAD_DOMAIN, body.as_bytes()]);
     format!("{body},\"proof\":\"{proof}\"}}")
@@ -324,11 +416,13 @@ pub fn open_head(key: &Key, line: &[u8]) -> Option<Place> {
     }
     // What is read from here on was written by `seal_head`.
     let text = std::str::from_utf8(body).ok()?.strip_prefix("{\"seq\":")?;
-    let (seq, text) = text.split_once(",\"bytes\":")?;
+    let (seq, text) = text.split_once(",\"first\":")?;
+    let (first, text) = text.split_once(",\"bytes\":")?;
     let (bytes, mac) = text.split_once(",\"mac\":\"")?;
     Some(Place {
         seq: seq.parse().ok()?,
         mac: Mac::parse(mac.strip_suffix('"')?.as_bytes())?,
+        first: first.parse().ok()?,
         bytes: bytes.parse().ok()?,
     })
 }
@@ -346,7 +440,7 @@ pub struct Verified {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, record {seq}: {reason}")]
 pub struct FirstBad {
-    /// Its line, counted from 1.
+    /// Its line in its segment, counted from 1.
     pub line: u64,
     /// The number that the record has or should have.
     pub seq: u64,
@@ -371,10 +465,10 @@ pub struct Pass<'k> {
 }
 
 impl<'k> Pass<'k> {
-    /// Begins before the first record.
+    /// Begins after a place; [`Place::START`] for a whole journal.
     #[must_use]
-    pub fn new(key: &'k Key, head: Place, known: Option<Known>) -> Self {
-        let verifier = Verifier::after(key, Place::START);
+    pub fn new(key: &'k Key, start: Place, head: Place, known: Option<Known>) -> Self {
+        let verifier = Verifier::after(key, start);
         Self {
             verifier,
             head,
@@ -388,21 +482,29 @@ impl<'k> Pass<'k> {
         self.verifier.place()
     }
 
+    /// Goes on to the next segment.
+    pub fn next_segment(&mut self) {
+        self.verifier.next_segment();
+    }
+
     /// Takes the next whole line, without its line end.
     ///
     /// # Errors
     /// [`FirstBad`]: the pass is over, what follows proves nothing.
     pub fn line(&mut self, line: &[u8]) -> Result<(), FirstBad> {
-        let place = self
-            .verifier
-            .take(line)
-            .map_err(|reason| self.bad(self.next(), reason))?;
+        let before = self.verifier.place();
+        let bad = |reason| FirstBad {
+            line: before.next_line(),
+            seq: before.seq.saturating_add(1),
+            reason,
+        };
+        let place = self.verifier.take(line).map_err(bad)?;
         if place.seq == self.head.seq && place != self.head {
-            return Err(self.bad(place.seq, Reason::NotTheHeads));
+            return Err(bad(Reason::NotTheHeads));
         }
         match self.known {
             Some(known) if known.seq == place.seq && known.mac != place.mac => {
-                Err(self.bad(place.seq, Reason::NotTheExpected))
+                Err(bad(Reason::NotTheExpected))
             }
             Some(_) | None => Ok(()),
         }
@@ -412,20 +514,19 @@ impl<'k> Pass<'k> {
     ///
     /// # Errors
     /// [`FirstBad`] where the journal ends too early, or with a torn line.
-    pub fn end(self, torn: u64) -> Result<Verified, FirstBad> {
+    pub fn end(&self, torn: u64) -> Result<Verified, FirstBad> {
         let newest = self.verifier.place();
-        let next = self.next();
         if newest.seq < self.head.seq {
             let head = self.head.seq;
-            return Err(self.bad(next, Reason::CutTail { head }));
+            return Err(self.bad(Reason::CutTail { head }));
         }
         if let Some(known) = self.known
             && newest.seq < known.seq
         {
-            return Err(self.bad(next, Reason::NotTheExpected));
+            return Err(self.bad(Reason::NotTheExpected));
         }
         if torn > 0 {
-            return Err(self.bad(next, Reason::Torn { bytes: torn }));
+            return Err(self.bad(Reason::Torn { bytes: torn }));
         }
         Ok(Verified {
             newest,
@@ -433,15 +534,13 @@ impl<'k> Pass<'k> {
         })
     }
 
-    fn next(&self) -> u64 {
-        self.verifier.place().seq.saturating_add(1)
-    }
-
-    /// Record numbers begin at 1 and each stands on a line of its own, so a number is its line.
-    fn bad(&self, seq: u64, reason: Reason) -> FirstBad {
+    /// The fault of the record that should come next.
+    #[must_use]
+    pub fn bad(&self, reason: Reason) -> FirstBad {
+        let place = self.verifier.place();
         FirstBad {
-            line: seq,
-            seq,
+            line: place.next_line(),
+            seq: place.seq.saturating_add(1),
             reason,
         }
     }
@@ -457,7 +556,7 @@ pub fn verify(
     head: Place,
     known: Option<Known>,
 ) -> Result<Verified, FirstBad> {
-    let mut pass = Pass::new(key, head, known);
+    let mut pass = Pass::new(key, Place::START, head, known);
     let mut rest = journal;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
