@@ -10,6 +10,8 @@
 )]
 
 mod ansible;
+mod audit;
+mod disk;
 mod doctor;
 mod doors;
 mod end_to_end;
@@ -19,4 +21,5 @@ mod layers;
 mod promises;
 mod proofs;
 mod records;
+mod schemas;
 mod soak;

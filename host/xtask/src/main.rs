@@ -147,7 +147,14 @@ fn bench() -> Result<(), String> {
     let python = setup::python(&root)?;
     run(cargo(&root).args(["build", "--release", "--workspace", "--bins"]))?;
     run(cargo(&root)
-        .args(["bench", "--workspace", "--bench", "gate"])
+        .args([
+            "bench",
+            "--workspace",
+            "--bench",
+            "gate",
+            "--bench",
+            "journal",
+        ])
         .env("PORTCULLIS_GUESTS", &guests)
         .env("PORTCULLIS_BIN", setup::binary(&root, "release"))
         .env("PORTCULLIS_PYTHON", &python))

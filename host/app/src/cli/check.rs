@@ -3,6 +3,7 @@
 use super::console::{self, Colour};
 use super::{Exit, Format, Places, session};
 use crate::events::Events;
+use crate::gate;
 use clap::Args;
 use portcullis_core::audit::Door;
 use portcullis_core::config::ConfigFault;
@@ -22,7 +23,7 @@ pub(super) fn main(places: &Places, verb: &Check) -> Exit {
             Ok(opened) => opened,
             Err(exit) => return exit,
         };
-    match runtime.block_on(session::first_load(&dirs, Events::Silent, Door::Cli)) {
+    match runtime.block_on(gate::first_load(&dirs, Events::Silent, Door::Cli)) {
         Ok(live) => {
             let warnings = live.warnings();
             let text = match verb.format {

@@ -1,14 +1,13 @@
 //! What the verbs share: opening the gate, and turning its answers into words and exit statuses.
 
 use super::{Exit, Format, Places, console};
-use crate::events::{Events, Reports};
+use crate::events::Events;
 use crate::files::Dirs;
-use crate::gate::{Gatehouse, Live, LoadFault, Scope, keep, load};
+use crate::gate::{self, Gatehouse, Live, LoadFault, keep};
 use crate::journal::Journal;
 use portcullis_core::answer::Fault;
-use portcullis_core::audit::{Door, Origin, Stamp, Under};
+use portcullis_core::audit::Door;
 use portcullis_core::policy::{Opinion, Verdict};
-use portcullis_core::redact::Redactor;
 use portcullis_core::request::Principal;
 use portcullis_mcp::gate::{Caller, Progress};
 use portcullis_ssh::{Engine, EngineSettings};
@@ -22,7 +21,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// The owner of this process.
 pub(super) fn principal() -> Principal {
-    Principal::local(rustix::process::getuid().as_raw())
+    gate::owner()
 }
 
 /// A runtime with the system's threads.
@@ -47,29 +46,19 @@ pub(super) fn dirs(places: &Places) -> Result<Dirs, Exit> {
     })
 }
 
-/// Loads configuration and plugins for the first time in this process; what is said of files meanwhile comes
-/// before any call and under no configuration.
-pub(super) async fn first_load(dirs: &Dirs, events: Events, door: Door) -> Result<Live, LoadFault> {
-    let (call_id, under) = ("start".to_owned(), Under::default());
-    let origin = Origin::new(principal(), door, call_id, None, &Redactor::default());
-    let stamp = Stamp {
-        origin: &origin,
-        under: &under,
-    };
-    load(dirs, &Reports { events, stamp }, Scope::Start, None).await
-}
-
 /// Opens the whole gate, and says what is wrong if it cannot be.
 pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<Gatehouse, Exit> {
     let dirs = dirs(places)?;
-    let live = first_load(&dirs, events, door).await.map_err(|fault| {
-        say_load_fault(&fault);
-        if fault.is_plugin() {
-            Exit::Plugin
-        } else {
-            Exit::Config
-        }
-    })?;
+    let live = gate::first_load(&dirs, events, door)
+        .await
+        .map_err(|fault| {
+            say_load_fault(&fault);
+            if fault.is_plugin() {
+                Exit::Plugin
+            } else {
+                Exit::Config
+            }
+        })?;
     let journal = dirs
         .state()
         .map_err(|fault| fault.to_string())
@@ -111,7 +100,7 @@ pub(super) fn load_quietly(places: &Places) -> Result<Live, String> {
         .build()
         .map_err(|error| error.to_string())?;
     runtime
-        .block_on(first_load(&dirs, Events::Silent, Door::Cli))
+        .block_on(gate::first_load(&dirs, Events::Silent, Door::Cli))
         .map_err(|fault| {
             fault
                 .lines()

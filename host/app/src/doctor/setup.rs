@@ -5,8 +5,9 @@
 
 use crate::events::Events;
 use crate::files::{Dirs, Seen};
-use crate::gate::{Scope, load};
+use crate::gate::first_load;
 use crate::journal;
+use portcullis_core::audit::Door;
 use portcullis_core::config::{ConfigFault, Snapshot};
 use portcullis_ssh::{KeyFacts, KnownHosts};
 use std::collections::BTreeSet;
@@ -77,7 +78,7 @@ impl Setup {
     pub(crate) async fn gather(dirs: &Dirs) -> Self {
         let mut setup = Self::none(String::new());
         setup.faults.clear();
-        match load(dirs, Events::Silent, Scope::Start, None).await {
+        match first_load(dirs, Events::Silent, Door::Cli).await {
             Ok(live) => {
                 setup.warnings = live.warnings();
                 setup.snapshot = Some(live.snapshot);

@@ -11,7 +11,7 @@ use super::machine::{Confinement, Mount, Served, account, confinement, mounts};
 use super::setup::Setup;
 use super::*;
 use crate::files::Dirs;
-use crate::journal::Journal;
+use crate::journal::{Journal, Keep};
 use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginMode};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -67,7 +67,7 @@ impl Stage {
             &format!("10.0.0.1 {key}\n10.0.0.2 {key}\n"),
         );
         let dirs = stage.dirs();
-        drop(Journal::open(&dirs.state().unwrap()).unwrap());
+        drop(Journal::open(&dirs.state().unwrap(), Keep::default()).unwrap());
         stage
     }
 

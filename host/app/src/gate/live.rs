@@ -1,12 +1,13 @@
 //! The snapshot that holds: configuration, plugins, host keys, redaction rules. Built whole or not at all.
 
-use crate::events::Reports;
+use crate::events::{Events, Reports};
 use crate::files::{Dirs, FileFault};
 use portcullis_core::answer::Fault;
-use portcullis_core::audit::Under;
+use portcullis_core::audit::{Door, Origin, Stamp, Under};
 use portcullis_core::config::{self, ConfigFault, Occasion, Snapshot, Sources};
 use portcullis_core::inventory::Target;
 use portcullis_core::redact::Redactor;
+use portcullis_core::request::Principal;
 use portcullis_plugin::{LoadFault as PluginLoadFault, Plugins};
 use portcullis_ssh::{Access, Identity, KnownHosts};
 use std::sync::Arc;
@@ -180,6 +181,23 @@ impl Live {
             known_hosts,
         })
     }
+}
+
+/// Whom this process belongs to.
+pub(crate) fn owner() -> Principal {
+    Principal::local(rustix::process::getuid().as_raw())
+}
+
+/// Reads and checks everything, for the first time in this process: what is said of files meanwhile comes before
+/// any call and under no configuration.
+pub(crate) async fn first_load(dirs: &Dirs, events: Events, door: Door) -> Result<Live, LoadFault> {
+    let (call_id, under) = ("start".to_owned(), Under::default());
+    let origin = Origin::new(owner(), door, call_id, None, &Redactor::default());
+    let stamp = Stamp {
+        origin: &origin,
+        under: &under,
+    };
+    load(dirs, &Reports { events, stamp }, Scope::Start, None).await
 }
 
 /// Reads and checks everything that `scope` names. `old` is the snapshot that holds now, if one does.

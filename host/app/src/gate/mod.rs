@@ -14,7 +14,8 @@ mod notes;
 mod plan;
 mod run;
 
-pub(crate) use live::{Live, LoadFault, Scope, load};
+use live::load;
+pub(crate) use live::{Live, LoadFault, Scope, first_load, owner};
 pub(crate) use notes::keep;
 
 use crate::events::{Events, SystemClock};
