@@ -3,6 +3,7 @@
 //!
 //! Must not: hold a secret. Command text is redacted by the caller before it gets here.
 
+use crate::files::FileFault;
 use portcullis_core::audit::{Closing, Receipt, Spent};
 use portcullis_core::clock::{Clock, Micros};
 use portcullis_core::policy::Heard;
@@ -138,6 +139,32 @@ impl Events {
             "bytes_read": bytes_read,
             "elapsed_ms": elapsed_ms,
         }));
+    }
+}
+
+/// Where refusals of files go, and for whom the files are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    /// Where records go.
+    pub(crate) events: Events,
+    /// Who is behind what is read.
+    pub(crate) principal: Principal,
+}
+
+impl Watch {
+    /// Passes a result on, and records the refusal where it is one.
+    pub(crate) fn pass<T>(&self, result: Result<T, FileFault>) -> Result<T, FileFault> {
+        result.inspect_err(|fault| self.complain(fault))
+    }
+
+    /// Records a refusal, or something that is read and should be better protected.
+    pub(crate) fn complain(&self, fault: &FileFault) {
+        if let Some(mut event) = fault.event() {
+            if let Some(body) = event.as_object_mut() {
+                body.insert("principal".to_owned(), json!(self.principal.as_str()));
+            }
+            self.events.emit(&event);
+        }
     }
 }
 
