@@ -10,12 +10,14 @@
 )]
 
 mod ansible;
+mod canaries;
 mod doctor;
 mod doors;
 mod end_to_end;
 mod import;
 mod journal;
 mod layers;
+mod paths;
 mod promises;
 mod proofs;
 mod records;

@@ -30,7 +30,8 @@ pub(super) struct Verify {
 
 pub(super) fn main(places: &Places, verb: &Audit) -> Exit {
     let Audit::Verify(verb) = verb;
-    let report = session::dirs(places).and_then(|dirs| {
+    let watch = session::watch(crate::events::Events::Silent);
+    let report = session::dirs(places, &watch).and_then(|dirs| {
         let state = dirs.state().map_err(|fault| {
             console::fault(&fault.to_string(), fault.hint());
             Exit::Config

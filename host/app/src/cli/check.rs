@@ -17,12 +17,13 @@ pub(super) struct Check {
 }
 
 pub(super) fn main(places: &Places, verb: &Check) -> Exit {
+    let watch = session::watch(Events::Silent);
     let (dirs, runtime) =
-        match session::dirs(places).and_then(|dirs| Ok((dirs, session::runtime()?))) {
+        match session::dirs(places, &watch).and_then(|dirs| Ok((dirs, session::runtime()?))) {
             Ok(opened) => opened,
             Err(exit) => return exit,
         };
-    match runtime.block_on(load(&dirs, Events::Silent, Scope::Start, None)) {
+    match runtime.block_on(load(&dirs, &watch, Scope::Start, None)) {
         Ok(live) => {
             let warnings = live.warnings();
             let text = match verb.format {

@@ -13,7 +13,7 @@ mod run;
 
 pub(crate) use live::{Live, LoadFault, Scope, load};
 
-use crate::events::{Events, SystemClock};
+use crate::events::{Events, SystemClock, Watch};
 use crate::files::Dirs;
 use crate::journal::Journal;
 use portcullis_core::BoxFuture;
@@ -90,6 +90,14 @@ impl House {
         }
     }
 
+    /// Where refusals of files go that are read for somebody.
+    fn watch(&self, principal: &Principal) -> Watch {
+        Watch {
+            events: self.events(),
+            principal: principal.clone(),
+        }
+    }
+
     /// The snapshot that holds now. A run keeps the one it began with.
     fn live(&self) -> Arc<Live> {
         // A poisoned lock only says that a writer panicked between two whole snapshots; the one that is
@@ -139,7 +147,7 @@ impl House {
     async fn reload(&self, principal: &Principal, scope: Scope) -> Reload {
         let _turn = self.reloading.lock().await;
         let old = self.live();
-        let loaded = load(&self.dirs, self.events(), scope, Some(&old)).await;
+        let loaded = load(&self.dirs, &self.watch(principal), scope, Some(&old)).await;
         let answer = match loaded {
             Ok(new) => {
                 let changed = new.snapshot.digest != old.snapshot.digest;

@@ -96,7 +96,8 @@ impl House {
             Ok(admitted) => admitted,
             Err(refused) => return Ok(self.deny(&live, &request, *refused).await),
         };
-        let access = match self.access(&live, admitted.heard().case.target()) {
+        let access = self.access(&live, &caller, admitted.heard().case.target());
+        let access = match access.await {
             Ok(access) => access,
             Err(fault) => return self.cannot_log_in(&live, admitted, fault).await,
         };
@@ -279,8 +280,9 @@ impl House {
     }
 
     /// Reads the key and the host keys that a run needs.
-    fn access(&self, live: &Live, target: &Target) -> Result<Access, Fault> {
-        live.access(&self.dirs, self.events(), target)
+    async fn access(&self, live: &Live, caller: &Caller, target: &Target) -> Result<Access, Fault> {
+        let watch = self.watch(&caller.principal);
+        live.access(&self.dirs, &watch, target, &caller.stop).await
     }
 
     fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
