@@ -8,7 +8,9 @@
     reason = "a harness reports by failing"
 )]
 
+pub mod attacks;
 pub mod sshd;
+pub mod stdio;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@
 
 mod ansible;
 mod audit;
+mod canaries;
 mod disk;
 mod doctor;
 mod doors;
@@ -18,6 +19,7 @@ mod end_to_end;
 mod import;
 mod journal;
 mod layers;
+mod paths;
 mod promises;
 mod proofs;
 mod records;

@@ -3,9 +3,12 @@
 //!
 //! Must not: hold a secret. Command text is redacted by the caller before it gets here.
 
-use portcullis_core::audit::{Stamp, events};
+use crate::files::FileFault;
+use crate::gate::owner;
+use portcullis_core::audit::{Door, Origin, Stamp, Under, events};
 use portcullis_core::clock::{Clock, Micros};
 use portcullis_core::policy::Heard;
+use portcullis_core::redact::Redactor;
 use portcullis_core::request::InputFault;
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -56,11 +59,6 @@ pub(crate) struct Reports<'a> {
 }
 
 impl Reports<'_> {
-    /// A security event of a file or of the configuration.
-    pub(crate) fn file(&self, event: Value) {
-        self.events.emit(&events::with_stamp(event, &self.stamp));
-    }
-
     /// A security event with fields of its own.
     pub(crate) fn security(&self, event: &str, fields: Map<String, Value>) {
         let mut body = events::security(&self.stamp, event, SystemClock.now());
@@ -105,5 +103,51 @@ impl Reports<'_> {
             ("blocked_pattern".to_owned(), json!(pattern)),
         ]);
         self.security("command_bypass_attempt", fields);
+    }
+}
+
+/// Where refusals of files go, and for whom the files are read. It owns what a record is stamped with, because
+/// files are read before there is a call, and by tasks that outlive one.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    events: Events,
+    origin: Origin,
+    under: Under,
+}
+
+impl Watch {
+    /// For what this process reads for its owner, before any call and under no configuration.
+    pub(crate) fn first(events: Events, door: Door) -> Self {
+        let call_id = "start".to_owned();
+        Self {
+            events,
+            origin: Origin::new(owner(), door, call_id, None, &Redactor::default()),
+            under: Under::default(),
+        }
+    }
+
+    /// For what is read for a call.
+    pub(crate) fn of(reports: &Reports<'_>) -> Self {
+        Self {
+            events: reports.events,
+            origin: reports.stamp.origin.clone(),
+            under: reports.stamp.under.clone(),
+        }
+    }
+
+    /// Passes a result on, and records the refusal where it is one.
+    pub(crate) fn pass<T>(&self, result: Result<T, FileFault>) -> Result<T, FileFault> {
+        result.inspect_err(|fault| self.complain(fault))
+    }
+
+    /// Records a refusal, or something that is read and should be better protected.
+    pub(crate) fn complain(&self, fault: &FileFault) {
+        let stamp = Stamp {
+            origin: &self.origin,
+            under: &self.under,
+        };
+        if let Some(event) = fault.event() {
+            self.events.emit(&events::with_stamp(event, &stamp));
+        }
     }
 }

@@ -7,17 +7,25 @@
 //! * `files`: everything that is read from disk, beneath handles opened at start
 //! * `journal`: the keyed, multi-process audit journal
 //! * `doctor`: what would go wrong on this machine
+//! * `provider`: a secret that a program is asked for
 //! * `events`: the records on standard error
+//! * `hardening`: what the process gives up before it does anything
 
 mod cli;
 mod doctor;
 mod events;
 mod files;
 mod gate;
+mod hardening;
 mod journal;
+mod provider;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // SECURITY: before anything else, so that there is no moment in which a secret could be left behind.
+    if let Err(error) = hardening::harden() {
+        return cli::unprotected(&error);
+    }
     cli::main()
 }

@@ -261,8 +261,12 @@ fn every_broken_policy_is_refused_with_its_place() {
 
 /// A row's value: as it stands, or a text that is repeated between a prefix and a suffix.
 fn input(row: &Value) -> String {
+    input_of(row, "value")
+}
+
+fn input_of(row: &Value, key: &str) -> String {
     let Some(repeat) = row.get("repeat") else {
-        return row["value"].as_str().unwrap().to_owned();
+        return row[key].as_str().unwrap().to_owned();
     };
     let count = usize::try_from(repeat["count"].as_u64().unwrap()).unwrap();
     let middle = repeat["text"].as_str().unwrap().repeat(count);
@@ -386,6 +390,26 @@ fn every_record_has_the_keys_that_collectors_know() {
             );
         }
     }
+}
+
+#[test]
+fn every_secret_name_is_taken_or_refused_as_it_should() {
+    check(&["secret_name"], |row| {
+        let taken = config::secret_name(&input_of(row, "name")).is_ok();
+        json!(if taken { "accept" } else { "reject" })
+    });
+}
+
+#[test]
+fn every_env_file_is_read_as_it_should() {
+    check(&["dotenv_parse"], |row| {
+        let text = row["text"].as_str().unwrap();
+        // Of one key's lines the last holds, as in a map that is filled in their order.
+        let text_of = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        config::dotenv::entries(text.as_bytes())
+            .map(|(key, value)| (text_of(key), json!(text_of(value))))
+            .collect()
+    });
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Each target with its options: what it is made of, and its longest input in bytes.
-const TARGETS: [(&str, &[&str]); 7] = [
+const TARGETS: [(&str, &[&str]); 8] = [
     (
         "recogniser",
         &["-dict=tests/fuzz/shell.dict", "-max_len=10000"],
@@ -24,6 +24,7 @@ const TARGETS: [(&str, &[&str]); 7] = [
         "import_ansible",
         &["-dict=tests/fuzz/import.dict", "-max_len=2048"],
     ),
+    ("dotenv", &["-max_len=512"]),
 ];
 /// Seconds for each target where nothing else is asked for. Each takes one processor.
 const SECONDS: u64 = 1_800;

@@ -11,6 +11,7 @@
     reason = "each target uses one body, and a broken law is reported by a panic"
 )]
 
+mod dotenv;
 mod glob;
 mod import;
 mod judge;
@@ -29,7 +30,7 @@ fn text(data: &[u8]) -> Option<&str> {
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets by name.
-pub(crate) const TARGETS: [(&str, Body); 7] = [
+pub(crate) const TARGETS: [(&str, Body); 8] = [
     ("recogniser", recogniser),
     ("render", render),
     ("glob", glob),
@@ -37,6 +38,7 @@ pub(crate) const TARGETS: [(&str, Body); 7] = [
     ("judge", judge),
     ("import_ssh", import_ssh),
     ("import_ansible", import_ansible),
+    ("dotenv", dotenv),
 ];
 
 /// Reading a command.
@@ -86,4 +88,9 @@ pub(crate) fn import_ansible(data: &[u8]) {
     if let Some(text) = text(data) {
         import::ansible(text);
     }
+}
+
+/// Reading a file of secrets, which may hold any bytes.
+pub(crate) fn dotenv(data: &[u8]) {
+    dotenv::hold(data.get(..INPUT_BYTES_MAX).unwrap_or(data));
 }

@@ -9,7 +9,7 @@ mod tail;
 
 use super::console::{self, Colour};
 use super::{Exit, Format, Places, session};
-use crate::events::SystemClock;
+use crate::events::{Events, SystemClock};
 use crate::journal::{self, Bad, Expected, Journal, JournalFault, Keep, VerifyReport};
 use cap_std::fs::Dir;
 use clap::{Args, Subcommand};
@@ -57,7 +57,8 @@ pub(super) fn main(places: &Places, verb: &Audit) -> Exit {
 
 /// The state directory, as a handle.
 fn state(places: &Places) -> Result<Dir, Exit> {
-    session::dirs(places)?.state().map_err(|fault| {
+    let watch = session::watch(Events::Silent);
+    session::dirs(places, &watch)?.state().map_err(|fault| {
         console::fault(&fault.to_string(), fault.hint());
         Exit::Config
     })

@@ -3,9 +3,8 @@
 use super::console::{self, Colour};
 use super::{Exit, Format, Places, session};
 use crate::events::Events;
-use crate::gate;
+use crate::gate::{Scope, load};
 use clap::Args;
-use portcullis_core::audit::Door;
 use portcullis_core::config::ConfigFault;
 use serde_json::{Value, json};
 
@@ -18,12 +17,13 @@ pub(super) struct Check {
 }
 
 pub(super) fn main(places: &Places, verb: &Check) -> Exit {
+    let watch = session::watch(Events::Silent);
     let (dirs, runtime) =
-        match session::dirs(places).and_then(|dirs| Ok((dirs, session::runtime()?))) {
+        match session::dirs(places, &watch).and_then(|dirs| Ok((dirs, session::runtime()?))) {
             Ok(opened) => opened,
             Err(exit) => return exit,
         };
-    match runtime.block_on(gate::first_load(&dirs, Events::Silent, Door::Cli)) {
+    match runtime.block_on(load(&dirs, &watch, Scope::Start, None)) {
         Ok(live) => {
             let warnings = live.warnings();
             let text = match verb.format {

@@ -127,6 +127,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Says that the process could not be protected, and ends it.
+pub(crate) fn unprotected(error: &std::io::Error) -> ExitCode {
+    console::fault(
+        &format!("the process cannot be kept from leaving a core dump: {error}"),
+        "",
+    );
+    Exit::Bug.into()
+}
+
 /// Reads the arguments and does what they say.
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -1,9 +1,9 @@
 //! What the verbs share: opening the gate, and turning its answers into words and exit statuses.
 
 use super::{Exit, Format, Places, console};
-use crate::events::Events;
+use crate::events::{Events, Watch};
 use crate::files::Dirs;
-use crate::gate::{self, Gatehouse, Live, LoadFault, keep};
+use crate::gate::{self, Gatehouse, Live, LoadFault, Scope, keep, load};
 use crate::journal::Journal;
 use portcullis_core::answer::Fault;
 use portcullis_core::audit::Door;
@@ -35,12 +35,17 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
         })
 }
 
+/// Where refusals of files go that this process reads for its owner.
+pub(super) fn watch(events: Events) -> Watch {
+    Watch::first(events, Door::Cli)
+}
+
 /// Opens the directories that hold everything else.
-pub(super) fn dirs(places: &Places) -> Result<Dirs, Exit> {
-    Dirs::open(places.config.as_deref(), places.state.as_deref(), &|name| {
+pub(super) fn dirs(places: &Places, watch: &Watch) -> Result<Dirs, Exit> {
+    let opened = Dirs::open(places.config.as_deref(), places.state.as_deref(), &|name| {
         std::env::var_os(name)
-    })
-    .map_err(|fault| {
+    });
+    watch.pass(opened).map_err(|fault| {
         console::fault(&fault.to_string(), fault.hint());
         Exit::Config
     })
@@ -48,8 +53,9 @@ pub(super) fn dirs(places: &Places) -> Result<Dirs, Exit> {
 
 /// Opens the whole gate, and says what is wrong if it cannot be.
 pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<Gatehouse, Exit> {
-    let dirs = dirs(places)?;
-    let live = gate::first_load(&dirs, events, door)
+    let watch = Watch::first(events, door);
+    let dirs = dirs(places, &watch)?;
+    let live = load(&dirs, &watch, Scope::Start, None)
         .await
         .map_err(|fault| {
             say_load_fault(&fault);
@@ -59,8 +65,8 @@ pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<
                 Exit::Config
             }
         })?;
-    let journal = dirs
-        .state()
+    let journal = watch
+        .pass(dirs.state())
         .map_err(|fault| fault.to_string())
         .and_then(|state| {
             let keep = keep(&live, &principal());
@@ -100,7 +106,7 @@ pub(super) fn load_quietly(places: &Places) -> Result<Live, String> {
         .build()
         .map_err(|error| error.to_string())?;
     runtime
-        .block_on(gate::first_load(&dirs, Events::Silent, Door::Cli))
+        .block_on(load(&dirs, &watch(Events::Silent), Scope::Start, None))
         .map_err(|fault| {
             fault
                 .lines()
@@ -110,12 +116,27 @@ pub(super) fn load_quietly(places: &Places) -> Result<Live, String> {
         })
 }
 
+/// Says on standard error what a person has to know who runs a verb: why a key or a secret cannot be read.
+fn say_faults() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PORTCULLIS_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    // Where a log is set up already, that one is kept.
+    let _ = tracing_subscriber::fmt()
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .try_init();
+}
+
 /// Opens the gate, does one thing through it, and ends every run before it returns. Ctrl-C and SIGTERM
 /// cancel the one thing; the answer still comes.
 pub(super) fn with_gate<Act>(places: &Places, act: Act) -> Exit
 where
     Act: AsyncFnOnce(&Gatehouse, Caller) -> Exit,
 {
+    say_faults();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

@@ -3,9 +3,9 @@
 //!
 //! Must not: judge, keep a key or a secret beyond the look at it, or make or change anything.
 
-use crate::events::Events;
+use crate::events::{Events, Watch};
 use crate::files::{Dirs, Seen};
-use crate::gate::first_load;
+use crate::gate::{Scope, load};
 use crate::journal;
 use portcullis_core::audit::Door;
 use portcullis_core::config::{ConfigFault, Snapshot};
@@ -76,9 +76,10 @@ impl Setup {
 
     /// Looks at everything.
     pub(crate) async fn gather(dirs: &Dirs) -> Self {
+        let watch = Watch::first(Events::Silent, Door::Cli);
         let mut setup = Self::none(String::new());
         setup.faults.clear();
-        match first_load(dirs, Events::Silent, Door::Cli).await {
+        match load(dirs, &watch, Scope::Start, None).await {
             Ok(live) => {
                 setup.warnings = live.warnings();
                 setup.snapshot = Some(live.snapshot);
@@ -140,8 +141,12 @@ impl Setup {
             });
         }
         for name in secrets {
+            // A program is not asked: that may cost something, or ring a bell.
+            if snapshot.settings.secrets.order(&name).is_some() {
+                continue;
+            }
             self.seen.extend(dirs.seen_secret(&name));
-            if dirs.secret(&name).is_err() {
+            if dirs.secret(&name, &|_| {}).is_err() {
                 self.missing_secrets.push(name);
             }
         }

@@ -5,6 +5,7 @@
 //!
 //! Must not: write over anything, or read what is no regular file.
 
+use super::kind::Kind;
 use super::reading;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
@@ -34,9 +35,9 @@ pub(crate) fn read(path: &Path) -> Result<Text, String> {
     let dir = Dir::open_ambient_dir(parent, ambient_authority())
         .map_err(|error| words(error.to_string()))?;
     let bytes_max = u64::try_from(IMPORT_BYTES_MAX).unwrap_or(u64::MAX);
-    let bytes =
-        reading::read(&dir, Path::new(name), bytes_max).map_err(|why| words(why.to_string()))?;
-    let text = String::from_utf8(bytes)
+    let mut found = reading::read(Kind::Foreign, &dir, Path::new(name), bytes_max)
+        .map_err(|why| words(why.to_string()))?;
+    let text = String::from_utf8(std::mem::take(&mut *found.bytes))
         .map_err(|_| words("expected UTF-8, got other bytes".to_owned()))?;
     Ok(Text {
         name: path.display().to_string(),

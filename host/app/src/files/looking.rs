@@ -102,7 +102,7 @@ impl Dirs {
     pub(crate) fn seen_key(&self, path: &str) -> Option<Seen> {
         path_text(path).ok()?;
         let inside = self.keys.inside(Path::new(path))?;
-        self.keys.looked(&inside, Role::Secret)
+        self.keys.looked(inside, Role::Secret)
     }
 
     /// The file of a secret.

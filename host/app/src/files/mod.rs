@@ -1,33 +1,36 @@
 //! Everything that the gate reads from disk, beneath directory handles that are opened once at start.
 //!
 //! * `places`: where the directories are looked for
-//! * `reading`: one file beneath a handle, never through a link, never more than its bound
+//! * `kind`: what is read
+//! * `reading`: one file beneath a handle, never out of it, never more than its bound
+//! * `trust`: whom a file may belong to, and who else may touch it
 //! * `secrets`: a secret from the environment, `.env` or its file
 //! * `foreign`: files of other tools, for an import
 //! * `looking`: what files look like from outside, for `doctor`
-//! * `fault`: why a file is not read, as words and as a security event
+//! * `why`, `fault`: why a file is not read, as words and as a security event
 //!
 //! Must not: parse YAML, keys or host keys, or print.
-//!
-//! Limit: links are refused everywhere, so a directory that presents its files as links (as some
-//! orchestrators mount configuration) has to be copied first.
 
 mod fault;
 pub(crate) mod foreign;
+mod kind;
 mod looking;
 mod places;
 mod reading;
 mod secrets;
+mod trust;
+mod why;
 
 pub(crate) use fault::FileFault;
 pub(crate) use looking::{Role, Seen, ambient_text};
 pub(crate) use places::config_dir;
+pub(crate) use secrets::taken;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use fault::{Kind, Why};
+use kind::Kind;
 use places::Env;
-use portcullis_core::config::path_text;
+use portcullis_core::config::{RefusedAs, RefusedText, path_text};
 use portcullis_core::limits::{KEY_FILE_BYTES_MAX, KNOWN_HOSTS_BYTES_MAX, YAML_BYTES_MAX};
 use portcullis_core::request::sha256_hex;
 use portcullis_core::secret::Secret;
@@ -35,6 +38,9 @@ use rustix::fs::Mode;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use why::Why;
+use zeroize::Zeroizing;
 
 /// A directory with the path that it was opened by.
 struct Place {
@@ -49,6 +55,10 @@ pub(crate) struct Dirs {
     keys: Place,
     secrets: Place,
     plugins: Place,
+    /// Where systemd puts the credentials of a service.
+    credentials: Option<Place>,
+    /// The directory of an absolute known_hosts file: opened when it is first named, and kept.
+    host_keys: Mutex<Option<Arc<Place>>>,
     state: Option<PathBuf>,
     home: Option<PathBuf>,
     /// `MCP_SSH_SECRET_*`, read when they are asked for.
@@ -77,6 +87,8 @@ impl Dirs {
             keys: beneath(Kind::Key)?,
             secrets: beneath(Kind::Secret)?,
             plugins: beneath(Kind::Plugin)?,
+            credentials: systemd_credentials(env)?,
+            host_keys: Mutex::new(None),
             state: places::state_dir(state, env),
             home: places::home(env),
             env: |name| std::env::var_os(name),
@@ -87,7 +99,8 @@ impl Dirs {
     /// The state directory; it is made, for its owner alone, where it does not exist.
     ///
     /// # Errors
-    /// [`FileFault`] where no place is known, or everybody may write there, or the system refuses.
+    /// [`FileFault`] where no place is known, or everybody may write there, or it belongs to somebody else, or
+    /// the system refuses.
     pub(crate) fn state(&self) -> Result<Dir, FileFault> {
         let fault = |path: &Path, why| FileFault::new(Kind::State, "", path, why);
         let path = self
@@ -107,6 +120,10 @@ impl Dirs {
         // SECURITY: whoever can write here can exchange the journal together with its key.
         if Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH) {
             return Err(fault(path, Why::Exposed));
+        }
+        let gate = rustix::process::geteuid().as_raw();
+        if stat.st_uid != gate && stat.st_uid != 0 {
+            return Err(fault(path, Why::Owner { uid: stat.st_uid }));
         }
         Ok(dir)
     }
@@ -129,24 +146,35 @@ impl Dirs {
         ])
     }
 
-    /// The text of a configuration file; `None` where it does not exist.
+    /// The text of a configuration file; `None` where it does not exist. A link that stays beneath the
+    /// configuration directory is followed.
     ///
     /// # Errors
-    /// [`FileFault`]: no regular file, larger than the bound of YAML files, or no UTF-8.
+    /// [`FileFault`]: no regular file, larger than the bound of YAML files, writable by everybody, or no UTF-8.
     pub(crate) fn config_file(&self, name: &'static str) -> Result<Option<String>, FileFault> {
-        let fault = |why| FileFault::new(Kind::File(name), name, &self.config.path, why);
+        let kind = Kind::File(name);
+        let fault = |why| FileFault::new(kind, name, &self.config.path, why);
         let dir = self
             .config
             .dir
             .as_ref()
             .ok_or_else(|| fault(Why::NoDirectory))?;
-        match reading::read(dir, Path::new(name), YAML_BYTES_MAX) {
-            Ok(bytes) => String::from_utf8(bytes)
+        match reading::read(kind, dir, Path::new(name), YAML_BYTES_MAX) {
+            Ok(mut found) => String::from_utf8(std::mem::take(&mut *found.bytes))
                 .map(Some)
                 .map_err(|_| fault(Why::Encoding)),
             Err(Why::Missing) => Ok(None),
             Err(why) => Err(fault(why)),
         }
+    }
+
+    /// The fault of a text in the configuration that is no path or name: what would have come of its use.
+    pub(crate) fn refused(&self, refused: &RefusedText) -> FileFault {
+        let (kind, base, why) = match refused.why {
+            RefusedAs::KeyPath(fault) => (Kind::Key, &self.keys.path, Why::Path(fault)),
+            RefusedAs::SecretName(fault) => (Kind::Secret, &self.secrets.path, Why::Name(fault)),
+        };
+        FileFault::new(kind, &refused.text, base, why)
     }
 
     /// A private key: a path relative to the keys directory, or an absolute one inside it.
@@ -156,7 +184,7 @@ impl Dirs {
     pub(crate) fn key(&self, path: &str) -> Result<Secret, FileFault> {
         self.keys
             .read(Kind::Key, path, KEY_FILE_BYTES_MAX)
-            .map(Secret::new)
+            .map(|mut bytes| Secret::new(std::mem::take(&mut *bytes)))
     }
 
     /// A plugin's component: a path relative to the plugins directory, or an absolute one inside it.
@@ -164,16 +192,29 @@ impl Dirs {
     /// # Errors
     /// [`FileFault`], among others for a file of more than `bytes_max`.
     pub(crate) fn plugin(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, FileFault> {
-        self.plugins.read(Kind::Plugin, path, bytes_max)
+        self.plugins
+            .read(Kind::Plugin, path, bytes_max)
+            .map(|mut bytes| std::mem::take(&mut *bytes))
     }
 
-    /// A secret: the variable `MCP_SSH_SECRET_<NAME>`, a line of `.env` in the secrets directory, or the
-    /// file of that name there, in this order; blanks at both ends are not part of it.
+    /// A secret: the variable `MCP_SSH_SECRET_<NAME>`, a line of `.env` in the secrets directory, the file of
+    /// that name there, or a credential of systemd, in this order; blanks at both ends are not part of it.
+    /// `complain` hears of a file that is read although others may read it.
     ///
     /// # Errors
     /// [`FileFault`]; the name is judged before anything is looked up.
-    pub(crate) fn secret(&self, name: &str) -> Result<Secret, FileFault> {
-        secrets::read(&self.secrets, name, &self.env)
+    pub(crate) fn secret(
+        &self,
+        name: &str,
+        complain: &dyn Fn(&FileFault),
+    ) -> Result<Secret, FileFault> {
+        let sources = secrets::Sources {
+            env: &self.env,
+            place: &self.secrets,
+            credentials: self.credentials.as_ref(),
+            complain,
+        };
+        sources.find(name)
     }
 
     /// The bytes of the known_hosts file: an absolute path, one beneath the home directory (`~/…`), or one
@@ -182,50 +223,105 @@ impl Dirs {
     /// # Errors
     /// [`FileFault`], also where no path is given and the user has no such file.
     pub(crate) fn known_hosts(&self, path: Option<&str>) -> Result<Vec<u8>, FileFault> {
+        let kind = Kind::KnownHosts;
         let path = path.map(str::trim).filter(|path| !path.is_empty());
-        let path = path.unwrap_or("~/.ssh/known_hosts");
-        let fault = |base: &Path, why| FileFault::new(Kind::KnownHosts, path, base, why);
-        path_text(path).map_err(|why| fault(Path::new(""), Why::Path(why)))?;
+        let path = path.unwrap_or(OWN_KNOWN_HOSTS);
+        let bare = |why| FileFault::new(kind, path, Path::new(""), why);
+        path_text(path).map_err(|why| bare(Why::Path(why)))?;
         let full = match (path.strip_prefix("~/"), &self.home) {
             (Some(rest), Some(home)) => home.join(rest),
-            (Some(_), None) => return Err(fault(Path::new(""), Why::Missing)),
+            (Some(_), None) => return Err(bare(Why::NoDirectory)),
             (None, _) => PathBuf::from(path),
         };
         if full.is_relative() {
-            return self
-                .keys
-                .read(Kind::KnownHosts, path, KNOWN_HOSTS_BYTES_MAX);
+            let mut bytes = self.keys.read(kind, path, KNOWN_HOSTS_BYTES_MAX)?;
+            return Ok(std::mem::take(&mut *bytes));
         }
-        let (Some(parent), Some(name)) = (full.parent(), full.file_name()) else {
+        let fault = |base: &Path, why| FileFault::at(kind, path, &full, base, why);
+        let (Some(parent), Some(name), false) =
+            (full.parent(), full.file_name(), names_a_directory(path))
+        else {
             return Err(fault(&full, Why::Directory));
         };
         // The one file that may lie anywhere: it is named by the operator and holds nothing secret.
-        let dir = Dir::open_ambient_dir(parent, ambient_authority())
+        let place = self
+            .host_keys(parent)
             .map_err(|error| fault(parent, Why::of(error)))?;
-        reading::read(&dir, Path::new(name), KNOWN_HOSTS_BYTES_MAX)
-            .map_err(|why| fault(parent, why))
+        let dir = place.dir.as_ref();
+        let dir = dir.ok_or_else(|| fault(parent, Why::NoDirectory))?;
+        let found = reading::read(kind, dir, Path::new(name), KNOWN_HOSTS_BYTES_MAX);
+        let mut found = found.map_err(|why| fault(parent, why))?;
+        Ok(std::mem::take(&mut *found.bytes))
+    }
+
+    /// The directory of an absolute known_hosts file. Its handle is kept as long as the same directory is
+    /// named, so that a later reload reads where the first load did.
+    fn host_keys(&self, parent: &Path) -> std::io::Result<Arc<Place>> {
+        let mut held = self
+            .host_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = held.as_ref().filter(|place| place.path == parent) {
+            return Ok(Arc::clone(place));
+        }
+        let dir = Dir::open_ambient_dir(parent, ambient_authority())?;
+        let place = Arc::new(Place {
+            path: parent.to_owned(),
+            dir: Some(dir),
+        });
+        *held = Some(Arc::clone(&place));
+        Ok(place)
     }
 }
 
+/// Where host keys lie when nobody says where.
+const OWN_KNOWN_HOSTS: &str = "~/.ssh/known_hosts";
+
 impl Place {
     /// Reads a file by a path that a configuration names.
-    fn read(&self, kind: Kind, path: &str, bytes_max: u64) -> Result<Vec<u8>, FileFault> {
+    fn read(
+        &self,
+        kind: Kind,
+        path: &str,
+        bytes_max: u64,
+    ) -> Result<Zeroizing<Vec<u8>>, FileFault> {
         let fault = |why| FileFault::new(kind, path, &self.path, why);
         path_text(path).map_err(|why| fault(Why::Path(why)))?;
         let inside = self
             .inside(Path::new(path))
             .ok_or_else(|| fault(Why::Outside))?;
+        if names_a_directory(path) {
+            return Err(fault(Why::Directory));
+        }
         let dir = self.dir.as_ref().ok_or_else(|| fault(Why::NoDirectory))?;
-        reading::read(dir, &inside, bytes_max).map_err(fault)
+        reading::read(kind, dir, inside, bytes_max)
+            .map(|found| found.bytes)
+            .map_err(fault)
     }
 
     /// The part of a path that lies beneath this directory; `None` for an absolute path elsewhere.
-    fn inside(&self, path: &Path) -> Option<PathBuf> {
+    fn inside<'p>(&self, path: &'p Path) -> Option<&'p Path> {
         if path.is_relative() {
-            return Some(path.to_owned());
+            return Some(path);
         }
-        path.strip_prefix(&self.path).ok().map(Path::to_owned)
+        path.strip_prefix(&self.path).ok()
     }
+}
+
+/// The credentials that systemd passes to a service: the directory is named by systemd alone.
+fn systemd_credentials(env: &Env<'_>) -> Result<Option<Place>, FileFault> {
+    let path = places::variable(&["CREDENTIALS_DIRECTORY"], env).filter(|path| path.is_absolute());
+    path.map(|path| {
+        let dir = Some(named(Kind::Secret, &path)?);
+        Ok(Place { path, dir })
+    })
+    .transpose()
+}
+
+/// Whether a path means a directory to the system: `name/` and `name/.`, which are dropped where a path is
+/// taken to pieces.
+fn names_a_directory(path: &str) -> bool {
+    path.ends_with('/') || path.ends_with("/.")
 }
 
 /// A path that can be compared with the absolute ones which a configuration names.

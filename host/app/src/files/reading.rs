@@ -1,63 +1,141 @@
-//! One file beneath a directory handle: opened step by step without following a link, looked at and read on
-//! one descriptor, so that what was checked is what is read.
+//! One file beneath a directory handle: looked at and read on one descriptor, so that what was checked is
+//! what is read.
 //!
-//! Must not: take a path that could leave the directory, or read more than the bound.
+//! Most files are opened step by step without following a link. A configuration file may be a link that stays
+//! beneath its directory; the system, or `cap-std` on an old one, resolves it there.
+//!
+//! Must not: take a path that could leave the directory, read more than the bound, or open what is no regular
+//! file: opening some devices has an effect.
+//!
+//! LIMIT: a file that is mounted into the directory is read: that is how containers are given keys, and nobody but
+//! root can do it. A file without any name left (deleted while it is read) is read to its end.
 
-use super::fault::Why;
-use cap_std::fs::Dir;
+use super::kind::Kind;
+use super::trust::{self, Standing, Trusted};
+use super::why::Why;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
+use zeroize::Zeroizing;
 
-/// Most steps of a path: each costs an open directory.
-const COMPONENTS_MAX: usize = 32;
+/// Most directories on the way to a file: each costs an open directory.
+pub(super) const STEPS_MAX: usize = 32;
+/// Room beyond a secret's bound, so that reading to its end never moves the buffer: what is moved is left behind.
+const SPARE_BYTES: usize = 64;
+/// Without NONBLOCK a pipe in the file's place would hang the gate.
+const FILE_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
 
-/// The bytes of a regular file.
-pub(super) fn read(dir: &Dir, path: &Path, bytes_max: u64) -> Result<Vec<u8>, Why> {
-    read_if(dir, path, bytes_max, |_| Ok(()))
+/// What was read, and how far it is trusted.
+pub(super) struct Found {
+    /// The bytes; wiped when they are dropped.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// Whether something is to be complained of.
+    pub(super) trusted: Trusted,
 }
 
-/// The bytes of a regular file whose permission bits are agreed to.
-pub(super) fn read_if(
-    dir: &Dir,
-    path: &Path,
-    bytes_max: u64,
-    agrees: impl FnOnce(Mode) -> Result<(), Why>,
-) -> Result<Vec<u8>, Why> {
-    let file = open(dir, path)?;
+/// The bytes of a regular file of a kind.
+pub(super) fn read(kind: Kind, dir: &Dir, path: &Path, bytes_max: u64) -> Result<Found, Why> {
+    trust::directory(kind, mode_of(dir.as_fd())?)?;
+    let file = if kind.follows_links_beneath() {
+        open_beneath(dir, path)?
+    } else {
+        open(kind, dir, path)?
+    };
     let meta = file.metadata().map_err(Why::Io)?;
+    regular(FileType::from_raw_mode(meta.mode()))?;
+    let standing = Standing {
+        mode: Mode::from_raw_mode(meta.mode()),
+        owner: meta.uid(),
+        gate: rustix::process::geteuid().as_raw(),
+        names: meta.nlink(),
+    };
+    let trusted = trust::file(kind, standing)?;
+    let bytes = bounded(file, meta.len(), bytes_max, kind)?;
+    Ok(Found { bytes, trusted })
+}
+
+fn bounded(file: File, size: u64, max: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, Why> {
+    if size > max {
+        return Err(Why::TooLarge { size, max });
+    }
+    // A file may be longer than it says. For a secret there is room for all that will be read.
+    let room = if kind.is_secret() { max } else { size };
+    let room = usize::try_from(room)
+        .unwrap_or(0)
+        .saturating_add(SPARE_BYTES);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(max.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(Why::Io)?;
+    let size = bytes.len() as u64;
+    if size > max {
+        return Err(Why::TooLarge { size, max });
+    }
+    Ok(bytes)
+}
+
+fn regular(kind: FileType) -> Result<(), Why> {
+    match kind {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => Err(Why::Directory),
+        FileType::Symlink => Err(Why::Link),
+        _ => Err(Why::NotRegular),
+    }
+}
+
+fn mode_of(fd: BorrowedFd<'_>) -> Result<Mode, Why> {
+    let stat = rustix::fs::fstat(fd).map_err(system)?;
+    Ok(Mode::from_raw_mode(stat.st_mode))
+}
+
+fn system(errno: Errno) -> Why {
+    Why::of(errno.into())
+}
+
+/// Opens a file that may be a link, as long as the link stays beneath the directory.
+fn open_beneath(dir: &Dir, path: &Path) -> Result<File, Why> {
+    // Opening comes after this look, so that what is no file is not even opened; the look that counts is the
+    // one at the open file.
+    let meta = dir
+        .metadata(path)
+        .map_err(|error| beneath(dir, path, error))?;
     if meta.is_dir() {
         return Err(Why::Directory);
     }
     if !meta.is_file() {
         return Err(Why::NotRegular);
     }
-    agrees(Mode::from_raw_mode(meta.mode()))?;
-    let too_large = |size| Why::TooLarge {
-        size,
-        max: bytes_max,
-    };
-    if meta.len() > bytes_max {
-        return Err(too_large(meta.len()));
-    }
-    // One byte of room more than the size, so that a secret's buffer is not moved and left behind.
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1);
-    file.take(bytes_max.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(Why::Io)?;
-    let size = bytes.len() as u64;
-    if size > bytes_max {
-        return Err(too_large(size));
-    }
-    Ok(bytes)
+    let mut options = OpenOptions::new();
+    let flags = (FILE_FLAGS | OFlags::NOCTTY).bits().cast_signed();
+    options.read(true).custom_flags(flags);
+    dir.open_with(path, &options)
+        .map(cap_std::fs::File::into_std)
+        .map_err(|error| beneath(dir, path, error))
 }
 
-fn open(dir: &Dir, path: &Path) -> Result<File, Why> {
+/// Only chooses the words of a refusal that has been made.
+fn beneath(dir: &Dir, path: &Path, error: io::Error) -> Why {
+    let link = dir
+        .symlink_metadata(path)
+        .is_ok_and(|meta| meta.is_symlink());
+    match (error.kind(), error.raw_os_error()) {
+        // The library's own refusal has no number of the system.
+        (io::ErrorKind::PermissionDenied, None) => Why::LeadsOut,
+        // A link to nothing must not count as a file that does not exist: a plugin list that is lost would be
+        // no plugins.
+        (io::ErrorKind::NotFound, _) if link => Why::Link,
+        (_, Some(number)) if number == Errno::LOOP.raw_os_error() => Why::Link,
+        _ => Why::of(error),
+    }
+}
+
+fn open(kind: Kind, dir: &Dir, path: &Path) -> Result<File, Why> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {
@@ -69,30 +147,43 @@ fn open(dir: &Dir, path: &Path) -> Result<File, Why> {
         }
     }
     let (last, way) = names.split_last().ok_or(Why::Directory)?;
-    if way.len() > COMPONENTS_MAX {
-        return Err(Why::Outside);
+    if way.len() > STEPS_MAX {
+        return Err(Why::Deep {
+            steps: way.len(),
+            max: STEPS_MAX,
+        });
     }
     let mut held: Option<OwnedFd> = None;
     for name in way {
         let here = held.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
         let next = step(here, name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        trust::directory(kind, mode_of(next.as_fd())?)?;
         held = Some(next);
     }
     let here = held.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
-    // Without NONBLOCK a pipe in the file's place would hang the gate.
-    step(here, last, OFlags::RDONLY | OFlags::NONBLOCK).map(File::from)
+    // The look that counts is the one at the open file; this one keeps devices and pipes from being opened.
+    let stat = rustix::fs::statat(here, *last, AtFlags::SYMLINK_NOFOLLOW).map_err(named)?;
+    regular(FileType::from_raw_mode(stat.st_mode))?;
+    step(here, last, FILE_FLAGS).map(File::from)
 }
 
 fn step(here: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Why> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
     rustix::fs::openat(here, name, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT => Why::Missing,
         Errno::LOOP => Why::Link,
         Errno::NXIO => Why::NotRegular,
         // The system's word for a link where a directory is wanted is that it is no directory.
         Errno::NOTDIR if is_link(here, name) => Why::Link,
-        errno => Why::Io(errno.into()),
+        errno => named(errno),
     })
+}
+
+/// What the system says of a name. One that is longer than any name, or that lies behind a file, is none.
+fn named(errno: Errno) -> Why {
+    match errno {
+        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => Why::Missing,
+        errno => Why::Io(errno.into()),
+    }
 }
 
 /// Only chooses the words of a refusal that has been made.

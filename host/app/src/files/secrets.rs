@@ -1,115 +1,107 @@
-//! A secret by its name: from the environment, from `.env`, or from its file.
+//! A secret by its name: from the environment, from `.env`, from its file, or from the credentials directory
+//! that systemd gives a service.
 //!
 //! Must not: look anything up under a name that was not checked, fall through to another source after a
-//! fault, or keep a copy.
+//! fault, or keep a copy: `.env` is read anew for each secret.
 
-use super::fault::{FileFault, Kind, Why};
+use super::fault::FileFault;
+use super::kind::Kind;
+use super::trust::Trusted;
+use super::why::Why;
 use super::{Place, reading};
 use cap_std::fs::Dir;
-use portcullis_core::config::{secret_name, secret_variable};
+use portcullis_core::config::{dotenv, secret_name, secret_variable};
 use portcullis_core::limits::SECRET_FILE_BYTES_MAX;
 use portcullis_core::secret::Secret;
-use rustix::fs::Mode;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 const ENV_FILE: &str = ".env";
 /// Largest `.env`, in bytes.
 const ENV_FILE_BYTES_MAX: u64 = 102_400;
 
-/// Finds a secret.
-pub(super) fn read(
-    place: &Place,
-    name: &str,
-    env: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Secret, FileFault> {
-    let fault = |why| FileFault::new(Kind::Secret, name, &place.path, why);
-    secret_name(name).map_err(|why| fault(Why::Name(why)))?;
-    if let Some(value) = env(&secret_variable(name)) {
-        return taken(value.into_vec()).ok_or_else(|| fault(Why::Empty));
-    }
-    let dir = place.dir.as_ref().ok_or_else(|| fault(Why::Missing))?;
-    match env_file(place, dir) {
-        Ok(bytes) => {
-            let text = Secret::new(bytes);
-            if let Some(value) = from_env_file(text.expose(), name) {
-                return (!value.expose().is_empty())
-                    .then_some(value)
-                    .ok_or_else(|| fault(Why::Empty));
+/// Where secrets are looked for.
+pub(super) struct Sources<'s> {
+    /// Answers for environment variables.
+    pub(super) env: &'s dyn Fn(&str) -> Option<OsString>,
+    /// The secrets directory.
+    pub(super) place: &'s Place,
+    /// The directory that systemd names, where it does.
+    pub(super) credentials: Option<&'s Place>,
+    /// Hears of files that are read and should be better protected.
+    pub(super) complain: &'s dyn Fn(&FileFault),
+}
+
+impl Sources<'_> {
+    /// Finds a secret.
+    pub(super) fn find(&self, name: &str) -> Result<Secret, FileFault> {
+        let fault = |why| FileFault::new(Kind::Secret, name, &self.place.path, why);
+        secret_name(name).map_err(|why| fault(Why::Name(why)))?;
+        if let Some(value) = (self.env)(&secret_variable(name)) {
+            return taken(Zeroizing::new(value.into_vec())).ok_or_else(|| fault(Why::Empty));
+        }
+        if let Some(dir) = self.place.dir.as_ref() {
+            if let Some(value) = self.in_env_file(dir, name)? {
+                return value.ok_or_else(|| fault(Why::Empty));
+            }
+            match self.in_file(self.place, dir, name) {
+                Err(fault) if fault.is_missing() => {}
+                found => return found,
             }
         }
-        Err(Why::Missing) => {}
-        Err(why) => return Err(FileFault::new(Kind::EnvFile, ENV_FILE, &place.path, why)),
+        match self.credentials {
+            Some(place) => match place.dir.as_ref() {
+                Some(dir) => self.in_file(place, dir, name),
+                None => Err(fault(Why::Missing)),
+            },
+            None => Err(fault(Why::Missing)),
+        }
     }
-    let bytes = reading::read(dir, Path::new(name), SECRET_FILE_BYTES_MAX).map_err(fault)?;
-    taken(bytes).ok_or_else(|| fault(Why::Empty))
+
+    /// What `.env` says: nothing, an empty value, or a secret.
+    fn in_env_file(&self, dir: &Dir, name: &str) -> Result<Option<Option<Secret>>, FileFault> {
+        let fault = |why| FileFault::new(Kind::EnvFile, ENV_FILE, &self.place.path, why);
+        let path = Path::new(ENV_FILE);
+        let found = match reading::read(Kind::EnvFile, dir, path, ENV_FILE_BYTES_MAX) {
+            Ok(found) => found,
+            Err(Why::Missing) => return Ok(None),
+            Err(why) => return Err(fault(why)),
+        };
+        self.complain_of(found.trusted, fault);
+        let value = dotenv::value(&found.bytes, name).map(|value| {
+            let secret = Secret::new(value.to_vec());
+            (!secret.expose().is_empty()).then_some(secret)
+        });
+        Ok(value)
+    }
+
+    fn in_file(&self, place: &Place, dir: &Dir, name: &str) -> Result<Secret, FileFault> {
+        let fault = |why| FileFault::new(Kind::Secret, name, &place.path, why);
+        let found = reading::read(Kind::Secret, dir, Path::new(name), SECRET_FILE_BYTES_MAX)
+            .map_err(fault)?;
+        self.complain_of(found.trusted, fault);
+        taken(found.bytes).ok_or_else(|| fault(Why::Empty))
+    }
+
+    fn complain_of(&self, trusted: Trusted, fault: impl Fn(Why) -> FileFault) {
+        match trusted {
+            Trusted::Fully => {}
+            Trusted::Complained { mode } => (self.complain)(&fault(Why::Readable { mode })),
+        }
+    }
 }
 
 /// The bytes without the blanks at both ends, in their own buffer; `None` where nothing is left.
-fn taken(mut bytes: Vec<u8>) -> Option<Secret> {
-    bytes.truncate(bytes.trim_ascii_end().len());
+pub(crate) fn taken(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
+    let end = bytes.trim_ascii_end().len();
+    bytes.truncate(end);
     let blanks = bytes.len() - bytes.trim_ascii_start().len();
     // Shifting leaves the last bytes behind the end; the whole buffer is wiped with the secret.
     bytes.drain(..blanks);
-    let secret = Secret::new(bytes);
+    let secret = Secret::new(std::mem::take(&mut *bytes));
     (!secret.expose().is_empty()).then_some(secret)
-}
-
-/// The value of a name in the text of `.env`: by the name itself, in upper case, or by its variable; of one
-/// key's lines the last.
-fn from_env_file(text: &[u8], name: &str) -> Option<Secret> {
-    [
-        name.to_owned(),
-        name.to_ascii_uppercase(),
-        secret_variable(name),
-    ]
-    .iter()
-    .find_map(|key| value_of(text, key.as_bytes()))
-    .map(|value| Secret::new(value.to_vec()))
-}
-
-fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
-    let mut found = None;
-    for line in text.split(|byte| *byte == b'\n') {
-        let line = line.trim_ascii();
-        if line.starts_with(b"#") {
-            continue;
-        }
-        let Some(equals) = line.iter().position(|byte| *byte == b'=') else {
-            continue;
-        };
-        let (left, right) = line.split_at_checked(equals).unwrap_or((line, b""));
-        if left.trim_ascii_end() == key {
-            found = Some(unquote(right.get(1..).unwrap_or_default().trim_ascii()));
-        }
-    }
-    found
-}
-
-/// Without one pair of the same quotes around the whole.
-fn unquote(value: &[u8]) -> &[u8] {
-    match value {
-        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
-        _ => value,
-    }
-}
-
-/// The bytes of `.env`. One that everybody may write is refused: whoever can write it says which password
-/// is tried where. One that others may read is used, as the seed system does, and complained of.
-fn env_file(place: &Place, dir: &Dir) -> Result<Vec<u8>, Why> {
-    let agrees = |mode: Mode| {
-        if mode.contains(Mode::WOTH) {
-            let mode = mode.as_raw_mode();
-            return Err(Why::Permissions { mode });
-        }
-        if mode.intersects(Mode::RWXG | Mode::RWXO) {
-            let dir = place.path.display();
-            tracing::warn!(%dir, "insecure_file_permissions: others may read .env (chmod 600)");
-        }
-        Ok(())
-    };
-    reading::read_if(dir, Path::new(ENV_FILE), ENV_FILE_BYTES_MAX, agrees)
 }
 
 #[cfg(test)]
@@ -117,35 +109,11 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn value<'t>(text: &'t str, key: &str) -> Option<&'t str> {
-        value_of(text.as_bytes(), key.as_bytes()).map(|value| std::str::from_utf8(value).unwrap())
-    }
-
-    #[test]
-    fn the_lines_of_an_env_file_are_read_as_the_seed_system_reads_them() {
-        let text = "# c\nKEY1=a\n\n K2 = \"b c\" \nK3='d'\nK4=\"e'\nK5=x=y\nKEY1=z\n=q\nnoequals\nK6=\"\nexport K7=v\r\n";
-        for (key, expected) in [
-            ("KEY1", Some("z")),
-            ("K2", Some("b c")),
-            ("K3", Some("d")),
-            ("K4", Some("\"e'")),
-            ("K5", Some("x=y")),
-            ("K6", Some("\"")),
-            ("K7", None),
-            ("noequals", None),
-            ("c", None),
-            ("# c", None),
-        ] {
-            assert_eq!(value(text, key), expected, "{key}");
-        }
-        assert_eq!(value("", "K"), None);
-        assert_eq!(value("K=", "K"), Some(""));
-    }
-
     #[test]
     fn only_the_ends_of_a_secret_are_trimmed() {
-        assert_eq!(taken(b" \n a b \r\n".to_vec()).unwrap().expose(), b"a b");
-        assert!(taken(b" \n".to_vec()).is_none());
-        assert!(taken(Vec::new()).is_none());
+        let taken = |bytes: &[u8]| taken(Zeroizing::new(bytes.to_vec()));
+        assert_eq!(taken(b" \n a b \r\n").unwrap().expose(), b"a b");
+        assert!(taken(b" \n").is_none());
+        assert!(taken(b"").is_none());
     }
 }

@@ -1,16 +1,19 @@
 //! The snapshot that holds: configuration, plugins, host keys, redaction rules. Built whole or not at all.
 
-use crate::events::{Events, Reports};
+use crate::events::Watch;
 use crate::files::{Dirs, FileFault};
+use crate::provider;
 use portcullis_core::answer::Fault;
-use portcullis_core::audit::{Door, Origin, Stamp, Under};
+use portcullis_core::audit::Under;
 use portcullis_core::config::{self, ConfigFault, Occasion, Snapshot, Sources};
 use portcullis_core::inventory::Target;
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::Principal;
+use portcullis_core::secret::Secret;
 use portcullis_plugin::{LoadFault as PluginLoadFault, Plugins};
 use portcullis_ssh::{Access, Identity, KnownHosts};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// How much is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,11 +127,15 @@ impl Live {
     }
 
     /// Reads what is needed to log into a host. Keys and secrets are read for each run and wiped after it.
-    pub(super) fn access(
+    ///
+    /// # Cancel
+    /// Dropped, it ends the provider that it waits for.
+    pub(super) async fn access(
         &self,
         dirs: &Dirs,
-        reports: &Reports<'_>,
+        watch: &Watch,
         target: &Target,
+        stop: &CancellationToken,
     ) -> Result<Access, Fault> {
         let setup = |code, message| Fault::Setup { code, message };
         let known_hosts = self.known_hosts.clone().map_err(|fault| {
@@ -144,34 +151,32 @@ impl Live {
             .ok_or(setup("no_credentials", "The host has no credentials"))?;
         let key_path = credential.key_path.as_deref().ok_or(setup(
             "no_key",
-            "The host's credentials have no key_path; only keys are supported",
+            "No authentication method: the host's credentials have no key_path, and only keys are supported",
         ))?;
-        let report = |fault: FileFault| {
-            tracing::error!(%fault, "a key or secret cannot be read");
-            if let Some(event) = fault.event() {
-                reports.file(event);
-            }
-        };
         let key = dirs.key(key_path).map_err(|fault| {
-            report(fault);
+            tracing::error!(%fault, hint = fault.hint(), "a key cannot be read");
+            watch.complain(&fault);
+            if fault.is_permissions() {
+                return setup(
+                    "key_permissions",
+                    "SSH key permission denied: Check key file permissions (should be 600)",
+                );
+            }
             setup(
                 "key_unavailable",
                 "SSH key file not found: Check key path configuration",
             )
         })?;
-        let passphrase = credential
-            .key_passphrase_secret
-            .as_deref()
-            .map(|name| {
-                dirs.secret(name).map_err(|fault| {
-                    report(fault);
-                    setup(
-                        "secret_unavailable",
-                        "SSH key requires passphrase: Provide key_passphrase_secret",
-                    )
-                })
-            })
-            .transpose()?;
+        let passphrase = match credential.key_passphrase_secret.as_deref() {
+            Some(name) => {
+                let found = self.secret(dirs, watch, name, stop).await;
+                Some(found.ok_or(setup(
+                    "secret_unavailable",
+                    "SSH key requires passphrase: Provide key_passphrase_secret",
+                ))?)
+            }
+            None => None,
+        };
         let identity = Identity::from_key(&key, passphrase.as_ref()).map_err(|fault| {
             tracing::error!(%fault, "a key cannot be used");
             setup("key_unusable", fault.message())
@@ -181,6 +186,31 @@ impl Live {
             known_hosts,
         })
     }
+
+    /// A secret: from the provider that is named for it, and from nowhere else, or from where secrets lie. `None`
+    /// where there is none; why not is for the operator's log, not for the caller.
+    async fn secret(
+        &self,
+        dirs: &Dirs,
+        watch: &Watch,
+        name: &str,
+        stop: &CancellationToken,
+    ) -> Option<Secret> {
+        if let Some(order) = self.snapshot.settings.secrets.order(name) {
+            let asked = provider::ask(&order, &|name| std::env::var_os(name), stop).await;
+            return asked
+                .inspect_err(
+                    |fault| tracing::error!(%fault, secret = name, "a secret cannot be read"),
+                )
+                .ok();
+        }
+        dirs.secret(name, &|fault| watch.complain(fault))
+            .inspect_err(|fault| {
+                tracing::error!(%fault, hint = fault.hint(), "a secret cannot be read");
+                watch.complain(fault);
+            })
+            .ok()
+    }
 }
 
 /// Whom this process belongs to.
@@ -188,33 +218,14 @@ pub(crate) fn owner() -> Principal {
     Principal::local(rustix::process::getuid().as_raw())
 }
 
-/// Reads and checks everything, for the first time in this process: what is said of files meanwhile comes before
-/// any call and under no configuration.
-pub(crate) async fn first_load(dirs: &Dirs, events: Events, door: Door) -> Result<Live, LoadFault> {
-    let (call_id, under) = ("start".to_owned(), Under::default());
-    let origin = Origin::new(owner(), door, call_id, None, &Redactor::default());
-    let stamp = Stamp {
-        origin: &origin,
-        under: &under,
-    };
-    load(dirs, &Reports { events, stamp }, Scope::Start, None).await
-}
-
 /// Reads and checks everything that `scope` names. `old` is the snapshot that holds now, if one does.
 pub(crate) async fn load(
     dirs: &Dirs,
-    reports: &Reports<'_>,
+    watch: &Watch,
     scope: Scope,
     old: Option<&Live>,
 ) -> Result<Live, LoadFault> {
-    let read = |name: &'static str| {
-        dirs.config_file(name).map_err(|fault| {
-            if let Some(event) = fault.event() {
-                reports.file(event);
-            }
-            LoadFault::File(fault)
-        })
-    };
+    let read = |name: &'static str| watch.pass(dirs.config_file(name)).map_err(LoadFault::File);
     let sources = Sources {
         servers: read("servers.yml")?,
         credentials: read("credentials.yml")?,
@@ -227,7 +238,12 @@ pub(crate) async fn load(
     } else {
         Occasion::Reload
     };
-    let mut snapshot = config::load(&sources, occasion).map_err(LoadFault::Config)?;
+    let mut snapshot = config::load(&sources, occasion).map_err(|faults| {
+        for refused in config::refused_texts(&sources) {
+            watch.complain(&dirs.refused(&refused));
+        }
+        LoadFault::Config(faults)
+    })?;
     if let Some(old) = old {
         // A file that vanished between two loads is a mishap, not a wish: `plugins.yml` gone would take the
         // validators away.
@@ -242,10 +258,10 @@ pub(crate) async fn load(
             snapshot.plugins.clone_from(&old.snapshot.plugins);
             Arc::clone(&old.plugins)
         }
-        _ => Arc::new(load_plugins(dirs, reports, &snapshot).await?),
+        _ => Arc::new(load_plugins(dirs, watch, &snapshot).await?),
     };
-    let known_hosts = dirs
-        .known_hosts(snapshot.policy.known_hosts_path.as_deref())
+    let known_hosts = watch
+        .pass(dirs.known_hosts(snapshot.policy.known_hosts_path.as_deref()))
         .map(|bytes| Arc::new(KnownHosts::parse(&bytes)))
         .map_err(|fault| fault.to_string());
     let under = Under {
@@ -269,19 +285,14 @@ pub(crate) async fn load(
 /// Reads and compiles the plugins; compiling takes long and must not hold up the server.
 async fn load_plugins(
     dirs: &Dirs,
-    reports: &Reports<'_>,
+    watch: &Watch,
     snapshot: &Snapshot,
 ) -> Result<Plugins, LoadFault> {
     let mut entries = Vec::new();
     for entry in &snapshot.plugins {
-        let bytes = dirs
-            .plugin(&entry.path, entry.limits.component_bytes)
-            .map_err(|fault| {
-                if let Some(event) = fault.event() {
-                    reports.file(event);
-                }
-                LoadFault::File(fault)
-            })?;
+        let bytes = watch
+            .pass(dirs.plugin(&entry.path, entry.limits.component_bytes))
+            .map_err(LoadFault::File)?;
         entries.push((entry.clone(), bytes));
     }
     let loaded = tokio::task::spawn_blocking(move || Plugins::load(entries)).await;

@@ -14,11 +14,10 @@ mod notes;
 mod plan;
 mod run;
 
-use live::load;
-pub(crate) use live::{Live, LoadFault, Scope, first_load, owner};
+pub(crate) use live::{Live, LoadFault, Scope, load, owner};
 pub(crate) use notes::keep;
 
-use crate::events::{Events, SystemClock};
+use crate::events::{Events, SystemClock, Watch};
 use crate::files::Dirs;
 use crate::journal::Journal;
 use notes::{Notes, fields};
@@ -158,7 +157,8 @@ impl House {
             origin,
             under: &old.under,
         };
-        match load(&self.dirs, &self.reports(stamp), scope, Some(&old)).await {
+        let watch = Watch::of(&self.reports(stamp));
+        match load(&self.dirs, &watch, scope, Some(&old)).await {
             Ok(new) => {
                 let answer = Reload::Reloaded {
                     digest: new.snapshot.digest.clone(),

@@ -5,6 +5,7 @@
 //! remote command and write its closing record.
 
 use super::{House, Live, journal_refusal};
+use crate::events::Watch;
 use portcullis_core::answer::{Denied, Fault, Ran, Run, Timing};
 use portcullis_core::audit::events::{self, Step, Subject};
 use portcullis_core::audit::{self, Closing, Receipt, Stamp};
@@ -105,8 +106,10 @@ impl House {
                 return Ok(denied.await);
             }
         };
-        let reports = self.reports(stamp);
-        let access = match live.access(&self.dirs, &reports, admitted.heard().case.target()) {
+        let (reports, target) = (self.reports(stamp), admitted.heard().case.target());
+        let watch = Watch::of(&reports);
+        let access = live.access(&self.dirs, &watch, target, &caller.stop);
+        let access = match access.await {
             Ok(access) => access,
             Err(fault) => return self.cannot_log_in(&live, stamp, admitted, fault).await,
         };

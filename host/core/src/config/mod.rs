@@ -4,10 +4,12 @@
 //! half-loaded configuration. Must not: open files; texts come in, values go out.
 
 mod credentials;
+pub mod dotenv;
 mod names;
 mod plugins;
 mod policy_file;
 mod profiles;
+mod refused;
 mod servers;
 pub mod settings;
 mod shape;
@@ -17,6 +19,7 @@ mod yaml;
 pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
 pub use policy_file::policy;
 pub use profiles::{shipped_data, shipped_entry, shipped_profiles};
+pub use refused::{RefusedAs, RefusedText, refused_texts};
 pub use settings::Settings;
 pub(crate) use tree::{Node, Value};
 

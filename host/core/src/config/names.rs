@@ -70,13 +70,13 @@ pub enum PathFault {
     /// `..` stands in it, anywhere.
     #[error("expected a path without `..`")]
     Traversal,
-    /// A NUL or another control character.
-    #[error("expected a path without control characters")]
+    /// A NUL or another control character, or one that hides or reorders what is read.
+    #[error("expected a path without control and hidden characters")]
     Characters,
 }
 
 /// Checks the text of a path: not empty, at most [`limits::KEY_PATH_CHARS_MAX`] characters, no `..`
-/// anywhere, no control characters.
+/// anywhere, no control characters and none that hide or reorder.
 ///
 /// # Errors
 /// [`PathFault`]: the length first, then the rest.
@@ -91,7 +91,10 @@ pub fn path_text(path: &str) -> Result<(), PathFault> {
     if path.contains("..") {
         return Err(PathFault::Traversal);
     }
-    if path.chars().any(char::is_control) {
+    if path
+        .chars()
+        .any(|c| c.is_control() || crate::text::is_hidden(c))
+    {
         return Err(PathFault::Characters);
     }
     Ok(())
@@ -158,6 +161,8 @@ mod tests {
             ("....//x", PathFault::Traversal),
             ("a\0b", PathFault::Characters),
             ("a\nb", PathFault::Characters),
+            ("a\u{202e}b", PathFault::Characters),
+            ("a\u{200b}b", PathFault::Characters),
         ] {
             assert_eq!(path_text(bad), Err(fault), "{bad:?}");
         }

@@ -200,6 +200,19 @@ impl Reader {
         Some(Fields { entries: fields })
     }
 
+    /// A mapping whose keys are names that the file chooses.
+    pub(super) fn named<'n>(&mut self, at: &At<'n>) -> Option<Vec<(&'n str, At<'n>)>> {
+        let Value::Map(entries) = at.value() else {
+            self.expected(at, "a mapping of names", "");
+            return None;
+        };
+        let entry = |(key, node): &'n (Spanned<String>, Node)| {
+            let path = join(&at.path, &shorten(&key.value));
+            (key.value.as_str(), At { node, path })
+        };
+        Some(entries.iter().map(entry).collect())
+    }
+
     fn unknown(&mut self, at: &At<'_>, key: &Spanned<String>, known: &[&str]) {
         let hint = match nearest(&key.value, known) {
             Some(name) => format!("Did you mean `{name}`?"),

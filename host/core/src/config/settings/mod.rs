@@ -6,6 +6,7 @@
 //! Must not: weaken a rule. Nothing here decides what may run.
 
 pub mod audit;
+pub mod secrets;
 
 use super::shape::shape;
 use super::tree::{At, Fields, Quoting, Reader, Version};
@@ -16,6 +17,8 @@ use super::{ConfigFault, PORTCULLIS};
 pub struct Settings {
     /// What is recorded, and where.
     pub audit: audit::Audit,
+    /// Programs that are asked for secrets.
+    pub secrets: secrets::Secrets,
 }
 
 shape! {
@@ -26,6 +29,8 @@ shape! {
             version: Version,
             /// What is recorded, and where.
             audit: audit::Keys,
+            /// Programs that are asked for secrets, and which secret comes from which of them.
+            secrets: secrets::Keys,
         }
     }
 }
@@ -42,6 +47,7 @@ pub(super) fn read(text: Option<&str>) -> (Settings, Vec<ConfigFault>) {
             reader.version(&fields);
             settings = Settings {
                 audit: section(&mut reader, &fields, "audit", audit::read),
+                secrets: section(&mut reader, &fields, "secrets", secrets::read),
             };
         }
     }
