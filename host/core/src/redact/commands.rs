@@ -134,6 +134,24 @@ pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found<'_>>)
     end
 }
 
+/// Whether a word is a program or a flag that takes a password by other ways than a sign.
+pub(super) fn takes(word: &str) -> bool {
+    is_piped(word) || is_program(word) || word.ends_with("passwd")
+}
+
+/// Whether the start of a line names a program with flags for secrets, or prints what another may read.
+pub(super) fn names_program(head: &str) -> bool {
+    let from = head.floor_char_boundary(head.len().saturating_sub(LINE_BYTES_MAX));
+    let head = head.get(from..).unwrap_or_default();
+    let ends = |c: char| {
+        c.is_ascii_whitespace() || matches!(c, '|' | ';' | '&' | '(' | '"' | '\'' | '`' | '=')
+    };
+    head.split(ends).any(|word| {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        matches!(name, "echo" | "printf") || is_program(name)
+    })
+}
+
 fn is_program(name: &str) -> bool {
     let of_command = |rule: &Command| rule.programs.iter().any(|program| program == name);
     shipped().commands.iter().any(of_command)

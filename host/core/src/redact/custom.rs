@@ -9,7 +9,9 @@ use super::options::{
     OWN_RULES_MAX, OWN_TEXT_BYTES_MAX, OWN_TEXT_BYTES_MIN, OWN_WORDS_MAX, Pattern, RuleFault,
     RuleInfo, RuleSpec, Warning,
 };
+use super::scout::Hit;
 use super::source::{Found, Label, Source, is_blank, is_word};
+use super::stream::suspect;
 use super::tokens::{Left, Token};
 use super::values::{self, Form, Value, Written};
 use super::{commands, headers, settings};
@@ -446,6 +448,49 @@ impl Customs {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Where the rules may find something.
+    pub(super) fn hits(&self, text: &str, hits: &mut Vec<Hit>) {
+        if let Some((search, _)) = &self.search {
+            // One look at a line is enough.
+            let mut at = 0;
+            while let Some(hit) = search.find(aho_corasick::Input::new(text).range(at..)) {
+                hits.push(suspect(hit.start()));
+                let rest = text.as_bytes().get(hit.end()..).unwrap_or_default();
+                at = memchr::memchr(b'\n', rest).map_or(text.len(), |length| hit.end() + length);
+            }
+        }
+        for rule in self.slow.iter().filter_map(|index| self.rules.get(*index)) {
+            let Matcher::Regex(regex) = &rule.matcher else {
+                continue;
+            };
+            let mut at = 0;
+            for line in text.split_inclusive('\n') {
+                if let Some(found) = regex.find(line.trim_end_matches('\n').as_bytes()) {
+                    hits.push(suspect(at + found.start()));
+                }
+                at += line.len();
+            }
+        }
+    }
+
+    /// A block that begins in a text and does not end there.
+    pub(super) fn left_open(&self, text: &str) -> Option<(usize, Label<'_>, &str)> {
+        self.rules.iter().find_map(|rule| {
+            let Matcher::Block { begin, end } = &rule.matcher else {
+                return None;
+            };
+            let mut at = 0;
+            while let Some(start) = text.get(at..)?.find(begin.as_str()).map(|start| at + start) {
+                let after = start + begin.len();
+                match text.get(after..)?.find(end.as_str()) {
+                    Some(length) => at = after + length + end.len(),
+                    None => return Some((start, rule.label(), end.as_str())),
+                }
+            }
+            None
+        })
     }
 
     /// All that the rules find in a text.

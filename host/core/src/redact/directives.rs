@@ -107,6 +107,16 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
     Found::new(value.start, value.end, DIRECTIVE)
 }
 
+/// Whether a line begins as that of a directive that wants more than its own word.
+pub(super) fn may_lead(head: &str) -> bool {
+    let head = head.to_ascii_lowercase();
+    let rules = shipped().directives.iter();
+    rules
+        .filter(|rule| !rule.line.is_empty())
+        .any(|rule| rule.leads(&head))
+        || head.trim_start().starts_with("set ")
+}
+
 impl Directive {
     /// Whether a line begins as the directive wants.
     fn leads(&self, head: &str) -> bool {

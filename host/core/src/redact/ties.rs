@@ -91,13 +91,19 @@ const SETTERS: &[&str] = &[
     "passenv",
 ];
 
+/// Whether a word sets the next word to the one after it.
+pub(super) fn sets(word: &str) -> bool {
+    SETTERS
+        .iter()
+        .any(|setter| setter.eq_ignore_ascii_case(word))
+}
+
 /// A value that only a blank parts from its name: after a flag or a setter, in quotes, in a column.
 fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
-    let setter = word_before(source, name.start).to_ascii_lowercase();
     let switch = ["-x ", "-gx ", "-Ux "]
         .iter()
         .any(|switch| source.str(name.start.saturating_sub(switch.len()), name.start) == *switch);
-    if is_flag(name) || switch || SETTERS.contains(&setter.as_str()) {
+    if is_flag(name) || switch || sets(word_before(source, name.start)) {
         return Some((gap, Tie::Flag));
     }
     if matches!(source.at(gap), b'"' | b'\'') {
