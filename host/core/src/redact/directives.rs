@@ -5,6 +5,8 @@ use super::catalog::shipped;
 use super::source::{Found, Label, Source, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
 use serde::Deserialize;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 const DIRECTIVE: Label<'static> = Label {
     rule: "directive",
@@ -107,14 +109,28 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
     Found::new(value.start, value.end, DIRECTIVE)
 }
 
-/// Whether a line begins as that of a directive that wants more than its own word.
-pub(super) fn may_lead(head: &str) -> bool {
-    let head = head.to_ascii_lowercase();
+/// The words that directives are made of.
+static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let rules = shipped().directives.iter();
     rules
-        .filter(|rule| !rule.line.is_empty())
-        .any(|rule| rule.leads(&head))
-        || head.trim_start().starts_with("set ")
+        .flat_map(|rule| {
+            rule.words
+                .iter()
+                .flat_map(|word| word.split_ascii_whitespace())
+        })
+        .collect()
+});
+
+/// The words that directives are made of.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().copied()
+}
+
+/// Whether a word is one of those that directives are made of.
+pub(super) fn is_word_of_one(word: &str) -> bool {
+    WORDS.contains(word)
+        || (word.bytes().any(|byte| byte.is_ascii_uppercase())
+            && WORDS.contains(word.to_ascii_lowercase().as_str()))
 }
 
 impl Directive {

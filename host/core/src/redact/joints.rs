@@ -3,7 +3,7 @@
 
 use super::names::FRAGMENTS;
 use super::source::{Source, is_blank, is_word};
-use super::{commands, settings};
+use super::{commands, directives, settings};
 
 /// How far from the name that is waited for a further line may begin, in bytes.
 const WAIT_BYTES_MAX: usize = 192;
@@ -21,8 +21,9 @@ pub(super) struct Joint<'t> {
 }
 
 impl<'t> Joint<'t> {
-    /// Begins with the line at `start`.
-    pub(super) fn new(text: &'t str, start: usize) -> Self {
+    /// Begins with the line at `start`. `hit` is the last place in it that is under suspicion: a name that a
+    /// further line belongs to is one of these.
+    pub(super) fn new(text: &'t str, start: usize, hit: usize) -> Self {
         let rest = text.as_bytes().get(start..).unwrap_or_default();
         let end = memchr::memchr(b'\n', rest).map_or(text.len(), |length| start + length + 1);
         let mut joint = Self {
@@ -31,7 +32,7 @@ impl<'t> Joint<'t> {
             waits: None,
             block: None,
         };
-        joint.read(start);
+        joint.read(start, hit);
         joint
     }
 
@@ -68,13 +69,13 @@ impl<'t> Joint<'t> {
             .waits
             .is_some_and(|name| after - name <= WAIT_BYTES_MAX);
         if !(is_filler && near) {
-            self.read(start);
+            self.read(start, usize::MAX);
         }
         true
     }
 
     /// Sees what a line leaves for the next.
-    fn read(&mut self, start: usize) {
+    fn read(&mut self, start: usize, hit: usize) {
         let line = self.text.get(start..self.end).unwrap_or_default();
         self.waits = None;
         let shown = line.trim_end();
@@ -90,6 +91,9 @@ impl<'t> Joint<'t> {
             .take(WAIT_BYTES_MAX)
             .take_while(|byte| is_word(*byte) || matches!(byte, b'-' | b'.'))
             .count();
+        if hit < start + head.len() - from {
+            return;
+        }
         let name = head
             .get(head.len() - from..)
             .unwrap_or_default()
@@ -141,7 +145,7 @@ pub(super) fn names_secret(text: &str, at: usize) -> bool {
     }
     let start = source.back(at, 64, |byte| is_word(byte) || matches!(byte, b'-' | b'.'));
     let name = source.str(start, end).to_ascii_lowercase();
-    is_blank(source.at(end))
+    (is_blank(source.at(end)) && directives::is_word_of_one(&name))
         || ["authoriz", "cookie", "bearer"]
             .iter()
             .any(|part| name.contains(part))

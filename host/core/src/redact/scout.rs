@@ -22,8 +22,6 @@ const RUN_BYTES_MIN: usize = 15;
 const BEFORE_RUN_BYTES: usize = 16;
 /// Most bytes of a name after the fragment by which it was found.
 const NAME_BYTES_MAX: usize = 64;
-/// How much of a line before a name is read, in bytes.
-const HEAD_BYTES_MAX: usize = 256;
 /// Bits of the table of first bytes.
 const HEADS: usize = 1 << 16;
 
@@ -52,9 +50,12 @@ const NAMES: &[&str] = &[
 
 #[rustfmt::skip]
 const SHORT_NAMES: &[&str] = &[
-    "key", "Key", "KEY", "pwd", "Pwd", "PWD", "psk", "Psk", "PSK", "jwt", "Jwt", "JWT", "srf", "SRF", "dsn", "Dsn", "DSN", "otp", "Otp", "OTP",
-    "sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", "SIG=", "pat=", "pat:", "PAT=", "PAT:", "pw=", "pw:", "pw\"", "Pw=", "Pw:", "PW=", "PW:", "PW\"",
+    "key", "Key", "KEY", "pwd", "Pwd", "PWD", "psk", "PSK", "jwt", "JWT", "srf", "SRF", "dsn", "DSN", "otp", "OTP", "pw=", "pw:", "pw\"", "PW=", "PW:",
 ];
+
+/// Further parts of names, with the sign behind them.
+#[rustfmt::skip]
+const SIGNED_NAMES: &[&str] = &["sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", "SIG=", "pat=", "pat:", "PAT=", "PAT:"];
 
 /// What stands in lines that the rules must see.
 #[rustfmt::skip]
@@ -62,7 +63,7 @@ const SUSPECTS: &[&str] = &[
     "-BEGIN ", "- BEGIN ", "-END ", "- END ", "PuTTY-User", "$ANSIBLE_V", "@tcp(", "@unix(", ":5432:", ":5433:", ":6432:", ":*:*", "cle:thin:", "qlplus ",
     "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA", "<U+", "characters removed]",
     "vault login ", "net user ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<<", "nmcli ", "ommunity", "OMMUNITY",
-    "cureString ", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
+    "cureString ", " /p:", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
 ];
 
 /// A searcher for a few literals.
@@ -131,6 +132,7 @@ impl Head {
 pub(super) struct Scout {
     names: Search,
     short_names: Search,
+    signed_names: Search,
     suspects: Search,
     scheme: Finder<'static>,
     flag: Finder<'static>,
@@ -161,18 +163,19 @@ fn in_run(byte: u8) -> bool {
     (byte >= 0x30 && byte != b':' && byte < 0x80) || byte == b'-'
 }
 
-/// Whether all eight bytes are of a run, counted on the word as a whole.
-fn is_full(word: u64) -> bool {
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each of eight bytes that may be in a run, counted on the word as a whole.
+fn mask(block: [u8; 8]) -> u64 {
     const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(block);
     let differs = |byte: u8| {
         let other = word ^ (ONES * u64::from(byte));
         ((other & LOW) + LOW) | other
     };
     let from_zero = (word & LOW) + ONES * 0x50;
-    let fits = ((from_zero & differs(b':')) | !differs(b'-')) & !word;
-    fits & HIGH == HIGH
+    ((from_zero & differs(b':')) | !differs(b'-')) & !word & HIGH
 }
 
 impl Scout {
@@ -180,6 +183,7 @@ impl Scout {
         let mut scout = Self {
             names: Search::new(NAMES),
             short_names: Search::new(SHORT_NAMES),
+            signed_names: Search::new(SIGNED_NAMES),
             suspects: Search::new(SUSPECTS),
             scheme: Finder::new("://"),
             flag: Finder::new(" -"),
@@ -233,6 +237,7 @@ impl Scout {
         hits.clear();
         self.names(text, &self.names, hits);
         self.names(text, &self.short_names, hits);
+        self.names(text, &self.signed_names, hits);
         let bytes = text.as_bytes();
         let mut at = 0;
         while let Some((start, _)) = self.suspects.next(bytes, at) {
@@ -335,30 +340,31 @@ impl Scout {
                 from = line_end(bytes, at);
             }
         }
-        let mut slash = 0;
-        while let Some(offset) =
-            memchr::memmem::find(bytes.get(slash..).unwrap_or_default(), b" /p:")
-        {
-            hits.push(suspect(slash + offset));
-            slash += offset + 4;
-        }
     }
 
     /// Runs of letters that are long enough for a token.
     fn runs(&self, text: &str, hits: &mut Vec<Hit>) {
         let bytes = text.as_bytes();
         let (blocks, _) = bytes.as_chunks::<8>();
-        let mut done = 0;
+        let (mut done, mut last) = (0, 0);
         for (index, block) in blocks.iter().enumerate() {
+            let full = mask(*block);
+            let before = std::mem::replace(&mut last, full);
             let at = index * 8;
-            if is_full(u64::from_le_bytes(*block)) && at >= done {
-                let source = Source::new(text);
-                let start = source.back(at, at - done.min(at), in_run);
-                let end = source.run(at + 8, bytes.len(), in_run);
-                done = end;
-                if end - start >= RUN_BYTES_MIN {
-                    self.run(source, start, end, hits);
-                }
+            if full != HIGH || at < done {
+                continue;
+            }
+            let next = blocks.get(index + 1).map_or(HIGH, |block| mask(*block));
+            let around = (!before & HIGH).leading_zeros() / 8 + (!next & HIGH).trailing_zeros() / 8;
+            if around + 8 < RUN_BYTES_MIN as u32 {
+                continue;
+            }
+            let source = Source::new(text);
+            let start = source.back(at, at - done.min(at), in_run);
+            let end = source.run(at + 8, bytes.len(), in_run);
+            done = end;
+            if end - start >= RUN_BYTES_MIN {
+                self.run(source, start, end, hits);
             }
         }
     }
@@ -401,19 +407,24 @@ impl Scout {
         let brief = || {
             self.brief.iter().any(|token| {
                 let before = start.saturating_sub(token.prefix.len());
-                token.at(source, start).is_some() || token.at(source, before).is_some()
+                let letter = token.prefix.bytes().next().unwrap_or(0);
+                (source.at(start) == letter && token.at(source, start).is_some())
+                    || (source.at(before) == letter && token.at(source, before).is_some())
             })
         };
-        (source.before(start) == b':' && source.slice(start, start + 2) == b"AA")
+        let letter = |place: usize| source.at(place);
+        let mailchimp = || {
+            let digits = source.back(end, 2, |byte| byte.is_ascii_digit());
+            source.before(digits) == b's'
+                && source.slice(digits.saturating_sub(3), digits) == b"-us"
+        };
+        (source.before(start) == b':' && first == b'A' && letter(start + 1) == b'A')
             || (source.before(start) == b'*' && length == 40)
             || (matches!(first, b'M' | b'N' | b'O')
                 && source.at(end) == b'.'
                 && (22..=30).contains(&length))
-            || source.slice(end, end + 3) == b":::"
-            || source
-                .slice(start + length.saturating_sub(5), end)
-                .windows(3)
-                .any(|three| three == b"-us")
+            || (letter(end) == b':' && letter(end + 1) == b':' && letter(end + 2) == b':')
+            || mailchimp()
             || brief()
     }
 }
@@ -430,28 +441,46 @@ fn line_end(bytes: &[u8], from: usize) -> usize {
 /// reason.
 fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
     let next = source.at(end);
-    match next {
-        b'=' | b':' | b'"' | b'\'' | b'`' | b'\\' | b']' | b'(' | b'>' | b'<' | b'?' | b'+' | b'|'
-        | b',' | b'\n' | 0xC2 => true,
-        b' ' | b'\t' => {
-            let gap = source.run(end, 64, is_blank);
-            let sign = source.at(gap);
-            let wide = gap - end >= 2 || next == b'\t';
-            let start = source.back(hit, NAME_BYTES_MAX, |byte| {
-                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-            });
-            wide || matches!(
-                sign,
-                b'=' | b':' | b'"' | b'\'' | b'|' | b'?' | b'+' | b',' | b'\n' | 0 | b'0'..=b'9'
-            ) || source.at(start) == b'-'
-                || matches!(source.before(start), b'<' | b':')
-                || told(source, gap)
-                || commands::takes(source.str(start, end))
-                || is_introduced(source, start)
-        }
-        0 => true,
-        _ => false,
+    if !is_blank(next) {
+        return matches!(
+            next,
+            b'=' | b':'
+                | b'"'
+                | b'\''
+                | b'`'
+                | b'\\'
+                | b']'
+                | b'('
+                | b'>'
+                | b'<'
+                | b'?'
+                | b'+'
+                | b'|'
+                | b','
+                | b'\n'
+                | 0xC2
+                | 0
+        );
     }
+    let gap = source.run(end, 64, is_blank);
+    let start = source.back(hit, NAME_BYTES_MAX, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    });
+    let before = source.before(start);
+    let by_sign = match source.at(gap) {
+        b'=' | b':' | b'"' | b'\'' | b'|' | b'?' | b'+' | b',' | b'\n' | 0 | 0xC2 => true,
+        b'0'..=b'9' => source.at(source.run(gap, 4, |byte| byte.is_ascii_digit())) == b':',
+        b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'f' => told(source, gap),
+        _ => false,
+    };
+    let heads_row =
+        (gap - end >= 2 || next == b'\t') && matches!(before, b'\n' | 0 | b' ' | b'\t' | b'|');
+    by_sign
+        || heads_row
+        || source.at(start) == b'-'
+        || matches!(before, b'<' | b':')
+        || is_introduced(source, start)
+        || is_word(source, start, end)
 }
 
 /// Words after which a password is told, or `for x =`.
@@ -467,19 +496,38 @@ fn told(source: Source<'_>, at: usize) -> bool {
     ];
     words.iter().any(|word| source.has(at, word))
         || (source.has(at, "for ") && {
-            let end = source.run(at, 96, |byte| !matches!(byte, b'=' | b'\n' | b';'));
-            source.at(end) == b'='
+            let rest = source.slice(at, at + 96);
+            memchr::memchr2(b'=', b'\n', rest).is_some_and(|sign| rest.get(sign) == Some(&b'='))
         })
 }
 
-/// Whether a name stands where a directive's word or a setter's does: first in its line, after a word that
-/// sets, or in a line that begins as a directive's.
+/// Whether the word before a name sets it: `env NAME x`, `-x NAME x`.
 fn is_introduced(source: Source<'_>, start: usize) -> bool {
     let gap = source.back(start, 8, is_blank);
     let word = source.str(source.back(gap, 16, |byte| byte > b' '), gap);
-    if matches!(source.before(gap), b'\n' | 0) || word.starts_with('-') || ties::sets(word) {
-        return true;
-    }
-    let line = source.line_start(start, HEAD_BYTES_MAX);
-    directives::may_lead(source.str(line, start))
+    word.starts_with('-') || ties::sets(word)
 }
+
+/// Whether a name is a word of a directive, or a program that takes a password. What cannot be one by its first
+/// letter and its length is not looked up.
+fn is_word(source: Source<'_>, start: usize, end: usize) -> bool {
+    let lengths = STARTS.get(usize::from(source.at(start).to_ascii_lowercase()));
+    let length = 1_u32 << (end - start).min(31);
+    let name = source.str(start, end);
+    (lengths.is_some_and(|lengths| lengths & length != 0)
+        && (directives::is_word_of_one(name) || commands::takes(name)))
+        || name.ends_with("passwd")
+}
+
+/// The lengths of the words that begin with each letter.
+static STARTS: LazyLock<[u32; 256]> = LazyLock::new(|| {
+    let mut lengths = [0; 256];
+    for word in directives::words().chain(commands::words()) {
+        if let Some(first) = word.bytes().next()
+            && let Some(lengths) = lengths.get_mut(usize::from(first.to_ascii_lowercase()))
+        {
+            *lengths |= 1_u32 << word.len().min(31);
+        }
+    }
+    lengths
+});

@@ -217,7 +217,7 @@ impl Work {
             }
             // Nothing before this line concerns it, except a key's body that waits for its end.
             run.done.looked = run.line_start(hit.at);
-            let Some((group, block)) = run.group() else {
+            let Some((group, block)) = run.group(hits.get(next..).unwrap_or_default()) else {
                 goes_on = false;
                 break;
             };
@@ -450,9 +450,12 @@ impl Run<'_, '_> {
 
     /// The lines that belong to the next one, with the indentation of the block that they do not end; none
     /// if that is not known yet.
-    fn group(&self) -> Option<(Range<usize>, Option<usize>)> {
+    fn group(&self, hits: &[Hit]) -> Option<(Range<usize>, Option<usize>)> {
         let line = self.done.looked;
-        let mut joint = Joint::new(self.text, line);
+        let rest = self.text.as_bytes().get(line..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).map_or(self.text.len(), |length| line + length);
+        let of_line = hits.iter().take_while(|hit| hit.at <= end).last();
+        let mut joint = Joint::new(self.text, line, of_line.map_or(line, |hit| hit.at));
         loop {
             let stop = joint.end();
             let soft = self.is_soft(line, stop);
