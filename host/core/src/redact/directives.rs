@@ -17,6 +17,19 @@ const SQL: Label<'static> = Label {
     kind: "password",
 };
 
+/// Words that may stand between a directive and its secret.
+const SUB_WORDS: &[&str] = &[
+    "ENC ",
+    "ascii-text ",
+    "ascii ",
+    "hexadecimal ",
+    "hex ",
+    "encrypted ",
+    "-String ",
+];
+/// Most of them in a row.
+const SUB_WORDS_MAX: usize = 3;
+
 /// Words after which a secret stands.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,20 +82,14 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
         return None;
     }
     let mut from = source.run(after, 64, is_blank);
-    // An encryption type, `ENC` or a sub-word before the secret.
-    let typed = source.run(from, 2, |byte| byte.is_ascii_digit());
-    if typed > from && is_blank(source.at(typed)) {
-        from = source.run(typed, 64, is_blank);
-    }
-    for word in [
-        "ENC ",
-        "ascii-text ",
-        "hexadecimal ",
-        "encrypted ",
-        "-String ",
-    ] {
-        if source.has(from, word) {
-            from += word.len();
+    // Encryption types, `ENC` or sub-words before the secret.
+    for _ in 0..SUB_WORDS_MAX {
+        let typed = source.run(from, 2, |byte| byte.is_ascii_digit());
+        if typed > from && is_blank(source.at(typed)) {
+            from = source.run(typed, 64, is_blank);
+        }
+        if let Some(word) = SUB_WORDS.iter().find(|word| source.has(from, word)) {
+            from = source.run(from + word.len(), 64, is_blank);
         }
     }
     let value = match values::quoted(source, from) {

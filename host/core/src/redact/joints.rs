@@ -3,6 +3,7 @@
 
 use super::names::FRAGMENTS;
 use super::source::{Source, is_blank, is_word};
+use super::view::{self, View};
 use super::{commands, directives, settings};
 
 /// How far from the name that is waited for a further line may begin, in bytes.
@@ -78,6 +79,15 @@ impl<'t> Joint<'t> {
     fn read(&mut self, start: usize, hit: usize) {
         let line = self.text.get(start..self.end).unwrap_or_default();
         self.waits = None;
+        let marks = view::marks(line);
+        if let Some(view) = View::without(line, marks) {
+            return self.read_plain(&view.text, start, usize::MAX);
+        }
+        self.read_plain(line, start, hit);
+    }
+
+    /// As [`Self::read`], for a line without marks.
+    fn read_plain(&mut self, line: &str, start: usize, hit: usize) {
         let shown = line.trim_end();
         let mut head = shown.trim_end_matches(|c: char| u8::try_from(c).is_ok_and(is_filler));
         if shown.ends_with('>')

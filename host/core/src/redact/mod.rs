@@ -2,7 +2,9 @@
 //! and must run before any plugin sees it. Time is linear in the worst input: each matcher looks a
 //! bounded way, or covers what it has read and is not asked about it again.
 //!
-//! The rules by kind, each in its own file:
+//! Two layers. `scout` finds the places where a secret might be, at the speed of memory; `work` looks at the
+//! lines around them with the rules, and lets all others pass. `stream` is that machine for text in pieces;
+//! a whole text goes through the same one. The rules by kind, each in its own file:
 //!
 //! | file | what | kinds in the mask |
 //! |---|---|---|
@@ -16,10 +18,15 @@
 //! | `commands` | short flags, pipes, plain arguments | `password` |
 //! | `directives` | words of configuration files and consoles, SQL | `password` |
 //! | `exact` | values that the host knows | `known-secret` |
+//! | `pii` | cards, account numbers, addresses, telephones; off unless chosen | `card`, `iban`, `email`, `phone`, `ssn` |
+//! | `custom` | rules of the operator's own | as they say |
+//!
+//! What of the rules is data stands in `data/rules.yml` (`catalog` reads it); what is on is chosen by class,
+//! kind or rule (`options`).
 //!
 //! Known limits: a secret without prefix, name or place is not seen; a bare pass phrase of several
 //! words is masked to its first word, or not at all where it reads as prose, unless its name says
-//! `passphrase`; card numbers, addresses and other personal data are not looked for.
+//! `passphrase`; names in mixed letters (`pAsSwOrD`) raise no suspicion of their own.
 
 mod blocks;
 mod catalog;

@@ -18,6 +18,8 @@ use std::sync::LazyLock;
 
 /// Shortest run of token letters that is looked at, in bytes: one this long fills an aligned block of eight.
 const RUN_BYTES_MIN: usize = 15;
+/// Blocks of eight that are looked at in one go.
+const GROUP_BLOCKS: usize = 8;
 /// How far before a run its token may begin, in bytes: the longest prefix with a full stop in it.
 const BEFORE_RUN_BYTES: usize = 16;
 /// Most bytes of a name after the fragment by which it was found.
@@ -62,8 +64,8 @@ const SIGNED_NAMES: &[&str] = &["sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", 
 const SUSPECTS: &[&str] = &[
     "-BEGIN ", "- BEGIN ", "-END ", "- END ", "PuTTY-User", "$ANSIBLE_V", "@tcp(", "@unix(", ":5432:", ":5433:", ":6432:", ":*:*", "cle:thin:", "qlplus ",
     "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA", "<U+", "characters removed]",
-    "vault login ", "net user ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<<", "nmcli ", "ommunity", "OMMUNITY",
-    "cureString ", " /p:", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
+    "vault login ", "net user ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
+    "cureString ", " /p:", "createUser ", "/webhooks/", "webhook.office", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
 ];
 
 /// A searcher for a few literals.
@@ -258,7 +260,9 @@ impl Scout {
         let source = Source::new(text);
         let mut at = 0;
         while let Some((start, end)) = search.next(bytes, at) {
-            let mut name = end;
+            // A sign in the literal is behind the name.
+            let signed = matches!(source.before(end), b'=' | b':' | b'"');
+            let mut name = end - usize::from(signed);
             // A name that goes on past its bound is none, and none of its further parts begins one.
             loop {
                 let run = source.run(name, NAME_BYTES_MAX, |byte| {
@@ -308,7 +312,7 @@ impl Scout {
         while let Some(offset) = bytes.get(from..).and_then(|rest| self.flag.find(rest)) {
             let at = from + offset;
             let of_interest = match source.at(at + 2) {
-                b'-' => matches!(source.at(at + 3), b'u' | b'a' | b'p'),
+                b'-' => matches!(source.at(at + 3), b'u' | b'a' | b'p' | b'c' | b'd' | b's'),
                 byte => matches!(
                     byte,
                     b'p' | b'u'
@@ -346,25 +350,36 @@ impl Scout {
     fn runs(&self, text: &str, hits: &mut Vec<Hit>) {
         let bytes = text.as_bytes();
         let (blocks, _) = bytes.as_chunks::<8>();
-        let (mut done, mut last) = (0, 0);
-        for (index, block) in blocks.iter().enumerate() {
-            let full = mask(*block);
-            let before = std::mem::replace(&mut last, full);
-            let at = index * 8;
-            if full != HIGH || at < done {
+        let at_block = |index: usize| blocks.get(index).map_or(HIGH, |block| mask(*block));
+        let mut done = 0;
+        for (group, eight) in blocks.chunks(GROUP_BLOCKS).enumerate() {
+            // Counted without an exit, so that the compiler turns it into vector code; most groups have none.
+            let full = eight
+                .iter()
+                .fold(false, |found, block| found | (mask(*block) == HIGH));
+            if !full {
                 continue;
             }
-            let next = blocks.get(index + 1).map_or(HIGH, |block| mask(*block));
-            let around = (!before & HIGH).leading_zeros() / 8 + (!next & HIGH).trailing_zeros() / 8;
-            if around + 8 < RUN_BYTES_MIN as u32 {
-                continue;
-            }
-            let source = Source::new(text);
-            let start = source.back(at, at - done.min(at), in_run);
-            let end = source.run(at + 8, bytes.len(), in_run);
-            done = end;
-            if end - start >= RUN_BYTES_MIN {
-                self.run(source, start, end, hits);
+            for (offset, block) in eight.iter().enumerate() {
+                let index = group * GROUP_BLOCKS + offset;
+                let at = index * 8;
+                if at < done || mask(*block) != HIGH {
+                    continue;
+                }
+                let before = index.checked_sub(1).map_or(0, at_block);
+                let next = at_block(index + 1);
+                let around =
+                    (!before & HIGH).leading_zeros() / 8 + (!next & HIGH).trailing_zeros() / 8;
+                if around + 8 < RUN_BYTES_MIN as u32 {
+                    continue;
+                }
+                let source = Source::new(text);
+                let start = source.back(at, at - done.min(at), in_run);
+                let end = source.run(at + 8, bytes.len(), in_run);
+                done = end;
+                if end - start >= RUN_BYTES_MIN {
+                    self.run(source, start, end, hits);
+                }
             }
         }
     }
@@ -459,6 +474,9 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
                 | b','
                 | b'\n'
                 | 0xC2
+                | 0xEF
+                | b'%'
+                | b'&'
                 | 0
         );
     }
@@ -468,7 +486,8 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
     });
     let before = source.before(start);
     let by_sign = match source.at(gap) {
-        b'=' | b':' | b'"' | b'\'' | b'|' | b'?' | b'+' | b',' | b'\n' | 0 | 0xC2 => true,
+        b'=' | b':' | b'"' | b'\'' | b'|' | b'?' | b'+' | b',' | b'\n' | b'\\' | 0 | 0xC2
+        | 0xEF => true,
         b'0'..=b'9' => source.at(source.run(gap, 4, |byte| byte.is_ascii_digit())) == b':',
         b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'f' => told(source, gap),
         _ => false,
@@ -497,7 +516,8 @@ fn told(source: Source<'_>, at: usize) -> bool {
     words.iter().any(|word| source.has(at, word))
         || (source.has(at, "for ") && {
             let rest = source.slice(at, at + 96);
-            memchr::memchr2(b'=', b'\n', rest).is_some_and(|sign| rest.get(sign) == Some(&b'='))
+            memchr::memchr3(b'=', b':', b'\n', rest)
+                .is_some_and(|sign| matches!(rest.get(sign), Some(b'=' | b':')))
         })
 }
 
@@ -505,7 +525,7 @@ fn told(source: Source<'_>, at: usize) -> bool {
 fn is_introduced(source: Source<'_>, start: usize) -> bool {
     let gap = source.back(start, 8, is_blank);
     let word = source.str(source.back(gap, 16, |byte| byte > b' '), gap);
-    word.starts_with('-') || ties::sets(word)
+    word.starts_with('-') || matches!(word, "set" | "config") || ties::sets(word)
 }
 
 /// Whether a name is a word of a directive, or a program that takes a password. What cannot be one by its first

@@ -15,7 +15,9 @@ const SURE_BYTES: usize = 1_024;
 /// How much before a window is kept for the names in front of values, in bytes.
 const CONTEXT_BYTES: usize = 1_024;
 /// Most bytes of a key's body that wait for the line that ends it.
-const BODY_BYTES_MAX: usize = 8_192;
+const BODY_BYTES_MAX: usize = 13_312;
+/// How far after a gap the end of a key is looked for whose beginning is missing, in bytes.
+const GAP_BYTES_MAX: usize = 32_768;
 /// How much of the line before a group is kept, in bytes.
 const PREVIOUS_BYTES_MAX: usize = 64;
 
@@ -147,11 +149,11 @@ impl Work {
 
     /// After a gap: masks up to the end of a key whose beginning is missing. Says whether it could.
     fn close_gap(&mut self, run: &mut Run<'_, '_>) -> bool {
-        if !run.end && run.text.len() < LINE_BYTES_MAX {
+        if !run.end && run.text.len() < GAP_BYTES_MAX {
             return false;
         }
         self.after_gap = false;
-        let window = run.text.floor_char_boundary(LINE_BYTES_MAX);
+        let window = run.text.floor_char_boundary(GAP_BYTES_MAX);
         let window = run.text.get(..window).unwrap_or_default();
         let key = blocks::PRIVATE_KEY;
         if run.redactor.is_on(key)
