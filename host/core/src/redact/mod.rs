@@ -35,6 +35,7 @@ mod custom;
 mod directives;
 mod encoded;
 mod exact;
+mod expression;
 mod hashes;
 mod headers;
 mod joints;
