@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Each target with its options: what it is made of, and its longest input in bytes.
-const TARGETS: [(&str, &[&str]); 8] = [
+const TARGETS: [(&str, &[&str]); 10] = [
     (
         "recogniser",
         &["-dict=tests/fuzz/shell.dict", "-max_len=10000"],
@@ -25,6 +25,11 @@ const TARGETS: [(&str, &[&str]); 8] = [
         &["-dict=tests/fuzz/import.dict", "-max_len=2048"],
     ),
     ("dotenv", &["-max_len=512"]),
+    (
+        "redact",
+        &["-dict=tests/fuzz/redact.dict", "-max_len=20000"],
+    ),
+    ("spans", &["-max_len=512"]),
 ];
 /// Seconds for each target where nothing else is asked for. Each takes one processor.
 const SECONDS: u64 = 1_800;

@@ -146,6 +146,13 @@ fn bench() -> Result<(), String> {
     let guests = setup::guests(&root)?;
     let python = setup::python(&root)?;
     run(cargo(&root).args(["build", "--release", "--workspace", "--bins"]))?;
+    run(cargo(&root).args([
+        "bench",
+        "--package",
+        "portcullis-core",
+        "--bench",
+        "redaction",
+    ]))?;
     run(cargo(&root)
         .args([
             "bench",

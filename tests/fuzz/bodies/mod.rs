@@ -17,7 +17,9 @@ mod import;
 mod judge;
 mod policy;
 mod recogniser;
+mod redact;
 mod render;
+mod spans;
 
 /// Longest input that is looked at, in bytes; twice the longest command counted in ASCII.
 const INPUT_BYTES_MAX: usize = 20_000;
@@ -30,7 +32,7 @@ fn text(data: &[u8]) -> Option<&str> {
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets by name.
-pub(crate) const TARGETS: [(&str, Body); 8] = [
+pub(crate) const TARGETS: [(&str, Body); 10] = [
     ("recogniser", recogniser),
     ("render", render),
     ("glob", glob),
@@ -39,6 +41,8 @@ pub(crate) const TARGETS: [(&str, Body); 8] = [
     ("import_ssh", import_ssh),
     ("import_ansible", import_ansible),
     ("dotenv", dotenv),
+    ("redact", redact),
+    ("spans", spans),
 ];
 
 /// Reading a command.
@@ -93,4 +97,22 @@ pub(crate) fn import_ansible(data: &[u8]) {
 /// Reading a file of secrets, which may hold any bytes.
 pub(crate) fn dotenv(data: &[u8]) {
     dotenv::hold(data.get(..INPUT_BYTES_MAX).unwrap_or(data));
+}
+
+/// Redaction: the first bytes say how the text behind them is cut.
+pub(crate) fn redact(data: &[u8]) {
+    if let Some((sizes, rest)) = data.split_at_checked(4)
+        && let Some(text) = text(rest)
+    {
+        redact::hold(sizes, text);
+    }
+}
+
+/// Masking: the first bytes are places, a text stands behind them.
+pub(crate) fn spans(data: &[u8]) {
+    if let Some((places, rest)) = data.split_at_checked(12)
+        && let Some(text) = text(rest)
+    {
+        spans::hold(places, text);
+    }
 }

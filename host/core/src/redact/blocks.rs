@@ -3,14 +3,14 @@
 //! SECURITY: a block without an end is masked to the end of the text or for [`BLOCK_BYTES_MAX`], and
 //! an end without a beginning masks what stands before it: a cut must never show half a key.
 
-use super::Edge;
+use super::open::Close;
 use super::source::{Found, Label, Source, is_base64, is_blank};
 
-const PRIVATE_KEY: Label<'static> = Label {
+pub(super) const PRIVATE_KEY: Label<'static> = Label {
     rule: "private-key-block",
     kind: "private-key",
 };
-const VAULT: Label<'static> = Label {
+pub(super) const VAULT: Label<'static> = Label {
     rule: "vault-block",
     kind: "ansible-vault",
 };
@@ -32,20 +32,109 @@ pub(super) const STARTS: &[&str] = &[
     "$ANSIBLE_VAULT",
 ];
 
+/// Shortest line of a key's body that is not its last, in bytes.
+pub(super) const BODY_LINE_BYTES_MIN: usize = 32;
+
 /// The block whose literal (of [`STARTS`]) stands at `start`. `floor` is where the last block ended.
 pub(super) fn at(
     source: Source<'_>,
     start: usize,
     literal: &str,
-    edge: Edge,
     floor: usize,
 ) -> Option<Found<'static>> {
     match literal {
         "---- BEGIN" | "-----BEGIN" => begun(source, start, literal),
-        "---- END" | "-----END" => ended(source, start, literal, edge, floor),
+        "---- END" | "-----END" => ended(source, start, literal, floor),
         "PuTTY-User-Key-File" => putty(source, start),
         _ => vault(source, start),
     }
+}
+
+/// A private key that begins in a text and does not end there: where, and what will end it.
+pub(super) fn left_open(text: &str) -> Option<(usize, Close)> {
+    let source = Source::new(text);
+    let mut at = 0;
+    while let Some(start) = next_start(text, at) {
+        at = start + 1;
+        let literal = STARTS.iter().find(|literal| source.has(start, literal))?;
+        let rest = text.get(start..)?;
+        match *literal {
+            "---- BEGIN" | "-----BEGIN" => {
+                let Some((name, after)) = label(source, start + literal.len()) else {
+                    continue;
+                };
+                let mark = if literal.starts_with("-----") {
+                    "-----END"
+                } else {
+                    "---- END"
+                };
+                if !is_private(name, after == source.len()) {
+                    continue;
+                }
+                match text.get(after..).and_then(|rest| rest.find(mark)) {
+                    Some(end) => at = after + end,
+                    None => return Some((start, Close::Dashes(mark))),
+                }
+            }
+            "PuTTY-User-Key-File" => match rest
+                .find("Private-MAC:")
+                .or_else(|| rest.find("Private-Hash:"))
+            {
+                Some(end) => at = start + end,
+                None => return Some((start, Close::Putty)),
+            },
+            _ => {}
+        }
+    }
+    None
+}
+
+fn next_start(text: &str, from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let found = STARTS
+        .iter()
+        .filter_map(|literal| rest.find(literal))
+        .min()?;
+    Some(from + found)
+}
+
+/// Where a private key ends whose beginning is not in the text.
+pub(super) fn ends_unbegun(text: &str) -> Option<usize> {
+    let source = Source::new(text);
+    let mut at = 0;
+    while let Some(start) = next_start(text, at) {
+        at = start + 1;
+        for literal in ["---- END", "-----END"]
+            .iter()
+            .filter(|literal| source.has(start, literal))
+        {
+            if let Some((name, after)) = label(source, start + literal.len())
+                && is_private(name, false)
+            {
+                return Some(source.run(after, 5, |byte| byte == b'-'));
+            }
+        }
+        for literal in ["---- BEGIN", "-----BEGIN"]
+            .iter()
+            .filter(|literal| source.has(start, literal))
+        {
+            if let Some((name, after)) = label(source, start + literal.len())
+                && is_private(name, after == source.len())
+            {
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// Whether the last line of a text is the header of a vault, whose body follows.
+pub(super) fn is_vault_header(text: &str) -> bool {
+    let Some(lines) = text.strip_suffix('\n') else {
+        return false;
+    };
+    let line = lines.rsplit('\n').next().unwrap_or(lines);
+    line.trim_start().starts_with("$ANSIBLE_VAULT") && !line.contains('\\')
 }
 
 /// The label after a literal and where it ends; a label that runs into the end of the text counts
@@ -89,23 +178,13 @@ fn begun(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'stati
     Found::new(start, end, PRIVATE_KEY)
 }
 
-/// An end without a beginning: everything before it that can be a key's body, or, where the text is
-/// the rest after a gap, everything since the gap.
-fn ended(
-    source: Source<'_>,
-    at: usize,
-    literal: &str,
-    edge: Edge,
-    floor: usize,
-) -> Option<Found<'static>> {
+/// An end without a beginning: everything before it that can be a key's body.
+fn ended(source: Source<'_>, at: usize, literal: &str, floor: usize) -> Option<Found<'static>> {
     let (name, after) = label(source, at + literal.len())?;
     if !is_private(name, false) {
         return None;
     }
     let end = source.run(after, 5, |byte| byte == b'-');
-    if edge == Edge::AfterGap && at <= BLOCK_BYTES_MAX && floor == 0 {
-        return Found::new(0, end, PRIVATE_KEY);
-    }
     let floor = floor.max(at.saturating_sub(BLOCK_BYTES_MAX));
     let mut start = source.line_start(at, BODY_LINE_BYTES_MAX).max(floor);
     if !is_body(source.slice(start, at)) {
@@ -125,7 +204,7 @@ fn ended(
 }
 
 /// Whether a line can be part of a key's body: base64 with its indentation, or a header.
-fn is_body(line: &[u8]) -> bool {
+pub(super) fn is_body(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     let headers: [&[u8]; 3] = [b"Proc-Type:", b"DEK-Info:", b"Comment:"];
     headers.iter().any(|header| line.starts_with(header))

@@ -6,6 +6,8 @@ use super::catalog::shipped;
 use super::source::{Found, Label, Source, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
 use serde::Deserialize;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// How much of a line is read as a command, in bytes.
 pub(super) const LINE_BYTES_MAX: usize = 4_096;
@@ -134,11 +136,44 @@ pub(super) fn line(source: Source<'_>, start: usize, found: &mut Vec<Found<'_>>)
     end
 }
 
+/// The words that [`takes`] knows.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    PROGRAMS
+        .iter()
+        .copied()
+        .chain(shipped().piped.iter().map(String::as_str))
+}
+
+/// Whether a word is a program or a flag that takes a password by other ways than a sign.
+pub(super) fn takes(word: &str) -> bool {
+    is_piped(word) || is_program(word) || word.ends_with("passwd")
+}
+
+/// Whether the start of a line names a program with flags for secrets, or prints what another may read.
+pub(super) fn names_program(head: &str) -> bool {
+    let from = head.floor_char_boundary(head.len().saturating_sub(LINE_BYTES_MAX));
+    let head = head.get(from..).unwrap_or_default();
+    let ends = |c: char| {
+        c.is_ascii_whitespace() || matches!(c, '|' | ';' | '&' | '(' | '"' | '\'' | '`' | '=')
+    };
+    head.split(ends).any(|word| {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        matches!(name, "echo" | "printf") || is_program(name)
+    })
+}
+
+static PROGRAMS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let commands = shipped()
+        .commands
+        .iter()
+        .flat_map(|rule| &rule.programs)
+        .map(String::as_str);
+    let positions = shipped().positions.iter().map(|rule| rule.program.as_str());
+    commands.chain(positions).chain(["htpasswd"]).collect()
+});
+
 fn is_program(name: &str) -> bool {
-    let of_command = |rule: &Command| rule.programs.iter().any(|program| program == name);
-    shipped().commands.iter().any(of_command)
-        || shipped().positions.iter().any(|rule| rule.program == name)
-        || name == "htpasswd"
+    PROGRAMS.contains(name)
 }
 
 /// The words of a line. Quotes hold a word together; pipes and semicolons are words of their own.

@@ -5,27 +5,19 @@
 //! search for the shipped ones; without own rules it is not run.
 
 use super::blocks::BLOCK_BYTES_MAX;
+use super::expression::{LITERAL_BYTES_MIN, expression};
 use super::options::{
     OWN_RULES_MAX, OWN_TEXT_BYTES_MAX, OWN_TEXT_BYTES_MIN, OWN_WORDS_MAX, Pattern, RuleFault,
     RuleInfo, RuleSpec, Warning,
 };
+use super::scout::Hit;
 use super::source::{Found, Label, Source, is_blank, is_word};
+use super::stream::suspect;
 use super::tokens::{Left, Token};
 use super::values::{self, Form, Value, Written};
 use super::{commands, headers, settings};
 use aho_corasick::AhoCorasick;
-use regex::bytes::{Regex, RegexBuilder};
-use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Class, Hir, HirKind};
-
-/// Largest compiled form of a regular expression, and of its cache, in bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
-/// Deepest nesting of a regular expression.
-const REGEX_DEPTH_MAX: u32 = 64;
-/// Most literals of which a regular expression must hold one.
-const REGEX_LITERALS_MAX: usize = 64;
-/// Shortest literal that makes a regular expression quick to look for, in bytes.
-const REGEX_LITERAL_BYTES_MIN: usize = 3;
+use regex::bytes::Regex;
 
 /// All rules of the operator's own.
 #[derive(Debug, Default)]
@@ -115,7 +107,7 @@ pub(super) fn build(
                     warnings.push(Warning {
                         rule: spec.name.clone(),
                         message: format!(
-                            "slow rule: no text of at least {REGEX_LITERAL_BYTES_MIN} letters stands in every match, so every line is matched"
+                            "slow rule: no text of at least {LITERAL_BYTES_MIN} letters stands in every match, so every line is matched"
                         ),
                     });
                 }
@@ -150,7 +142,7 @@ pub(super) fn build(
     }
 }
 
-fn fault(path: &str, message: String, hint: &str) -> RuleFault {
+pub(super) fn fault(path: &str, message: String, hint: &str) -> RuleFault {
     RuleFault {
         path: path.to_owned(),
         message,
@@ -310,130 +302,6 @@ fn matcher(spec: &RuleSpec, path: &str) -> Result<(Matcher, Vec<String>), Vec<Ru
     Ok((matcher, literals))
 }
 
-fn expression(pattern: &str, path: &str) -> Result<(Regex, Vec<String>), RuleFault> {
-    let path = format!("{path}.pattern");
-    if pattern.len() > OWN_TEXT_BYTES_MAX {
-        let message = format!(
-            "expected at most {OWN_TEXT_BYTES_MAX} bytes, got {}",
-            pattern.len()
-        );
-        return Err(fault(&path, message, "split it into several rules"));
-    }
-    let hir = ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .nest_limit(REGEX_DEPTH_MAX)
-        .build()
-        .parse(pattern)
-        .map_err(|error| {
-            fault(
-                &path,
-                format!("not a regular expression: {error}"),
-                "Unicode classes are not known; write ASCII ones",
-            )
-        })?;
-    if hir.properties().minimum_len().unwrap_or(0) == 0 {
-        return Err(fault(
-            &path,
-            "it can match nothing at all".to_owned(),
-            "let at least one letter be required",
-        ));
-    }
-    let regex = RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(REGEX_BYTES_MAX)
-        .dfa_size_limit(REGEX_BYTES_MAX)
-        .nest_limit(REGEX_DEPTH_MAX)
-        .build()
-        .map_err(|error| {
-            fault(
-                &path,
-                format!("too large: {error}"),
-                "use smaller repetitions",
-            )
-        })?;
-    let literals = required(&hir).filter(|literals| {
-        literals.len() <= REGEX_LITERALS_MAX
-            && literals
-                .iter()
-                .all(|literal| literal.len() >= REGEX_LITERAL_BYTES_MIN)
-    });
-    Ok((regex, literals.unwrap_or_default()))
-}
-
-/// Texts of which each match holds one, in lower case, where that can be said.
-fn required(hir: &Hir) -> Option<Vec<String>> {
-    match hir.kind() {
-        HirKind::Literal(literal) => {
-            let text = std::str::from_utf8(&literal.0).ok()?;
-            Some(vec![text.to_ascii_lowercase()])
-        }
-        HirKind::Capture(capture) => required(&capture.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
-        HirKind::Alternation(alternatives) => {
-            let sets: Option<Vec<Vec<String>>> = alternatives.iter().map(required).collect();
-            sets.map(|sets| sets.concat())
-        }
-        HirKind::Concat(parts) => {
-            // Letters in both cases, as `(?i)` makes them, join their neighbours.
-            let mut best: Option<Vec<String>> = None;
-            let mut run = String::new();
-            let better = |set: Vec<String>, best: &mut Option<Vec<String>>| {
-                let shortest = |set: &[String]| set.iter().map(String::len).min().unwrap_or(0);
-                if best
-                    .as_ref()
-                    .is_none_or(|best| shortest(&set) > shortest(best))
-                {
-                    *best = Some(set);
-                }
-            };
-            for part in parts {
-                match letters(part) {
-                    Some(text) => run.push_str(&text),
-                    None => {
-                        if !run.is_empty() {
-                            better(vec![std::mem::take(&mut run)], &mut best);
-                        }
-                        if let Some(set) = required(part) {
-                            better(set, &mut best);
-                        }
-                    }
-                }
-            }
-            if !run.is_empty() {
-                better(vec![run], &mut best);
-            }
-            best
-        }
-        HirKind::Class(_) => letters(hir).map(|text| vec![text]),
-        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) => None,
-    }
-}
-
-/// The text of a literal, or of one letter in both cases.
-fn letters(hir: &Hir) -> Option<String> {
-    match hir.kind() {
-        HirKind::Literal(literal) => std::str::from_utf8(&literal.0)
-            .ok()
-            .map(str::to_ascii_lowercase),
-        HirKind::Class(Class::Bytes(class)) => {
-            let bytes: Vec<u8> = class
-                .ranges()
-                .iter()
-                .flat_map(|range| range.start()..=range.end())
-                .take(3)
-                .collect();
-            match bytes.as_slice() {
-                [upper, lower] if upper.to_ascii_lowercase() == *lower => {
-                    Some(char::from(*lower).to_string())
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
 /// A word or name without its separators, in lower case.
 fn joined(text: &str) -> String {
     text.chars()
@@ -446,6 +314,49 @@ impl Customs {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Where the rules may find something.
+    pub(super) fn hits(&self, text: &str, hits: &mut Vec<Hit>) {
+        if let Some((search, _)) = &self.search {
+            // One look at a line is enough.
+            let mut at = 0;
+            while let Some(hit) = search.find(aho_corasick::Input::new(text).range(at..)) {
+                hits.push(suspect(hit.start()));
+                let rest = text.as_bytes().get(hit.end()..).unwrap_or_default();
+                at = memchr::memchr(b'\n', rest).map_or(text.len(), |length| hit.end() + length);
+            }
+        }
+        for rule in self.slow.iter().filter_map(|index| self.rules.get(*index)) {
+            let Matcher::Regex(regex) = &rule.matcher else {
+                continue;
+            };
+            let mut at = 0;
+            for line in text.split_inclusive('\n') {
+                if let Some(found) = regex.find(line.trim_end_matches('\n').as_bytes()) {
+                    hits.push(suspect(at + found.start()));
+                }
+                at += line.len();
+            }
+        }
+    }
+
+    /// A block that begins in a text and does not end there.
+    pub(super) fn left_open(&self, text: &str) -> Option<(usize, Label<'_>, &str)> {
+        self.rules.iter().find_map(|rule| {
+            let Matcher::Block { begin, end } = &rule.matcher else {
+                return None;
+            };
+            let mut at = 0;
+            while let Some(start) = text.get(at..)?.find(begin.as_str()).map(|start| at + start) {
+                let after = start + begin.len();
+                match text.get(after..)?.find(end.as_str()) {
+                    Some(length) => at = after + length + end.len(),
+                    None => return Some((start, rule.label(), end.as_str())),
+                }
+            }
+            None
+        })
     }
 
     /// All that the rules find in a text.

@@ -5,6 +5,8 @@ use super::catalog::shipped;
 use super::source::{Found, Label, Source, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
 use serde::Deserialize;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 const DIRECTIVE: Label<'static> = Label {
     rule: "directive",
@@ -14,6 +16,19 @@ const SQL: Label<'static> = Label {
     rule: "sql",
     kind: "password",
 };
+
+/// Words that may stand between a directive and its secret.
+const SUB_WORDS: &[&str] = &[
+    "ENC ",
+    "ascii-text ",
+    "ascii ",
+    "hexadecimal ",
+    "hex ",
+    "encrypted ",
+    "-String ",
+];
+/// Most of them in a row.
+const SUB_WORDS_MAX: usize = 3;
 
 /// Words after which a secret stands.
 #[derive(Debug, Deserialize)]
@@ -67,20 +82,14 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
         return None;
     }
     let mut from = source.run(after, 64, is_blank);
-    // An encryption type, `ENC` or a sub-word before the secret.
-    let typed = source.run(from, 2, |byte| byte.is_ascii_digit());
-    if typed > from && is_blank(source.at(typed)) {
-        from = source.run(typed, 64, is_blank);
-    }
-    for word in [
-        "ENC ",
-        "ascii-text ",
-        "hexadecimal ",
-        "encrypted ",
-        "-String ",
-    ] {
-        if source.has(from, word) {
-            from += word.len();
+    // Encryption types, `ENC` or sub-words before the secret.
+    for _ in 0..SUB_WORDS_MAX {
+        let typed = source.run(from, 2, |byte| byte.is_ascii_digit());
+        if typed > from && is_blank(source.at(typed)) {
+            from = source.run(typed, 64, is_blank);
+        }
+        if let Some(word) = SUB_WORDS.iter().find(|word| source.has(from, word)) {
+            from = source.run(from + word.len(), 64, is_blank);
         }
     }
     let value = match values::quoted(source, from) {
@@ -105,6 +114,30 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
     }
     // Prose says "password for …"; a directive's word is followed by few others.
     Found::new(value.start, value.end, DIRECTIVE)
+}
+
+/// The words that directives are made of.
+static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let rules = shipped().directives.iter();
+    rules
+        .flat_map(|rule| {
+            rule.words
+                .iter()
+                .flat_map(|word| word.split_ascii_whitespace())
+        })
+        .collect()
+});
+
+/// The words that directives are made of.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().copied()
+}
+
+/// Whether a word is one of those that directives are made of.
+pub(super) fn is_word_of_one(word: &str) -> bool {
+    WORDS.contains(word)
+        || (word.bytes().any(|byte| byte.is_ascii_uppercase())
+            && WORDS.contains(word.to_ascii_lowercase().as_str()))
 }
 
 impl Directive {

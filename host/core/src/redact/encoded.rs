@@ -26,7 +26,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// One way in which a prefix can be written in base64.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Form {
     /// The letters that are the same whatever stands around the prefix.
     pub(super) literal: String,

@@ -4,6 +4,7 @@
 
 use super::encoded;
 use super::source::{Found, Label};
+use aho_corasick::{AhoCorasick, MatchKind};
 use zeroize::Zeroizing;
 
 const KNOWN: Label<'static> = Label {
@@ -14,15 +15,33 @@ const KNOWN: Label<'static> = Label {
 /// Shortest value that is looked for, in bytes. A shorter one would mask ordinary words.
 pub(super) const EXACT_BYTES_MIN: usize = 6;
 
-/// The forms of all known values. Wiped when dropped.
+/// Shortest line of a value of several lines that is looked for, in bytes.
+const LINE_BYTES_MIN: usize = 8;
+/// The widths at which base64 is broken into lines.
+const WIDTHS: [usize; 2] = [64, 76];
+
+/// The forms of all known values. Wiped when dropped; the searcher over them is not, and lives as long.
 #[derive(Clone, Default)]
 pub(super) struct Exact {
     needles: Vec<Zeroizing<String>>,
+    search: Option<AhoCorasick>,
 }
 
 impl Exact {
-    /// Adds a value in all its forms.
-    pub(super) fn add(&mut self, value: &[u8]) {
+    /// Adds values in all their forms.
+    pub(super) fn extend<V: AsRef<[u8]>>(&mut self, values: impl IntoIterator<Item = V>) {
+        for value in values {
+            self.add(value.as_ref());
+        }
+        // Shorter needles inside longer ones must not hide them.
+        self.search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(self.needles.iter().map(|needle| needle.as_bytes()))
+            .ok()
+            .filter(|_| !self.needles.is_empty());
+    }
+
+    fn add(&mut self, value: &[u8]) {
         let Ok(text) = std::str::from_utf8(value) else {
             self.add_encoded(value);
             return;
@@ -32,7 +51,18 @@ impl Exact {
             return;
         }
         let json = serde_json::to_string(text).unwrap_or_default();
-        self.insert(text.replace("\r\n", "\n"));
+        // Lines are looked at one by one, and one line of a key is as telling as all of them.
+        if text.contains('\n') {
+            let lines = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.len() >= LINE_BYTES_MIN);
+            for line in lines.filter(|line| !line.starts_with("--")) {
+                self.insert(line.to_owned());
+            }
+        } else {
+            self.insert(text.to_owned());
+        }
         self.insert(json.trim_matches('"').to_owned());
         self.insert(percent(text, |byte| format!("%{byte:02X}")));
         self.insert(percent(text, |byte| format!("%{byte:02x}")));
@@ -54,6 +84,19 @@ impl Exact {
         for offset in 0..3 {
             let (letters, _) = encoded::inner(value, offset);
             self.insert(letters.replace('+', "-").replace('/', "_"));
+            for width in WIDTHS
+                .iter()
+                .filter(|width| offset == 0 && letters.len() > **width)
+            {
+                let mut rest = letters.as_str();
+                while let Some((line, after)) = rest.split_at_checked(*width) {
+                    self.insert(line.to_owned());
+                    rest = after;
+                }
+                if rest.len() >= LINE_BYTES_MIN {
+                    self.insert(rest.to_owned());
+                }
+            }
             self.insert(letters);
         }
     }
@@ -65,13 +108,10 @@ impl Exact {
         }
     }
 
-    /// The spans of all forms in a text, each search linear in the text.
-    pub(super) fn find(&self, text: &str, spans: &mut Vec<Found<'_>>) {
-        for needle in &self.needles {
-            for (start, found) in text.match_indices(needle.as_str()) {
-                spans.extend(Found::new(start, start + found.len(), KNOWN));
-            }
-        }
+    /// The spans of all forms in a text, in one pass.
+    pub(super) fn find<'r>(&self, text: &str, spans: &mut Vec<Found<'r>>) {
+        let found = self.search.iter().flat_map(|search| search.find_iter(text));
+        spans.extend(found.filter_map(|found| Found::new(found.start(), found.end(), KNOWN)));
     }
 }
 

@@ -2,7 +2,9 @@
 //! and must run before any plugin sees it. Time is linear in the worst input: each matcher looks a
 //! bounded way, or covers what it has read and is not asked about it again.
 //!
-//! The rules by kind, each in its own file:
+//! Two layers. `scout` finds the places where a secret might be, at the speed of memory; `work` looks at the
+//! lines around them with the rules, and lets all others pass. `stream` is that machine for text in pieces;
+//! a whole text goes through the same one. The rules by kind, each in its own file:
 //!
 //! | file | what | kinds in the mask |
 //! |---|---|---|
@@ -16,10 +18,15 @@
 //! | `commands` | short flags, pipes, plain arguments | `password` |
 //! | `directives` | words of configuration files and consoles, SQL | `password` |
 //! | `exact` | values that the host knows | `known-secret` |
+//! | `pii` | cards, account numbers, addresses, telephones; off unless chosen | `card`, `iban`, `email`, `phone`, `ssn` |
+//! | `custom` | rules of the operator's own | as they say |
+//!
+//! What of the rules is data stands in `data/rules.yml` (`catalog` reads it); what is on is chosen by class,
+//! kind or rule (`options`).
 //!
 //! Known limits: a secret without prefix, name or place is not seen; a bare pass phrase of several
 //! words is masked to its first word, or not at all where it reads as prose, unless its name says
-//! `passphrase`; card numbers, addresses and other personal data are not looked for.
+//! `passphrase`; names in mixed letters (`pAsSwOrD`) raise no suspicion of their own.
 
 mod blocks;
 mod catalog;
@@ -28,20 +35,26 @@ mod custom;
 mod directives;
 mod encoded;
 mod exact;
+mod expression;
 mod hashes;
 mod headers;
+mod joints;
 mod names;
+mod open;
 mod options;
 mod pii;
 mod prefilter;
 mod rules;
+mod scout;
 mod settings;
 mod source;
+mod stream;
 mod ties;
 mod tokens;
 mod urls;
 mod values;
 mod view;
+mod work;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -50,7 +63,7 @@ use std::sync::{Arc, LazyLock};
 use hmac::{Hmac, KeyInit, Mac};
 use rules::{Depth, Rules};
 use sha2::Sha256;
-use source::Found;
+use source::{Found, Label};
 use view::View;
 use zeroize::Zeroizing;
 
@@ -59,6 +72,7 @@ pub use options::{
     Class, OWN_RULES_MAX, OWN_TEXT_BYTES_MAX, OWN_TEXT_BYTES_MIN, OWN_WORDS_MAX, Pattern,
     RedactionOptions, RuleFault, RuleInfo, RuleSpec, Warning,
 };
+pub use stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Piece, Stream};
 pub use tokens::{Body, Checksum};
 
 /// How a mask begins; a kind and `]` follow.
@@ -162,9 +176,7 @@ impl Redactor {
     #[must_use]
     pub fn knowing<V: AsRef<[u8]>>(self, values: impl IntoIterator<Item = V>) -> Self {
         let mut exact = exact::Exact::clone(&self.exact);
-        for value in values {
-            exact.add(value.as_ref());
-        }
+        exact.extend(values);
         Self {
             exact: Arc::new(exact),
             ..self
@@ -197,12 +209,68 @@ impl Redactor {
     /// would not have shown (a token may be split by them), and whether something is missing before it.
     #[must_use]
     pub fn find_in(&self, text: &str, overlooked: &[Range<usize>], edge: Edge) -> Vec<Span> {
-        let mut spans = self.scan(text, edge, Depth::All);
+        let mut spans = Vec::new();
+        self.run(text, overlooked, edge, &mut |piece| {
+            if let Piece::Mask(span) = piece {
+                spans.push(span.clone());
+            }
+        });
+        spans
+    }
+
+    /// The text with every secret masked as `[REDACTED:kind]`, and the counts. Masking masked text
+    /// changes nothing.
+    #[must_use]
+    pub fn mask(&self, text: &str) -> (String, Counts) {
+        let mut masked = String::with_capacity(text.len());
+        let mut counts = Counts::new();
+        self.run(text, &[], Edge::Whole, &mut |piece| match piece {
+            Piece::Text(text) => masked.push_str(text),
+            Piece::Mask(span) => {
+                masked.push_str(&span.mask());
+                *counts.entry(span.kind.clone()).or_default() += 1;
+            }
+        });
+        (masked, counts)
+    }
+
+    /// The spans of a text that is looked at as a whole, in its own places. What masking brings together is
+    /// looked at again.
+    fn find_all(&self, text: &str, overlooked: &[Range<usize>]) -> Vec<Span> {
+        let mut spans = self.find_once(text, overlooked);
+        for _ in 1..ROUNDS_MAX {
+            if spans.is_empty() {
+                break;
+            }
+            let view = View::masked(text, &spans);
+            let more = self.find_once(&view.text, &[]);
+            if more.is_empty() {
+                break;
+            }
+            spans.extend(view.back(more));
+            spans = unite(text, spans);
+        }
+        for span in &mut spans {
+            let mut mac = self.mac();
+            if let Some(mac) = &mut mac {
+                mac.update(
+                    text.get(span.start..span.end)
+                        .unwrap_or_default()
+                        .as_bytes(),
+                );
+            }
+            span.tag = tag_of(mac);
+        }
+        spans
+    }
+
+    fn find_once(&self, text: &str, overlooked: &[Range<usize>]) -> Vec<Span> {
+        let mut spans = self.scan(text, Depth::All);
         let marks = view::marks(text);
         if !marks.is_empty()
             && let Some(view) = View::without(text, marks.clone())
         {
-            spans.extend(view.back(self.scan(&view.text, edge, Depth::All)));
+            spans.extend(view.back(self.scan(&view.text, Depth::All)));
         }
         let erased: Vec<Range<usize>> = overlooked
             .iter()
@@ -212,7 +280,7 @@ impl Redactor {
         if !erased.is_empty()
             && let Some(view) = View::without(text, marks.iter().cloned().chain(erased).collect())
         {
-            spans.extend(view.back(self.scan(&view.text, edge, Depth::All)));
+            spans.extend(view.back(self.scan(&view.text, Depth::All)));
         }
         if !overlooked.is_empty() {
             let left_out = marks
@@ -220,8 +288,8 @@ impl Redactor {
                 .chain(overlooked.iter().cloned())
                 .collect();
             if let Some(view) = View::without(text, left_out) {
-                spans.extend(view.back(self.scan(&view.text, edge, Depth::Tokens)));
-                let settings = self.scan(&view.text, edge, Depth::All);
+                spans.extend(view.back(self.scan(&view.text, Depth::Tokens)));
+                let settings = self.scan(&view.text, Depth::All);
                 spans.extend(settings.into_iter().filter_map(|span| {
                     let value = view.text.get(span.start..span.end)?;
                     let found = view.back(vec![span]).next()?;
@@ -231,53 +299,51 @@ impl Redactor {
                 }));
             }
         }
-        let mut spans = unite(text, spans);
-        for span in &mut spans {
-            span.tag = self.tag(text.get(span.start..span.end).unwrap_or_default());
-        }
-        spans
+        unite(text, spans)
     }
 
-    fn tag(&self, value: &str) -> String {
-        let mac = self.key.as_ref().and_then(|key| {
-            let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-            mac.update(value.as_bytes());
-            Some(mac.finalize().into_bytes())
-        });
-        let letters: String = mac
-            .iter()
-            .flatten()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        letters.get(..TAG_LETTERS).unwrap_or_default().to_owned()
-    }
-
-    fn scan(&self, text: &str, edge: Edge, depth: Depth) -> Vec<Span> {
-        let mut found = self.rules.scan(text, edge, depth);
+    fn scan(&self, text: &str, depth: Depth) -> Vec<Span> {
+        let mut found = self.rules.scan(text, depth);
         self.exact.find(text, &mut found);
         found.into_iter().map(span).collect()
     }
 
-    /// The text with every secret masked as `[REDACTED:kind]`, and the counts. Masking masked text
-    /// changes nothing.
-    #[must_use]
-    pub fn mask(&self, text: &str) -> (String, Counts) {
-        let mut text = text.to_owned();
-        let mut counts = Counts::new();
-        for _ in 0..ROUNDS_MAX {
-            let spans = self.find(&text);
-            if spans.is_empty() {
-                break;
-            }
-            let (masked, more) = apply(&text, &spans);
-            add(&mut counts, &more);
-            if masked == text {
-                break;
-            }
-            text = masked;
+    /// Where something may stand for any rule.
+    fn hits(&self, text: &str, hits: &mut Vec<scout::Hit>) {
+        self.rules.hits(text, hits);
+        let mut known = Vec::new();
+        self.exact.find(text, &mut known);
+        if !known.is_empty() {
+            hits.extend(known.iter().map(|found| stream::suspect(found.start)));
+            hits.sort_unstable();
         }
-        (text, counts)
     }
+
+    fn is_on(&self, label: Label<'_>) -> bool {
+        self.rules.is_on(label)
+    }
+
+    fn own_block_left_open(&self, text: &str) -> Option<(usize, Label<'_>, &str)> {
+        self.rules.own_block_left_open(text)
+    }
+
+    /// What makes the tag of one value, where there is a key.
+    fn mac(&self) -> Option<Mac256> {
+        Mac256::new_from_slice(self.key.as_ref()?).ok()
+    }
+}
+
+type Mac256 = Hmac<Sha256>;
+
+/// The tag of a value that was fed to its sum.
+fn tag_of(mac: Option<Mac256>) -> String {
+    let sum = mac.map(|mac| mac.finalize().into_bytes());
+    let letters: String = sum
+        .iter()
+        .flatten()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    letters.get(..TAG_LETTERS).unwrap_or_default().to_owned()
 }
 
 fn span(found: Found<'_>) -> Span {

@@ -6,8 +6,10 @@ use super::encoded::{self, Form};
 use super::options::{Choice, Class, RedactionOptions, RuleFault, RuleInfo, Warning};
 use super::pii::{self, Wanted};
 use super::prefilter::Prefilter;
+use super::scout::{self, Hit};
 use super::source::{Found, Label, Source};
-use super::{Edge, blocks, commands, directives, hashes, headers, names, settings, tokens, urls};
+use super::stream::suspect;
+use super::{blocks, commands, directives, hashes, headers, names, settings, tokens, urls};
 use std::sync::LazyLock;
 
 /// How much is looked for.
@@ -166,13 +168,13 @@ impl Rules {
     }
 
     /// All that the rules find in a text, in no order.
-    pub(super) fn scan(&self, text: &str, edge: Edge, depth: Depth) -> Vec<Found<'_>> {
+    pub(super) fn scan(&self, text: &str, depth: Depth) -> Vec<Found<'_>> {
         let source = Source::new(text);
         let mut found: Vec<Found<'_>> = Vec::new();
         let mut covered = Covered::default();
         TABLE.prefilter.each(source.bytes(), |at, literal| {
             if let Some(rule) = TABLE.rules.get(literal) {
-                call(source, rule, at, edge, depth, &mut covered, &mut found);
+                call(source, rule, at, depth, &mut covered, &mut found);
             }
         });
         if !self.customs.is_empty() {
@@ -185,7 +187,30 @@ impl Rules {
         found
     }
 
-    fn is_on(&self, label: Label<'_>) -> bool {
+    /// Where something may stand for these rules.
+    pub(super) fn hits(&self, text: &str, hits: &mut Vec<Hit>) {
+        scout::hits(text, hits);
+        let before = hits.len();
+        if !self.customs.is_empty() {
+            self.customs.hits(text, hits);
+        }
+        if self.wanted.any() {
+            let mut found = Vec::new();
+            pii::scan(Source::new(text), self.wanted, &mut found);
+            hits.extend(found.iter().map(|found| suspect(found.start)));
+        }
+        if hits.len() > before {
+            hits.sort_unstable();
+        }
+    }
+
+    /// A block of the operator's own that a text leaves open: where, whose, and what ends it.
+    pub(super) fn own_block_left_open(&self, text: &str) -> Option<(usize, Label<'_>, &str)> {
+        let open = self.customs.left_open(text)?;
+        self.is_on(open.1).then_some(open)
+    }
+
+    pub(super) fn is_on(&self, label: Label<'_>) -> bool {
         let own = || {
             self.own
                 .iter()
@@ -224,7 +249,6 @@ fn call<'r>(
     source: Source<'_>,
     rule: &'r Rule,
     at: usize,
-    edge: Edge,
     depth: Depth,
     covered: &mut Covered,
     found: &mut Vec<Found<'r>>,
@@ -258,7 +282,7 @@ fn call<'r>(
         }
         Rule::Block(literal) if at >= covered.blocks => {
             take(
-                blocks::at(source, at, literal, edge, covered.blocks),
+                blocks::at(source, at, literal, covered.blocks),
                 &mut covered.blocks,
                 found,
             );

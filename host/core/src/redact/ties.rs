@@ -91,21 +91,43 @@ const SETTERS: &[&str] = &[
     "passenv",
 ];
 
+/// Whether a word sets the next word to the one after it.
+pub(super) fn sets(word: &str) -> bool {
+    SETTERS
+        .iter()
+        .any(|setter| setter.eq_ignore_ascii_case(word))
+}
+
 /// A value that only a blank parts from its name: after a flag or a setter, in quotes, in a column.
 fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
-    let setter = word_before(source, name.start).to_ascii_lowercase();
     let switch = ["-x ", "-gx ", "-Ux "]
         .iter()
         .any(|switch| source.str(name.start.saturating_sub(switch.len()), name.start) == *switch);
-    if is_flag(name) || switch || SETTERS.contains(&setter.as_str()) {
-        return Some((gap, Tie::Flag));
+    if is_flag(name) || switch || sets(word_before(source, name.start)) {
+        // A shell's command may go on in the next line.
+        let goes_on = source.at(gap) == b'\\' && source.at(gap + 1) == b'\n';
+        let value = if goes_on {
+            skip_blanks(source, gap + 2)
+        } else {
+            gap
+        };
+        return Some((value, Tie::Flag));
     }
     if matches!(source.at(gap), b'"' | b'\'') {
         return Some((gap, Tie::Quote));
     }
     if source.has(gap, "for ") {
-        let end = source.run(gap, 96, |byte| !matches!(byte, b'=' | b'\n' | b';'));
-        return sign(source, end).filter(|(_, tie)| *tie == Tie::Equals);
+        let end = source.run(gap, 96, |byte| !matches!(byte, b'=' | b':' | b'\n' | b';'));
+        return sign(source, end).filter(|(value, tie)| {
+            let end = source.run(*value, 256, |byte| byte > b' ');
+            *tie == Tie::Equals || is_mixed(source.slice(*value, end))
+        });
+    }
+    if matches!(word_before(source, name.start), "set" | "config") {
+        let end = source.run(gap, 256, |byte| byte > b' ');
+        if is_mixed(source.slice(gap, end)) {
+            return Some((gap, Tie::Column));
+        }
     }
     told(source, gap)
         .or_else(|| column(source, name, gap))
@@ -160,6 +182,9 @@ fn column(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)
 /// An assigning sign, with where the value begins. Comparisons and scopes assign nothing.
 pub(super) fn sign(source: Source<'_>, at: usize) -> Option<(usize, Tie)> {
     let (length, tie) = match (source.at(at), source.at(at + 1), source.at(at + 2)) {
+        // The signs as an address writes them, and the wide ones that look the same.
+        (b'%', b'3', b'D' | b'd') | (0xEF, 0xBC, 0x9D) => (3, Tie::Equals),
+        (b'%', b'3', b'A' | b'a') | (0xEF, 0xBC, 0x9A) => (3, Tie::Colon),
         (b'=', b'=' | b'~', _) | (b':', b':', _) | (b':', b'/', b'/') => return None,
         (b'=', b'>', _) | (b'?' | b'+', b'=', _) | (b':', b'=', _) => (2, Tie::Equals),
         (b'=', _, _) => (1, Tie::Equals),
@@ -172,7 +197,12 @@ pub(super) fn sign(source: Source<'_>, at: usize) -> Option<(usize, Tie)> {
 /// Past the quote and bracket that close a name: `"name"`, `\"name\"`, `['name']`.
 pub(super) fn close(source: Source<'_>, at: usize) -> usize {
     let slashes = source.run(at, 8, |byte| byte == b'\\');
-    let quoted = if matches!(source.at(slashes), b'"' | b'\'' | b'`') {
+    let written = ["\\u0022", "&quot;", "&#34;", "%22"]
+        .iter()
+        .find(|quote| source.has(at, quote));
+    let quoted = if let Some(quote) = written {
+        at + quote.len()
+    } else if matches!(source.at(slashes), b'"' | b'\'' | b'`') {
         slashes + 1
     } else {
         at
@@ -236,6 +266,25 @@ const VALUE_FIELDS: &[&str] = &[
     "data",
 ];
 
+/// Most fields between a name and its value.
+const FIELDS_BETWEEN_MAX: usize = 2;
+
+/// Past a quoted field that is not the value: `"Type": "String"`.
+fn past_field(source: Source<'_>, at: usize) -> Option<usize> {
+    let end = source.run(at, 24, is_word);
+    let field = source.str(at, end).to_ascii_lowercase();
+    if end == at
+        || VALUE_FIELDS.contains(&field.as_str())
+        || !matches!(source.at(end), b'"' | b'\\')
+    {
+        return None;
+    }
+    let (from, _) = sign(source, skip_blanks(source, close(source, end)))?;
+    let value =
+        values::quoted(source, from).filter(|value| value.end - value.start <= GAP_BYTES_MAX)?;
+    Some(close(source, value.end))
+}
+
 /// A secret's name that is itself the value of a `name` field, before a `value` field:
 /// `- name: DB_PASSWORD` / `value: x`, `{"Name": "Token", "Value": "x"}`, `<add key="x" value="y"/>`.
 fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie)> {
@@ -245,11 +294,15 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
             b'"' | b'\'' | b'\\' | b':' | b'=' | b' ' | b'\t' | b'>'
         )
     };
-    let gap = source.back(name.start, 16, joint);
+    // A parameter's name may be a path.
+    let path = source.back(name.start, 128, |byte| {
+        is_word(byte) || matches!(byte, b'/' | b'-' | b'.')
+    });
+    let gap = source.back(path, 16, joint);
     let field = source
         .str(source.back(gap, 16, is_word), gap)
         .to_ascii_lowercase();
-    if gap == name.start || !NAME_FIELDS.contains(&field.as_str()) {
+    if gap == path || !NAME_FIELDS.contains(&field.as_str()) {
         return None;
     }
     let filler = |byte: u8| {
@@ -269,7 +322,14 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
                 | b'-'
         )
     };
+    if source.at(closed) == b'>' && matches!(source.before(closed), b'"' | b'\'') {
+        // `<entry key="name">value</entry>`.
+        return Some((closed + 1, Tie::Element));
+    }
     let mut at = source.run(closed, GAP_BYTES_MAX, filler);
+    for _ in 0..FIELDS_BETWEEN_MAX {
+        at = past_field(source, at).map_or(at, |after| source.run(after, GAP_BYTES_MAX, filler));
+    }
     if source.before(at) == b'/' && source.has(at, &field) {
         // The closing tag of the first field.
         at = source.run(at + field.len() + 1, GAP_BYTES_MAX, filler);

@@ -226,7 +226,9 @@ const NOTHING: &[&str] = &[
 ];
 
 fn is_empty_like(lower: &str) -> bool {
-    let word = lower.trim_end_matches(['.', ',', ';', '!', '?', ':', ')']);
+    let word = lower
+        .trim_end_matches(['.', ',', ';', '!', '?', ':', ')', ']', '>'])
+        .trim_start_matches(['[', '<', '(']);
     word.is_empty() || NOTHING.contains(&word)
 }
 

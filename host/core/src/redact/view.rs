@@ -34,6 +34,25 @@ impl View {
         omitted.then_some(view)
     }
 
+    /// A view with masks in the place of spans, which are in order and apart.
+    pub(super) fn masked(text: &str, spans: &[Span]) -> Self {
+        let mut view = Self {
+            text: String::with_capacity(text.len()),
+            pieces: Vec::new(),
+        };
+        let mut at = 0;
+        for span in spans {
+            view.keep(text, at, span.start);
+            // All of a mask is the place of the span's last byte, its first letter that of the first one.
+            view.pieces.push((view.text.len(), span.start));
+            view.text.push_str(&span.mask());
+            view.pieces.push((view.text.len() - 1, span.end - 1));
+            at = span.end;
+        }
+        view.keep(text, at, text.len());
+        view
+    }
+
     fn keep(&mut self, text: &str, start: usize, end: usize) {
         if let Some(piece) = text.get(start..end).filter(|piece| !piece.is_empty()) {
             self.pieces.push((self.text.len(), start));

@@ -1,0 +1,553 @@
+//! Where a secret might be, at the speed of memory: the literals that most rules begin with are searched
+//! by SIMD, and runs of letters that are long enough for a token are looked up by their first bytes. What
+//! it says is a suspicion; the rules themselves decide, and only about the lines that are under one.
+//!
+//! Must not: say nothing where a rule would find a secret written in the usual letters. Names are looked for
+//! in small, capital and title letters (`pAsSwOrD=` alone raises no suspicion).
+//! What it says of a line depends on that line alone.
+
+use super::catalog::shipped;
+use super::encoded::{self, Form};
+use super::source::{Source, is_blank};
+use super::tokens::Token;
+use super::{commands, directives, ties, tokens, urls};
+use aho_corasick::{AhoCorasick, packed};
+use memchr::memmem::Finder;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Shortest run of token letters that is looked at, in bytes: one this long fills an aligned block of eight.
+const RUN_BYTES_MIN: usize = 15;
+/// Blocks of eight that are looked at in one go.
+const GROUP_BLOCKS: usize = 8;
+/// How far before a run its token may begin, in bytes: the longest prefix with a full stop in it.
+const BEFORE_RUN_BYTES: usize = 16;
+/// Most bytes of a name after the fragment by which it was found.
+const NAME_BYTES_MAX: usize = 64;
+/// Bits of the table of first bytes.
+const HEADS: usize = 1 << 16;
+
+/// What stands where the scout stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lead {
+    /// A part of a name that may be a secret's.
+    Name,
+    /// Something for the rules.
+    Suspect,
+}
+
+/// A place and what stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hit {
+    pub(super) at: usize,
+    pub(super) lead: Lead,
+}
+
+#[rustfmt::skip]
+const NAMES: &[&str] = &[
+    "pass", "Pass", "PASS", "ecret", "ECRET", "oken", "OKEN", "dential", "DENTIAL", "auth", "Auth", "AUTH", "sess", "Sess", "SESS", "rumb", "RUMB",
+    "salt", "Salt", "SALT", "seed", "Seed", "SEED", "ignature", "IGNATURE", "ebhook", "EBHOOK", "onnstr", "onnStr", "ONNSTR", "ectionstr", "ectionStr",
+    "ECTIONSTR", "ECTION_STR", "earer", "EARER", "ookie", "OOKIE",
+];
+
+#[rustfmt::skip]
+const SHORT_NAMES: &[&str] = &[
+    "key", "Key", "KEY", "pwd", "Pwd", "PWD", "psk", "PSK", "jwt", "JWT", "srf", "SRF", "dsn", "DSN", "otp", "OTP", "pw=", "pw:", "pw\"", "PW=", "PW:",
+];
+
+/// Further parts of names, with the sign behind them.
+#[rustfmt::skip]
+const SIGNED_NAMES: &[&str] = &["sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", "SIG=", "pat=", "pat:", "PAT=", "PAT:"];
+
+/// What stands in lines that the rules must see.
+#[rustfmt::skip]
+const SUSPECTS: &[&str] = &[
+    "-BEGIN ", "- BEGIN ", "-END ", "- END ", "PuTTY-User", "$ANSIBLE_V", "@tcp(", "@unix(", ":5432:", ":5433:", ":6432:", ":*:*", "cle:thin:", "qlplus ",
+    "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA", "<U+", "characters removed]",
+    "vault login ", "net user ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
+    "cureString ", " /p:", "createUser ", "/webhooks/", "webhook.office", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
+];
+
+/// A searcher for a few literals.
+#[derive(Debug)]
+enum Search {
+    Packed(packed::Searcher),
+    /// Where the processor has no fitting instructions.
+    Plain(AhoCorasick),
+    /// Could not be built; everything is under suspicion then.
+    Broken,
+}
+
+impl Search {
+    fn new(literals: &[&str]) -> Self {
+        let mut config = packed::Config::new();
+        config.only_teddy(true).heuristic_pattern_limits(false);
+        if let Some(packed) = config.builder().extend(literals).build() {
+            return Self::Packed(packed);
+        }
+        AhoCorasick::new(literals).map_or(Self::Broken, Self::Plain)
+    }
+
+    /// The next place of any of the literals from `from` on: where it begins and ends.
+    fn next(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
+        let found = match self {
+            Self::Packed(search) => search.find_in(text, (from..text.len()).into()),
+            Self::Plain(search) => search.find(aho_corasick::Input::new(text).range(from..)),
+            Self::Broken => return (from < text.len()).then_some((from, from + 1)),
+        };
+        found.map(|found| (found.start(), found.end()))
+    }
+}
+
+/// What a run of letters may begin with.
+#[derive(Debug)]
+enum Head {
+    Token(&'static Token),
+    Encoded(Form),
+    WebToken,
+    Other(&'static str),
+}
+
+impl Head {
+    fn literal(&self) -> &str {
+        match self {
+            Self::Token(token) => &token.prefix,
+            Self::Encoded(form) => &form.literal,
+            Self::WebToken => "eyJ",
+            Self::Other(literal) => literal,
+        }
+    }
+
+    /// Whether the rule finds something at a place.
+    fn holds(&self, source: Source<'_>, at: usize) -> bool {
+        match self {
+            Self::Token(token) => token.at(source, at).is_some(),
+            Self::Encoded(form) => encoded::at(source, at, form, 0).is_some(),
+            Self::WebToken => tokens::web_token(source, at).is_ok(),
+            Self::Other(literal) => source.slice(at, at + literal.len()) == literal.as_bytes(),
+        }
+    }
+}
+
+/// The searchers, built once.
+#[derive(Debug)]
+pub(super) struct Scout {
+    names: Search,
+    short_names: Search,
+    signed_names: Search,
+    suspects: Search,
+    scheme: Finder<'static>,
+    flag: Finder<'static>,
+    heads: Vec<u64>,
+    by_head: HashMap<u32, Vec<Head>>,
+    /// Prefixes too short for the table: they begin a run or stand right before it.
+    brief: Vec<&'static Token>,
+}
+
+static SCOUT: LazyLock<Scout> = LazyLock::new(Scout::build);
+
+/// All hits of a text in ascending order.
+pub(super) fn hits(text: &str, hits: &mut Vec<Hit>) {
+    SCOUT.hits(text, hits);
+}
+
+fn slot(head: u32) -> usize {
+    (head.wrapping_mul(0x9E37_79B1) >> 16) as usize
+}
+
+/// Letters that may follow a prefix of three bytes.
+fn letters() -> impl Iterator<Item = u8> {
+    (0..=u8::MAX).filter(|byte| in_run(*byte) || matches!(byte, b'.' | b'+' | b'/'))
+}
+
+/// What a run is made of.
+fn in_run(byte: u8) -> bool {
+    (byte >= 0x30 && byte != b':' && byte < 0x80) || byte == b'-'
+}
+
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each of eight bytes that may be in a run, counted on the word as a whole.
+fn mask(block: [u8; 8]) -> u64 {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(block);
+    let differs = |byte: u8| {
+        let other = word ^ (ONES * u64::from(byte));
+        ((other & LOW) + LOW) | other
+    };
+    let from_zero = (word & LOW) + ONES * 0x50;
+    ((from_zero & differs(b':')) | !differs(b'-')) & !word & HIGH
+}
+
+impl Scout {
+    fn build() -> Self {
+        let mut scout = Self {
+            names: Search::new(NAMES),
+            short_names: Search::new(SHORT_NAMES),
+            signed_names: Search::new(SIGNED_NAMES),
+            suspects: Search::new(SUSPECTS),
+            scheme: Finder::new("://"),
+            flag: Finder::new(" -"),
+            heads: vec![0; HEADS / 64],
+            by_head: HashMap::new(),
+            brief: Vec::new(),
+        };
+        for token in &shipped().tokens {
+            if token.prefix.len() < 3 {
+                scout.brief.push(token);
+            } else {
+                scout.enter(|| Head::Token(token));
+            }
+        }
+        for form in encoded::forms() {
+            scout.enter(|| Head::Encoded(form.clone()));
+        }
+        scout.enter(|| Head::WebToken);
+        for literal in [
+            "JQQJ99",
+            "AZDO",
+            ".atlasv1.",
+            "X-Amz-Signature=",
+            "X-Goog-Signature=",
+        ] {
+            scout.enter(|| Head::Other(literal));
+        }
+        scout
+    }
+
+    /// Enters a beginning under its first four bytes.
+    fn enter(&mut self, head: impl Fn() -> Head) {
+        let made = head();
+        let heads: Vec<u32> = match made.literal().as_bytes() {
+            [a, b, c, d, ..] => vec![u32::from_le_bytes([*a, *b, *c, *d])],
+            [a, b, c] => letters()
+                .map(|d| u32::from_le_bytes([*a, *b, *c, d]))
+                .collect(),
+            _ => Vec::new(),
+        };
+        for first in heads {
+            let slot = slot(first);
+            if let Some(word) = self.heads.get_mut(slot / 64) {
+                *word |= 1 << (slot % 64);
+            }
+            self.by_head.entry(first).or_default().push(head());
+        }
+    }
+
+    fn hits(&self, text: &str, hits: &mut Vec<Hit>) {
+        hits.clear();
+        self.names(text, &self.names, hits);
+        self.names(text, &self.short_names, hits);
+        self.names(text, &self.signed_names, hits);
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some((start, _)) = self.suspects.next(bytes, at) {
+            hits.push(Hit {
+                at: start,
+                lead: Lead::Suspect,
+            });
+            at = line_end(bytes, start);
+        }
+        self.signs(text, hits);
+        self.runs(text, hits);
+        hits.sort_unstable();
+    }
+
+    /// Parts of names that something may tie a value to. The rest of the name is passed over.
+    fn names(&self, text: &str, search: &Search, hits: &mut Vec<Hit>) {
+        let bytes = text.as_bytes();
+        let source = Source::new(text);
+        let mut at = 0;
+        while let Some((start, end)) = search.next(bytes, at) {
+            // A sign in the literal is behind the name.
+            let signed = matches!(source.before(end), b'=' | b':' | b'"');
+            let mut name = end - usize::from(signed);
+            // A name that goes on past its bound is none, and none of its further parts begins one.
+            loop {
+                let run = source.run(name, NAME_BYTES_MAX, |byte| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+                });
+                if run == name {
+                    break;
+                }
+                name = run;
+            }
+            if is_tied(source, start, name) {
+                hits.push(Hit {
+                    at: start,
+                    lead: Lead::Name,
+                });
+            }
+            at = name.max(start + 1);
+        }
+    }
+
+    /// Addresses with userinfo, hashes, flags of programs.
+    fn signs(&self, text: &str, hits: &mut Vec<Hit>) {
+        let bytes = text.as_bytes();
+        let source = Source::new(text);
+        let suspect = |at: usize| Hit {
+            at,
+            lead: Lead::Suspect,
+        };
+        let schemes = self
+            .scheme
+            .find_iter(bytes)
+            .filter(|at| urls::at(source, *at, "://").is_some());
+        hits.extend(schemes.map(suspect));
+        let hashes = memchr::memchr_iter(b'$', bytes).filter(|at| {
+            let end = source.run(at + 1, 16, |byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+            });
+            end > at + 1 && source.at(end) == b'$'
+        });
+        hits.extend(hashes.map(suspect));
+        hits.extend(
+            memchr::memchr_iter(b'~', bytes)
+                .filter(|at| source.before(*at) == b'Q')
+                .map(suspect),
+        );
+        let mut from = 0;
+        while let Some(offset) = bytes.get(from..).and_then(|rest| self.flag.find(rest)) {
+            let at = from + offset;
+            let of_interest = match source.at(at + 2) {
+                b'-' => matches!(source.at(at + 3), b'u' | b'a' | b'p' | b'c' | b'd' | b's'),
+                byte => matches!(
+                    byte,
+                    b'p' | b'u'
+                        | b'U'
+                        | b'a'
+                        | b'w'
+                        | b's'
+                        | b'S'
+                        | b'c'
+                        | b'A'
+                        | b'X'
+                        | b'P'
+                        | b'k'
+                        | b'K'
+                        | b'N'
+                        | b'h'
+                        | b'b'
+                        | b'B'
+                ),
+            };
+            from = at + 2;
+            if of_interest {
+                let line = memchr::memrchr(b'\n', bytes.get(..at).unwrap_or_default())
+                    .map_or(0, |end| end + 1);
+                if commands::names_program(source.str(line, at)) {
+                    hits.push(suspect(at));
+                }
+                // One look at a line is enough for all flags behind the first ones of interest.
+                from = line_end(bytes, at);
+            }
+        }
+    }
+
+    /// Runs of letters that are long enough for a token.
+    fn runs(&self, text: &str, hits: &mut Vec<Hit>) {
+        let bytes = text.as_bytes();
+        let (blocks, _) = bytes.as_chunks::<8>();
+        let at_block = |index: usize| blocks.get(index).map_or(HIGH, |block| mask(*block));
+        let mut done = 0;
+        for (group, eight) in blocks.chunks(GROUP_BLOCKS).enumerate() {
+            // Counted without an exit, so that the compiler turns it into vector code; most groups have none.
+            let full = eight
+                .iter()
+                .fold(false, |found, block| found | (mask(*block) == HIGH));
+            if !full {
+                continue;
+            }
+            for (offset, block) in eight.iter().enumerate() {
+                let index = group * GROUP_BLOCKS + offset;
+                let at = index * 8;
+                if at < done || mask(*block) != HIGH {
+                    continue;
+                }
+                let before = index.checked_sub(1).map_or(0, at_block);
+                let next = at_block(index + 1);
+                let around =
+                    (!before & HIGH).leading_zeros() / 8 + (!next & HIGH).trailing_zeros() / 8;
+                if around + 8 < RUN_BYTES_MIN as u32 {
+                    continue;
+                }
+                let source = Source::new(text);
+                let start = source.back(at, at - done.min(at), in_run);
+                let end = source.run(at + 8, bytes.len(), in_run);
+                done = end;
+                if end - start >= RUN_BYTES_MIN {
+                    self.run(source, start, end, hits);
+                }
+            }
+        }
+    }
+
+    fn run(&self, source: Source<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
+        if self.is_odd(source, start, end) {
+            hits.push(Hit {
+                at: start,
+                lead: Lead::Suspect,
+            });
+        }
+        let from = start.saturating_sub(BEFORE_RUN_BYTES);
+        let window = source.slice(from, end);
+        for (offset, four) in window.windows(4).enumerate() {
+            let Ok(four) = <[u8; 4]>::try_from(four) else {
+                continue;
+            };
+            let first = u32::from_le_bytes(four);
+            let slot = slot(first);
+            let set = self
+                .heads
+                .get(slot / 64)
+                .is_some_and(|word| word >> (slot % 64) & 1 == 1);
+            if set && let Some(heads) = self.by_head.get(&first) {
+                let at = from + offset;
+                if heads.iter().any(|head| head.holds(source, at)) {
+                    hits.push(Hit {
+                        at,
+                        lead: Lead::Suspect,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What tells by something else than its first letters.
+    fn is_odd(&self, source: Source<'_>, start: usize, end: usize) -> bool {
+        let length = end - start;
+        let first = source.at(start);
+        let brief = || {
+            self.brief.iter().any(|token| {
+                let before = start.saturating_sub(token.prefix.len());
+                let letter = token.prefix.bytes().next().unwrap_or(0);
+                (source.at(start) == letter && token.at(source, start).is_some())
+                    || (source.at(before) == letter && token.at(source, before).is_some())
+            })
+        };
+        let letter = |place: usize| source.at(place);
+        let mailchimp = || {
+            let digits = source.back(end, 2, |byte| byte.is_ascii_digit());
+            source.before(digits) == b's'
+                && source.slice(digits.saturating_sub(3), digits) == b"-us"
+        };
+        (source.before(start) == b':' && first == b'A' && letter(start + 1) == b'A')
+            || (source.before(start) == b'*' && length == 40)
+            || (matches!(first, b'M' | b'N' | b'O')
+                && source.at(end) == b'.'
+                && (22..=30).contains(&length))
+            || (letter(end) == b':' && letter(end + 1) == b':' && letter(end + 2) == b':')
+            || mailchimp()
+            || brief()
+    }
+}
+
+/// Where the line of a place ends.
+fn line_end(bytes: &[u8], from: usize) -> usize {
+    bytes
+        .get(from..)
+        .and_then(|rest| memchr::memchr(b'\n', rest))
+        .map_or(bytes.len(), |offset| from + offset)
+}
+
+/// Whether what follows a name may tie a value to it. Prose is what most names stand in, so a blank needs a
+/// reason.
+fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
+    let next = source.at(end);
+    if !is_blank(next) {
+        return matches!(
+            next,
+            b'=' | b':'
+                | b'"'
+                | b'\''
+                | b'`'
+                | b'\\'
+                | b']'
+                | b'('
+                | b'>'
+                | b'<'
+                | b'?'
+                | b'+'
+                | b'|'
+                | b','
+                | b'\n'
+                | 0xC2
+                | 0xEF
+                | b'%'
+                | b'&'
+                | 0
+        );
+    }
+    let gap = source.run(end, 64, is_blank);
+    let start = source.back(hit, NAME_BYTES_MAX, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    });
+    let before = source.before(start);
+    let by_sign = match source.at(gap) {
+        b'=' | b':' | b'"' | b'\'' | b'|' | b'?' | b'+' | b',' | b'\n' | b'\\' | 0 | 0xC2
+        | 0xEF => true,
+        b'0'..=b'9' => source.at(source.run(gap, 4, |byte| byte.is_ascii_digit())) == b':',
+        b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'f' => told(source, gap),
+        _ => false,
+    };
+    let heads_row =
+        (gap - end >= 2 || next == b'\t') && matches!(before, b'\n' | 0 | b' ' | b'\t' | b'|');
+    by_sign
+        || heads_row
+        || source.at(start) == b'-'
+        || matches!(before, b'<' | b':')
+        || is_introduced(source, start)
+        || is_word(source, start, end)
+}
+
+/// Words after which a password is told, or `for x =`.
+fn told(source: Source<'_>, at: usize) -> bool {
+    let words = [
+        "is ",
+        "is: ",
+        "generated",
+        "set to ",
+        "was set ",
+        "changed to ",
+        "reset to ",
+    ];
+    words.iter().any(|word| source.has(at, word))
+        || (source.has(at, "for ") && {
+            let rest = source.slice(at, at + 96);
+            memchr::memchr3(b'=', b':', b'\n', rest)
+                .is_some_and(|sign| matches!(rest.get(sign), Some(b'=' | b':')))
+        })
+}
+
+/// Whether the word before a name sets it: `env NAME x`, `-x NAME x`.
+fn is_introduced(source: Source<'_>, start: usize) -> bool {
+    let gap = source.back(start, 8, is_blank);
+    let word = source.str(source.back(gap, 16, |byte| byte > b' '), gap);
+    word.starts_with('-') || matches!(word, "set" | "config") || ties::sets(word)
+}
+
+/// Whether a name is a word of a directive, or a program that takes a password. What cannot be one by its first
+/// letter and its length is not looked up.
+fn is_word(source: Source<'_>, start: usize, end: usize) -> bool {
+    let lengths = STARTS.get(usize::from(source.at(start).to_ascii_lowercase()));
+    let length = 1_u32 << (end - start).min(31);
+    let name = source.str(start, end);
+    (lengths.is_some_and(|lengths| lengths & length != 0)
+        && (directives::is_word_of_one(name) || commands::takes(name)))
+        || name.ends_with("passwd")
+}
+
+/// The lengths of the words that begin with each letter.
+static STARTS: LazyLock<[u32; 256]> = LazyLock::new(|| {
+    let mut lengths = [0; 256];
+    for word in directives::words().chain(commands::words()) {
+        if let Some(first) = word.bytes().next()
+            && let Some(lengths) = lengths.get_mut(usize::from(first.to_ascii_lowercase()))
+        {
+            *lengths |= 1_u32 << word.len().min(31);
+        }
+    }
+    lengths
+});

@@ -1,0 +1,185 @@
+//! The one machine that redacts: text in, in any pieces, and out of it text and masks. What is masked does
+//! not depend on how the text was cut, and a whole text goes the same way as a stream.
+//!
+//! The text is worked off by lines (`work`). Lines without a suspicion (`scout`) pass. A line with one is
+//! looked at together with the lines that may belong to it (`joints`), as a text of its own, and a line is
+//! released when nothing that may still come has a say in it. A longer line than [`LINE_BYTES_MAX`] goes
+//! through windows that overlap. What has begun and has no end yet is dropped as it comes (`open`), to its
+//! end or its bound, which takes no memory.
+//!
+//! SECURITY: at the end of the text everything that is still open is masked.
+//!
+//! Known limits: a secret that spans lines is seen within [`GROUP_BYTES_MAX`], and one in a longer line than
+//! a window where its name or its beginning stands at most a kilobyte before it.
+
+use super::scout::Hit;
+use super::work::{Progress, Work};
+use super::{Edge, Redactor, Span};
+use std::ops::Range;
+
+/// Longest line that is looked at as a whole, in bytes. A longer one goes through windows of this length.
+pub const LINE_BYTES_MAX: usize = 16_384;
+/// Most bytes of lines that are looked at together.
+pub const GROUP_BYTES_MAX: usize = 8_192;
+/// Most bytes that wait: a key's body, a group, the line after it, context.
+const CARRY_BYTES_MAX: usize = 40_960;
+/// Most stretches of one line or group that a terminal would not have shown.
+pub(super) const STRETCHES_MAX: usize = 256;
+
+/// What comes out of a stream, in order.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// Text as it came in.
+    Text(&'a str),
+    /// A secret; its place is in bytes of all text that was pushed. [`Span::mask`] stands for it.
+    Mask(&'a Span),
+}
+
+/// A redactor under way. What it holds between pushes is below 64 KiB.
+#[derive(Debug)]
+pub struct Stream {
+    redactor: Redactor,
+    /// Text that is not released, and context before it.
+    carry: String,
+    /// Where the carry begins, in bytes of all text.
+    base: usize,
+    /// How far the carry is worked off.
+    progress: Progress,
+    /// Stretches that a terminal would not have shown, in bytes of all text.
+    stretches: Vec<Range<usize>>,
+    work: Work,
+}
+
+impl Redactor {
+    /// A redactor for text that comes in pieces.
+    #[must_use]
+    pub fn stream(&self, edge: Edge) -> Stream {
+        Stream {
+            redactor: self.clone(),
+            carry: String::new(),
+            base: 0,
+            progress: Progress::default(),
+            stretches: Vec::new(),
+            work: Work::new(edge),
+        }
+    }
+
+    /// Puts a whole text through the machine.
+    pub(super) fn run(
+        &self,
+        text: &str,
+        overlooked: &[Range<usize>],
+        edge: Edge,
+        emit: &mut dyn FnMut(Piece<'_>),
+    ) {
+        let mut work = Work::new(edge);
+        let mut stretches = overlooked.to_vec();
+        stretches.sort_by_key(|range| range.start);
+        work.advance(self, (text, 0), Progress::default(), &stretches, true, emit);
+        work.finish(self, text.len(), emit);
+    }
+}
+
+impl Stream {
+    /// Takes more text and gives what is decided. `overlooked` are stretches, in bytes of all text that was
+    /// pushed, that a terminal would not have shown; they lie in this piece or in the line that is not
+    /// finished.
+    pub fn push(
+        &mut self,
+        text: &str,
+        overlooked: &[Range<usize>],
+        emit: &mut dyn FnMut(Piece<'_>),
+    ) {
+        let mut rest = text;
+        let mut stretches = overlooked;
+        while !rest.is_empty() {
+            let room = CARRY_BYTES_MAX.saturating_sub(self.carry.len()).max(4);
+            let taken = rest.floor_char_boundary(room.min(rest.len()));
+            let (piece, after) = rest.split_at_checked(taken).unwrap_or((rest, ""));
+            let fresh = self.carry.len();
+            self.carry.push_str(piece);
+            rest = after;
+            let until = self.base + self.carry.len();
+            let within = stretches.partition_point(|range| range.start < until);
+            let (now, later) = stretches
+                .split_at_checked(within)
+                .unwrap_or((stretches, &[]));
+            self.remember(now);
+            stretches = later;
+            if self.is_due(fresh) {
+                self.advance(false, emit);
+            }
+        }
+        self.remember(stretches);
+    }
+
+    /// Ends the text: what is open is masked, the rest comes out.
+    pub fn finish(mut self, emit: &mut dyn FnMut(Piece<'_>)) {
+        let end = self.base + self.carry.len();
+        self.advance(true, emit);
+        self.work.finish(&self.redactor, end, emit);
+    }
+
+    /// How many bytes it holds.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.carry.capacity()
+            + self.stretches.capacity() * size_of::<Range<usize>>()
+            + self.work.held_bytes()
+            + size_of::<Self>()
+    }
+
+    /// Whether there can be anything new to decide: a line end, a full window, or something to drop.
+    fn is_due(&self, fresh: usize) -> bool {
+        let bytes = self.carry.as_bytes();
+        let new = bytes.get(fresh..).unwrap_or_default();
+        let line = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
+        self.work.drops()
+            || memchr::memchr(b'\n', new).is_some()
+            || bytes.len() - line.max(self.progress.looked) >= LINE_BYTES_MAX
+    }
+
+    /// Keeps stretches, so many of each line.
+    fn remember(&mut self, stretches: &[Range<usize>]) {
+        for range in stretches.iter().filter(|range| range.end > self.base) {
+            let until = range.start.saturating_sub(self.base).min(self.carry.len());
+            let head = self.carry.as_bytes().get(..until).unwrap_or_default();
+            let line = self.base + memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
+            let of_line = self
+                .stretches
+                .iter()
+                .filter(|known| known.start >= line)
+                .count();
+            if of_line < STRETCHES_MAX {
+                self.stretches.push(range.clone());
+            }
+        }
+    }
+
+    fn advance(&mut self, end: bool, emit: &mut dyn FnMut(Piece<'_>)) {
+        self.stretches.sort_by_key(|range| range.start);
+        let text = (self.carry.as_str(), self.base);
+        let progress = self.work.advance(
+            &self.redactor,
+            text,
+            self.progress,
+            &self.stretches,
+            end,
+            emit,
+        );
+        let keep = progress.keep;
+        self.carry.drain(..keep);
+        self.base += keep;
+        self.progress = progress.from(keep);
+        let base = self.base;
+        self.stretches.retain(|range| range.end > base);
+    }
+}
+
+/// Puts hits in the order of their places.
+pub(super) fn suspect(at: usize) -> Hit {
+    Hit {
+        at,
+        lead: super::scout::Lead::Suspect,
+    }
+}
