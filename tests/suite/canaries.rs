@@ -7,7 +7,7 @@ use portcullis_tests::sshd::{GateFolder, Sshd, user};
 use portcullis_tests::stdio::{bytes_below, call, serve};
 use serde_json::json;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -314,14 +314,14 @@ fn no_secret_is_found_in_anything_that_the_gate_writes() {
 }
 
 /// A process that runs until it is told otherwise, after it has done one run with a secret.
-fn serving(command: &mut Command) -> std::process::Child {
+fn serving(command: &mut Command, alias: &str) -> std::process::Child {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let run = json!({"alias": "variable", "command": "echo hello"});
+    let run = json!({"alias": alias, "command": "echo hello"});
     let call = call(1, "ssh_run", &run);
     writeln!(child.stdin.as_mut().unwrap(), "{call}").unwrap();
     let mut line = String::new();
@@ -381,7 +381,7 @@ fn a_gate_that_is_killed_leaves_no_core() {
             .args(gate.get_args())
             .env("MCP_SSH_SECRET_CANARY_VARIABLE", SOURCES[0].1)
             .current_dir(folder.path());
-        let mut child = serving(&mut shell);
+        let mut child = serving(&mut shell, "variable");
         let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
         let core = limits
             .lines()
@@ -397,6 +397,66 @@ fn a_gate_that_is_killed_leaves_no_core() {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{signal}");
     }
     drop(stage.server);
+}
+
+/// How often each text stands in the memory of a process that can be written; `None` where it must not be read.
+fn in_memory(pid: u32, texts: &[&str]) -> Option<Vec<usize>> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let mut memory = fs::File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut counts = vec![0; texts.len()];
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        if !rest.starts_with("rw") || rest.ends_with("[vvar]") {
+            continue;
+        }
+        let (from, to) = range.split_once('-').unwrap();
+        let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16).unwrap());
+        let mut bytes = Vec::new();
+        memory.seek(SeekFrom::Start(from)).unwrap();
+        // What is mapped and not there cannot be read, and holds nothing.
+        let _ = (&memory).take(to - from).read_to_end(&mut bytes);
+        for (count, text) in counts.iter_mut().zip(texts) {
+            *count += bytes
+                .windows(text.len())
+                .filter(|window| *window == text.as_bytes())
+                .count();
+        }
+    }
+    Some(counts)
+}
+
+#[test]
+fn a_secret_that_was_used_is_not_left_in_memory() {
+    let stage = stage();
+    let keys = stage.gate.config().join("keys");
+    let others = SOURCES
+        .iter()
+        .skip(1)
+        .map(|(source, value)| (*source, *source, *value));
+    for (alias, key, value) in others.chain([("plain", "id_ed25519", WRONG)]) {
+        // What stands in the lines of the key, but for the first, which are the same in every key.
+        let key = fs::read_to_string(keys.join(key)).unwrap();
+        let lines = key.lines().filter(|line| !line.starts_with("---"));
+        let lines: Vec<&str> = lines
+            .skip(1)
+            .map(|line| &line[..line.len().min(24)])
+            .collect();
+        let mut child = serving(&mut stage.command(&["serve", "--stdio"]), alias);
+        // What is given in the environment stays there, and shows that the search finds what is there.
+        let texts = [&[SOURCES[0].1, value][..], &lines].concat();
+        let found = in_memory(child.id(), &texts);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        let Some(found) = found else {
+            eprintln!("SKIPPED: only root may look into the gate's memory");
+            return;
+        };
+        assert!(found[0] > 0, "{alias}: the search has gone blind");
+        assert!(
+            found[1..].iter().all(|count| *count == 0),
+            "{alias}: {found:?}"
+        );
+    }
 }
 
 /// As another user than root, what a process shows of itself belongs to that user, unless it has given it up.

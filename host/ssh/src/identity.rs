@@ -1,7 +1,7 @@
 //! The key that the gate logs in with.
 //!
-//! LIMIT: the library that reads the formats keeps short-lived copies of the key's text which it does
-//! not wipe; the decoded key itself is wiped when the last holder drops it.
+//! The decoded key is wiped when the last holder drops it. LIMIT: of a key in another format than OpenSSH's own, the
+//! library that reads these keeps short-lived copies of the text which it does not wipe.
 
 use portcullis_core::limits::KEY_FILE_BYTES_MAX;
 use portcullis_core::secret::Secret;
@@ -67,13 +67,13 @@ impl Identity {
             return Err(KeyFault::Format);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| KeyFault::Format)?;
-        let key = match keys::decode_secret_key(text, None) {
+        let key = match decoded(text, None) {
             Ok(key) => key,
             Err(fault) if is_encrypted(text, &fault) => {
                 let secret = passphrase.ok_or(KeyFault::PassphraseMissing)?;
                 let word =
                     std::str::from_utf8(secret.expose()).map_err(|_| KeyFault::PassphraseWrong)?;
-                keys::decode_secret_key(text, Some(word)).map_err(|_| KeyFault::PassphraseWrong)?
+                decoded(text, Some(word)).map_err(|_| KeyFault::PassphraseWrong)?
             }
             Err(_) => return Err(KeyFault::Format),
         };
@@ -153,6 +153,19 @@ fn kind_of(key: &PublicKey) -> Result<KeyKind, KeyFault> {
             Ok(KeyKind::Rsa { bits })
         }
         _ => Err(KeyFault::Type),
+    }
+}
+
+/// Reads a key of any format. OpenSSH's own, in which nearly every key is, is read by the crate that owns the format,
+/// which wipes what it copies; what that does not take goes the way of the others.
+fn decoded(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, keys::Error> {
+    let Ok(key) = PrivateKey::from_openssh(text) else {
+        return keys::decode_secret_key(text, passphrase);
+    };
+    match (key.is_encrypted(), passphrase) {
+        (false, _) => Ok(key),
+        (true, Some(passphrase)) => Ok(key.decrypt(passphrase)?),
+        (true, None) => Err(keys::Error::KeyIsEncrypted),
     }
 }
 
