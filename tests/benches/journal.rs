@@ -6,7 +6,8 @@
 //! from as many threads as there are runs in flight, on one file behind one lock; and SQLite in WAL
 //! mode with `synchronous=FULL`, one commit for each opening.
 //!
-//! Prints JSON Lines like the other benchmarks, then a table.
+//! A disk's speed changes from second to second, so the three take turns, and each figure is the middle one of its
+//! rounds. Prints JSON Lines like the other benchmarks, then a table.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,8 +28,10 @@ use std::time::{Duration, Instant};
 const OPEN_BYTES: usize = 1_400;
 /// Bytes of a closing record.
 const CLOSE_BYTES: usize = 700;
-/// Runs with one in flight, and with many.
-const RUNS: [(u32, u32); 2] = [(1, 400), (32, 6_400)];
+/// Runs of a round, with one in flight and with many.
+const RUNS: [(u32, u32); 2] = [(1, 120), (32, 1_920)];
+/// How often each takes its turn.
+const ROUNDS: usize = 5;
 
 /// What one way of writing reached.
 struct Reached {
@@ -42,9 +45,14 @@ fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut table = Vec::new();
     for (in_flight, runs) in RUNS {
-        let journal = journal(folder.path(), in_flight, runs);
-        let plain = plain(folder.path(), in_flight, runs);
-        let sqlite = sqlite(folder.path(), in_flight, runs);
+        let (mut journals, mut plains, mut sqlites) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let round = tempfile::tempdir_in(folder.path()).unwrap();
+            journals.push(journal(round.path(), in_flight, runs));
+            plains.push(plain(round.path(), in_flight, runs));
+            sqlites.push(sqlite(round.path(), in_flight, runs));
+        }
+        let (journal, plain, sqlite) = (middle(&journals), middle(&plains), middle(&sqlites));
         for (peer, reached) in [("write + fdatasync", &plain), ("sqlite, FULL", &sqlite)] {
             for (what, unit, value, peer_value) in [
                 ("append p50", "us", journal.p50_us, reached.p50_us),
@@ -66,6 +74,20 @@ fn main() {
     for (name, value, unit, peer, peer_value) in table {
         let ratio = value / peer_value;
         println!("{name:<36} {value:>12.1} {unit:<7} {peer:<20} {peer_value:>12.1} {ratio:>8.3}");
+    }
+}
+
+/// The middle figures of some rounds.
+fn middle(rounds: &[Reached]) -> Reached {
+    let of = |figure: fn(&Reached) -> f64| {
+        let mut all: Vec<f64> = rounds.iter().map(figure).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    Reached {
+        p50_us: of(|it| it.p50_us),
+        p99_us: of(|it| it.p99_us),
+        runs_per_s: of(|it| it.runs_per_s),
     }
 }
 
