@@ -5,6 +5,7 @@
 use super::machine::Machine;
 use super::setup::{Journal, Setup};
 use super::{Item, Part, Standing, listed};
+use crate::files::{Role, Seen};
 use portcullis_core::config::Snapshot;
 use portcullis_core::inventory::Host;
 use portcullis_core::request::CommandLine;
@@ -25,6 +26,8 @@ const OUTPUT_USUAL: u64 = 16_777_216;
 const ANYTHING: &str = "portcullis-doctor-asks-for-anything a --b /c";
 /// Bits of other users.
 pub(super) const OTHERS: u32 = 0o077;
+/// The bit by which the group reads.
+const GROUP_READS: u32 = 0o040;
 
 type Check = fn(&Machine, &Setup) -> Standing;
 
@@ -165,6 +168,13 @@ pub(super) fn allows(snapshot: &Snapshot, host: &Host, command: &str) -> bool {
         .is_none()
 }
 
+/// Whether others than its owner can get at a secret. Root may hand one to the gate's group, as orchestrators do.
+pub(super) fn exposed(machine: &Machine, seen: &Seen) -> bool {
+    let handed = seen.uid == 0 && machine.uid != 0;
+    let allowed = if handed { GROUP_READS } else { 0 };
+    seen.mode & OTHERS & !allowed != 0
+}
+
 fn key_types(_: &Machine, setup: &Setup) -> Standing {
     if setup.snapshot.is_none() {
         return unloaded();
@@ -194,7 +204,7 @@ fn key_types(_: &Machine, setup: &Setup) -> Standing {
     )
 }
 
-fn key_modes(_: &Machine, setup: &Setup) -> Standing {
+fn key_modes(machine: &Machine, setup: &Setup) -> Standing {
     if setup.snapshot.is_none() {
         return unloaded();
     }
@@ -208,7 +218,7 @@ fn key_modes(_: &Machine, setup: &Setup) -> Standing {
     }
     let open = files
         .iter()
-        .filter(|file| file.mode & OTHERS != 0)
+        .filter(|file| exposed(machine, file))
         .map(|file| format!("{} (mode {:o})", file.path.display(), file.mode))
         .collect();
     Standing::none_of(open, "open to others", "chmod 400 each key", "all are")
@@ -311,7 +321,6 @@ fn deny_by_default(_: &Machine, setup: &Setup) -> Standing {
 }
 
 fn read_only(machine: &Machine, setup: &Setup) -> Standing {
-    use crate::files::Role;
     if setup.seen.is_empty() {
         return unloaded();
     }

@@ -505,7 +505,7 @@ fn keys_are_judged_by_type_length_age_mode_and_passphrase() {
     for (mode, expected) in [
         (0o400, "ok"),
         (0o600, "ok"),
-        (0o640, "wrong"),
+        (0o660, "wrong"),
         (0o604, "wrong"),
     ] {
         stage.mode("config/keys/id", mode);
@@ -522,9 +522,24 @@ fn keys_are_judged_by_type_length_age_mode_and_passphrase() {
 }
 
 #[test]
+fn root_may_hand_a_secret_to_the_gates_group_and_nobody_else_may() {
+    let stage = Stage::new();
+    let seen = |uid: u32, mode: u32| {
+        let mut setup = stage.setup();
+        let file = setup.keys[0].file.as_mut().unwrap();
+        (file.uid, file.mode) = (uid, mode);
+        standing(&examine(&stage.machine(), &setup), "key-modes").word()
+    };
+    assert_eq!(seen(0, 0o440), "ok");
+    assert_eq!(seen(10_001, 0o440), "wrong");
+    assert_eq!(seen(0, 0o460), "wrong");
+    assert_eq!(seen(0, 0o444), "wrong");
+}
+
+#[test]
 fn files_that_others_can_read_or_write_are_named() {
     for (name, mode, wrong) in [
-        ("config/secrets/pass", 0o640, true),
+        ("config/secrets/pass", 0o604, true),
         ("config/secrets/pass", 0o600, false),
         ("config/policy.yml", 0o644, false),
         ("config/policy.yml", 0o664, true),

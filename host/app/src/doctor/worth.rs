@@ -2,7 +2,7 @@
 //!
 //! Must not: look at anything but the facts.
 
-use super::checklist::{OTHERS, allows, hosts, unloaded};
+use super::checklist::{OTHERS, allows, exposed, hosts, unloaded};
 use super::machine::Machine;
 use super::setup::Setup;
 use super::{Item, Part, Standing, listed};
@@ -159,7 +159,7 @@ fn not_root(machine: &Machine, _: &Setup) -> Standing {
     }
 }
 
-fn others(_: &Machine, setup: &Setup) -> Standing {
+fn others(machine: &Machine, setup: &Setup) -> Standing {
     if setup.seen.is_empty() {
         return unloaded();
     }
@@ -169,7 +169,7 @@ fn others(_: &Machine, setup: &Setup) -> Standing {
         .iter()
         .chain(keys)
         .filter(|seen| {
-            let secret = seen.role == Role::Secret && !seen.directory && seen.mode & OTHERS != 0;
+            let secret = seen.role == Role::Secret && !seen.directory && exposed(machine, seen);
             secret || seen.mode & OTHERS_WRITE != 0
         })
         .map(shown)
