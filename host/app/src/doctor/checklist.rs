@@ -4,27 +4,8 @@
 
 use super::machine::Machine;
 use super::setup::{Journal, Setup};
-use super::{Item, Part, Standing, listed};
-use portcullis_core::config::Snapshot;
-use portcullis_core::inventory::Host;
-use portcullis_core::request::CommandLine;
-use portcullis_core::shell;
-use portcullis_ssh::KeyKind;
-use std::time::Duration;
-
-/// Shortest RSA key that the checklist takes, in bits.
-const RSA_BITS_MIN: u32 = 4_096;
-/// A quarter of a year and a day's grace, in days.
-pub(super) const QUARTER_DAYS: u64 = 92;
-const DAY: Duration = Duration::from_secs(86_400);
-/// Longest time of a run that needs no reason, in seconds.
-const SECONDS_USUAL: u64 = 3_600;
-/// Largest output that needs no reason, in bytes.
-const OUTPUT_USUAL: u64 = 16_777_216;
-/// A command that nobody writes a rule for: whoever allows it allows everything.
-const ANYTHING: &str = "portcullis-doctor-asks-for-anything a --b /c";
-/// Bits of other users.
-pub(super) const OTHERS: u32 = 0o077;
+use super::{DAY, Item, Part, QUARTER_DAYS, Standing, keys, listed, rules, unloaded};
+use crate::files::Role;
 
 type Check = fn(&Machine, &Setup) -> Standing;
 
@@ -33,37 +14,37 @@ const ITEMS: [(&str, &str, Check); 20] = [
     (
         "key-types",
         "Keys are Ed25519 or RSA of at least 4096 bits",
-        key_types,
+        keys::key_types,
     ),
     (
         "key-modes",
         "Private keys are their owner's alone",
-        key_modes,
+        keys::key_modes,
     ),
     (
         "known-hosts-required",
         "Host keys are always verified",
-        known_hosts_required,
+        keys::known_hosts_required,
     ),
     (
         "known-hosts-populated",
         "known_hosts has a record for every host",
-        known_hosts_populated,
+        keys::known_hosts_populated,
     ),
     (
         "allow-lists",
         "Addresses are restricted to known networks",
-        allow_lists,
+        rules::allow_lists,
     ),
     (
         "deny-texts",
         "Dangerous texts are denied on every host",
-        deny_texts,
+        rules::deny_texts,
     ),
     (
         "deny-by-default",
         "Everything is denied that no rule allows",
-        deny_by_default,
+        rules::deny_by_default,
     ),
     (
         "read-only-mounts",
@@ -93,14 +74,18 @@ const ITEMS: [(&str, &str, Check); 20] = [
     (
         "policy-tested",
         "The policy is tested before it is used",
-        policy_tested,
+        rules::policy_tested,
     ),
     (
         "environments-separated",
         "Environments are told apart by tags",
-        environments_separated,
+        rules::environments_separated,
     ),
-    ("limits-set", "Time and output are limited", limits_set),
+    (
+        "limits-set",
+        "Time and output are limited",
+        rules::limits_set,
+    ),
     (
         "container-privileges",
         "The container may do no more than it must",
@@ -114,12 +99,12 @@ const ITEMS: [(&str, &str, Check); 20] = [
     (
         "specific-patterns",
         "Rules name specific commands",
-        specific_patterns,
+        rules::specific_patterns,
     ),
     (
         "keys-rotated",
         "Keys are younger than a quarter of a year",
-        keys_rotated,
+        keys::keys_rotated,
     ),
     (
         "program-current",
@@ -140,178 +125,7 @@ pub(super) fn items(machine: &Machine, setup: &Setup) -> Vec<Item> {
         .collect()
 }
 
-/// What is said where the configuration does not load.
-pub(super) fn unloaded() -> Standing {
-    Standing::not_applicable("the configuration does not load; portcullis check names why")
-}
-
-/// The hosts of a configuration that are no sample of nothing.
-pub(super) fn hosts(snapshot: &Snapshot) -> &[Host] {
-    snapshot.inventory.hosts()
-}
-
-/// Whether a command would be allowed on a host, before validators and addresses.
-pub(super) fn allows(snapshot: &Snapshot, host: &Host, command: &str) -> bool {
-    let Ok(line) = CommandLine::parse(command) else {
-        return false;
-    };
-    let Ok(script) = shell::parse(line.as_str()) else {
-        return false;
-    };
-    snapshot
-        .policy
-        .judge(host, &line, &script)
-        .refusal
-        .is_none()
-}
-
-fn key_types(_: &Machine, setup: &Setup) -> Standing {
-    if setup.snapshot.is_none() {
-        return unloaded();
-    }
-    let mut bad = Vec::new();
-    for key in &setup.keys {
-        let what = match &key.facts {
-            Ok(facts) => match facts.kind {
-                Some(KeyKind::Ed25519) => continue,
-                Some(KeyKind::Rsa { bits }) if bits >= RSA_BITS_MIN => continue,
-                Some(KeyKind::Rsa { bits }) => format!("{} (RSA of {bits} bits)", key.path),
-                Some(KeyKind::Ecdsa) => format!("{} (ECDSA)", key.path),
-                None => format!("{} (cannot be told without its passphrase)", key.path),
-            },
-            Err(why) => format!("{} ({why})", key.path),
-        };
-        bad.push(what);
-    }
-    if setup.keys.is_empty() {
-        return Standing::not_applicable("no login names a key");
-    }
-    Standing::none_of(
-        bad,
-        "other keys",
-        "ssh-keygen -t ed25519, put the public half on the hosts, and change key_path",
-        "all are",
-    )
-}
-
-fn key_modes(_: &Machine, setup: &Setup) -> Standing {
-    if setup.snapshot.is_none() {
-        return unloaded();
-    }
-    let files: Vec<_> = setup
-        .keys
-        .iter()
-        .filter_map(|key| key.file.as_ref())
-        .collect();
-    if files.is_empty() {
-        return Standing::not_applicable("there is no key file");
-    }
-    let open = files
-        .iter()
-        .filter(|file| file.mode & OTHERS != 0)
-        .map(|file| format!("{} (mode {:o})", file.path.display(), file.mode))
-        .collect();
-    Standing::none_of(open, "open to others", "chmod 400 each key", "all are")
-}
-
-fn known_hosts_required(_: &Machine, setup: &Setup) -> Standing {
-    let said = |words: &str| {
-        setup
-            .warnings
-            .iter()
-            .any(|warning| warning.path.ends_with(words))
-    };
-    if said("require_known_host") || said("host_key_auto_add") {
-        return Standing::wrong(
-            "the policy asks for less; it is ignored, so whoever wrote it is mistaken about this gate",
-            "remove require_known_host and host_key_auto_add from policy.yml",
-        );
-    }
-    Standing::ok("nothing can switch it off")
-}
-
-fn known_hosts_populated(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let known = match &setup.known_hosts {
-        Ok(known) => known,
-        Err(why) => {
-            return Standing::wrong(
-                why.clone(),
-                "ssh-keyscan the hosts and compare each key with the host's own",
-            );
-        }
-    };
-    let missing = hosts(snapshot)
-        .iter()
-        .filter(|host| known.recorded_types(&host.host, host.port).is_empty())
-        .map(|host| host.alias.as_str().to_owned())
-        .collect();
-    Standing::none_of(
-        missing,
-        "hosts without a record, which are never logged into",
-        "ssh-keyscan -p PORT HOST >> known_hosts, and compare the key with the host's own",
-        "every host has one",
-    )
-}
-
-fn allow_lists(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let open: Vec<String> = hosts(snapshot)
-        .iter()
-        .filter(|host| {
-            let lists = snapshot.policy.network_for(host);
-            lists.allow.is_empty() || lists.allow.iter().any(|entry| entry.is_everything())
-        })
-        .map(|host| host.alias.as_str().to_owned())
-        .collect();
-    Standing::none_of(
-        open,
-        "any address may be dialled for",
-        "name your networks under network.allow_cidrs in policy.yml",
-        "every host has an allow list",
-    )
-}
-
-fn deny_texts(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let bare = hosts(snapshot)
-        .iter()
-        .filter(|host| snapshot.policy.limits_for(host).deny_substrings.is_empty())
-        .map(|host| host.alias.as_str().to_owned())
-        .collect();
-    Standing::none_of(
-        bare,
-        "no text is denied on",
-        "remove the empty deny_substrings, so that the built-in list holds; and set deny_commands: [standard]",
-        "every host has some",
-    )
-}
-
-fn deny_by_default(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let open = hosts(snapshot)
-        .iter()
-        .filter(|host| allows(snapshot, host, ANYTHING))
-        .map(|host| host.alias.as_str().to_owned())
-        .collect();
-    Standing::none_of(
-        open,
-        "a rule allows whatever is asked for on",
-        "replace the rule `*` by the commands that are needed",
-        "what no rule allows is denied",
-    )
-}
-
 fn read_only(machine: &Machine, setup: &Setup) -> Standing {
-    use crate::files::Role;
     if setup.seen.is_empty() {
         return unloaded();
     }
@@ -391,6 +205,11 @@ fn log_collection(machine: &Machine, _: &Setup) -> Standing {
     if machine.container {
         return Standing::ok("the container's runtime takes it");
     }
+    if !machine.served.is_empty() {
+        return Standing::not_applicable(
+            "a server runs here and shows nobody but root where its standard error leads; ask as root",
+        );
+    }
     Standing::wrong(
         "no server runs here, and nothing here takes standard error",
         MEND,
@@ -422,81 +241,6 @@ fn incident_procedures(_: &Machine, setup: &Setup) -> Standing {
             "portcullis audit verify; then as SECURITY.md says under Incidents",
         ),
     }
-}
-
-fn policy_tested(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    if snapshot.policy.rule_count() == 0 {
-        return Standing::not_applicable("the policy has no rules");
-    }
-    if setup.examples {
-        Standing::ok("rules have examples, which are judged whenever the policy is loaded")
-    } else {
-        Standing::wrong(
-            "no rule has examples",
-            "add examples: {allow: […], deny: […]} to the rules, and keep a file for portcullis plan --cases",
-        )
-    }
-}
-
-fn environments_separated(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let all = hosts(snapshot);
-    if all.len() < 2 {
-        return Standing::not_applicable("there is at most one host");
-    }
-    let untagged = all
-        .iter()
-        .filter(|host| host.tags.is_empty())
-        .map(|host| host.alias.as_str().to_owned())
-        .collect::<Vec<_>>();
-    if !untagged.is_empty() {
-        return Standing::wrong(
-            format!("hosts without a tag: {}", listed(&untagged)),
-            "give each host the tag of its environment in servers.yml",
-        );
-    }
-    let rules = snapshot.policy.rules();
-    let alike = rules
-        .iter()
-        .all(|rule| all.iter().all(|host| rule.holds_on(host)));
-    if alike && !rules.is_empty() {
-        return Standing::wrong(
-            "every rule holds on every host",
-            "say tags: or aliases: in rules that are not for all environments",
-        );
-    }
-    Standing::ok("hosts have tags, and rules hold by tag or alias")
-}
-
-fn limits_set(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let loose = hosts(snapshot)
-        .iter()
-        .filter_map(|host| {
-            let limits = snapshot.policy.limits_for(host);
-            let long = limits.max_seconds > SECONDS_USUAL;
-            let much = limits.max_output_bytes > OUTPUT_USUAL;
-            (long || much).then(|| {
-                format!(
-                    "{} ({} s, {} bytes)",
-                    host.alias, limits.max_seconds, limits.max_output_bytes
-                )
-            })
-        })
-        .collect();
-    Standing::none_of(
-        loose,
-        "more than an hour or 16 MiB",
-        "lower limits.max_seconds and limits.max_output_bytes, and raise them by tag where a reason is",
-        "every host has limits",
-    )
 }
 
 fn container_privileges(machine: &Machine, _: &Setup) -> Standing {
@@ -546,59 +290,6 @@ fn health_check(machine: &Machine, setup: &Setup) -> Standing {
             "portcullis check names why",
         )
     }
-}
-
-fn specific_patterns(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let mut broad: Vec<String> = setup
-        .warnings
-        .iter()
-        .filter(|warning| warning.file == "policy.yml" && warning.path.starts_with("rules["))
-        .map(|warning| format!("{} ({})", warning.path, warning.message))
-        .collect();
-    broad.truncate(3);
-    if broad.is_empty()
-        && hosts(snapshot)
-            .iter()
-            .any(|host| allows(snapshot, host, ANYTHING))
-    {
-        broad.push("a rule that allows everything".to_owned());
-    }
-    Standing::none_of(
-        broad,
-        "portcullis check warns of",
-        "name the words that are needed instead of `*`",
-        "no rule is warned of",
-    )
-}
-
-fn keys_rotated(machine: &Machine, setup: &Setup) -> Standing {
-    if setup.snapshot.is_none() {
-        return unloaded();
-    }
-    let mut old = Vec::new();
-    let mut any = false;
-    for file in setup.keys.iter().filter_map(|key| key.file.as_ref()) {
-        any = true;
-        let days = file
-            .modified
-            .and_then(|modified| machine.now.duration_since(modified).ok())
-            .map_or(0, |age| age.as_secs() / DAY.as_secs());
-        if days > QUARTER_DAYS {
-            old.push(format!("{} ({days} days)", file.path.display()));
-        }
-    }
-    if !any {
-        return Standing::not_applicable("there is no key file");
-    }
-    Standing::none_of(
-        old,
-        "by the time of its file, older than a quarter of a year",
-        "make new keys, put them on the hosts, change key_path, and remove the old ones",
-        "by the times of their files, all are",
-    )
 }
 
 fn program_current(machine: &Machine, _: &Setup) -> Standing {

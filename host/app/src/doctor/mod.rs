@@ -4,21 +4,32 @@
 //! * `machine`: facts of the machine and of this process, from `/proc` and its like
 //! * `setup`: facts of the configuration, keys, host keys and state, through the handles of `files`
 //! * `checklist`: the seed system's 20 items
+//! * `keys`, `rules`: what both ask of keys and of the policy
 //! * `worth`: what no checklist names and what decides whether the gate is worth anything
 //!
 //! Facts are gathered first and judged then, so that a judgement can be tried on any facts. Must not: change
 //! anything, hold a secret in a finding, or call something `ok` that it cannot see.
 
 mod checklist;
+mod keys;
 mod machine;
+mod rules;
 mod setup;
 mod worth;
 
 pub(crate) use machine::Machine;
 pub(crate) use setup::Setup;
 
+use portcullis_core::config::Snapshot;
+use portcullis_core::inventory::Host;
 use portcullis_core::text;
+use std::time::Duration;
 
+/// Bits of other users.
+const OTHERS: u32 = 0o077;
+/// A quarter of a year, in days.
+const QUARTER_DAYS: u64 = 92;
+const DAY: Duration = Duration::from_secs(86_400);
 /// Most names that one finding lists.
 const NAMES_MAX: usize = 8;
 
@@ -108,6 +119,16 @@ pub(crate) fn examine(machine: &Machine, setup: &Setup) -> Vec<Item> {
         }
     }
     items
+}
+
+/// What is said where the configuration does not load.
+fn unloaded() -> Standing {
+    Standing::not_applicable("the configuration does not load; portcullis check names why")
+}
+
+/// The hosts of a configuration.
+fn hosts(snapshot: &Snapshot) -> &[Host] {
+    snapshot.inventory.hosts()
 }
 
 /// Some names, the first few.

@@ -141,6 +141,10 @@ impl Setup {
             });
         }
         for name in secrets {
+            // A program that is asked for a secret may count, charge or ring for each question.
+            if snapshot.settings.secrets.order(&name).is_some() {
+                continue;
+            }
             // A program is not asked: that may cost something, or ring a bell.
             if snapshot.settings.secrets.order(&name).is_some() {
                 continue;

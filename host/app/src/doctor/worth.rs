@@ -2,10 +2,10 @@
 //!
 //! Must not: look at anything but the facts.
 
-use super::checklist::{OTHERS, allows, hosts, unloaded};
+use super::keys::{self, exposed};
 use super::machine::Machine;
 use super::setup::Setup;
-use super::{Item, Part, Standing, listed};
+use super::{Item, OTHERS, Part, Standing, listed, rules, unloaded};
 use crate::files::{Role, Seen};
 use portcullis_core::config::PluginMode;
 use std::time::Duration;
@@ -14,8 +14,6 @@ use std::time::Duration;
 const CLOCK_SLACK: Duration = Duration::from_secs(120);
 /// Bits by which others write.
 const OTHERS_WRITE: u32 = 0o022;
-/// Commands that nobody should be able to run, and that only a deny list keeps from a rule that says too much.
-const DANGEROUS: [&str; 3] = ["rm -rf /", "mkfs.ext4 /dev/sda", "shutdown -h now"];
 /// File systems that are gone when the machine or container is.
 const VOLATILE: [&str; 3] = ["tmpfs", "ramfs", "overlay"];
 /// Login shells that let nobody in.
@@ -54,15 +52,19 @@ const ITEMS: [(&str, &str, Check); 17] = [
     (
         "open-rules",
         "No rule allows whatever is asked for",
-        open_rules,
+        rules::open_rules,
     ),
     (
         "deny-lists",
         "What destroys is refused even where a rule says too much",
-        deny_lists,
+        rules::deny_lists,
     ),
-    ("host-keys", "Recorded host keys are strong", host_keys),
-    ("passphrases", "Keys have passphrases", passphrases),
+    (
+        "host-keys",
+        "Recorded host keys are strong",
+        keys::host_keys,
+    ),
+    ("passphrases", "Keys have passphrases", keys::passphrases),
     (
         "environment",
         "No secret stands in the environment",
@@ -159,7 +161,7 @@ fn not_root(machine: &Machine, _: &Setup) -> Standing {
     }
 }
 
-fn others(_: &Machine, setup: &Setup) -> Standing {
+fn others(machine: &Machine, setup: &Setup) -> Standing {
     if setup.seen.is_empty() {
         return unloaded();
     }
@@ -169,7 +171,7 @@ fn others(_: &Machine, setup: &Setup) -> Standing {
         .iter()
         .chain(keys)
         .filter(|seen| {
-            let secret = seen.role == Role::Secret && !seen.directory && seen.mode & OTHERS != 0;
+            let secret = seen.role == Role::Secret && !seen.directory && exposed(machine, seen);
             secret || seen.mode & OTHERS_WRITE != 0
         })
         .map(shown)
@@ -248,110 +250,6 @@ fn state_kept(machine: &Machine, setup: &Setup) -> Standing {
         );
     }
     Standing::ok(format!("it lies on {}", mount.kind))
-}
-
-fn open_rules(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    let open = hosts(snapshot)
-        .iter()
-        .filter(|host| allows(snapshot, host, "portcullis-doctor-asks-for-anything"))
-        .map(|host| host.alias.as_str().to_owned())
-        .collect();
-    Standing::none_of(
-        open,
-        "a bare `*` holds on",
-        "name the commands that are needed; a deny list beside `*` is a tripwire and no boundary",
-        "none does",
-    )
-}
-
-fn deny_lists(_: &Machine, setup: &Setup) -> Standing {
-    let Some(snapshot) = &setup.snapshot else {
-        return unloaded();
-    };
-    use portcullis_core::policy::Code;
-    use portcullis_core::request::CommandLine;
-    let refused_by_list = |host, command: &str| {
-        let Ok(line) = CommandLine::parse(command) else {
-            return false;
-        };
-        let Ok(script) = portcullis_core::shell::parse(line.as_str()) else {
-            return false;
-        };
-        let refusal = snapshot.policy.judge(host, &line, &script).refusal;
-        refusal.is_some_and(|refusal| {
-            matches!(
-                refusal.code,
-                Code::DenyRule | Code::DenyCommand | Code::DenySubstring
-            )
-        })
-    };
-    let bare = hosts(snapshot)
-        .iter()
-        .filter(|host| {
-            !DANGEROUS
-                .iter()
-                .all(|command| refused_by_list(host, command))
-        })
-        .map(|host| host.alias.as_str().to_owned())
-        .collect();
-    Standing::none_of(
-        bare,
-        "nothing but missing rules stands between an agent and the disks of",
-        "set deny_commands: [standard] in policy.yml",
-        "it is",
-    )
-}
-
-fn host_keys(_: &Machine, setup: &Setup) -> Standing {
-    let Ok(known) = &setup.known_hosts else {
-        return Standing::not_applicable("there is no known_hosts file");
-    };
-    let weak = known
-        .weak()
-        .into_iter()
-        .map(|record| {
-            let names = record.names.unwrap_or_else(|| "a hashed name".to_owned());
-            match record.bits {
-                Some(bits) => format!("{names} ({} of {bits} bits)", record.kind),
-                None => format!("{names} ({}, which signs with SHA-1)", record.kind),
-            }
-        })
-        .collect();
-    Standing::none_of(
-        weak,
-        "weak",
-        "give the hosts Ed25519 keys, record those, and remove these lines",
-        "none is weak",
-    )
-}
-
-fn passphrases(_: &Machine, setup: &Setup) -> Standing {
-    if setup.snapshot.is_none() {
-        return unloaded();
-    }
-    if setup.keys.is_empty() {
-        return Standing::not_applicable("no login names a key");
-    }
-    let mut bad = Vec::new();
-    for key in &setup.keys {
-        match &key.facts {
-            Ok(facts) if !facts.encrypted => bad.push(format!("{} has none", key.path)),
-            Ok(_) if !key.passphrase => {
-                bad.push(format!("{} has one and no login names it", key.path));
-            }
-            Ok(_) => {}
-            Err(why) => bad.push(format!("{}: {why}", key.path)),
-        }
-    }
-    Standing::none_of(
-        bad,
-        "keys that whoever reads the file can use, or nobody",
-        "ssh-keygen -p -f KEY, and name the passphrase's secret with key_passphrase_secret",
-        "all have",
-    )
 }
 
 fn environment(machine: &Machine, _: &Setup) -> Standing {

@@ -1,11 +1,11 @@
 //! What places and files look like from outside: their owners, permission bits and times, and which file system they
 //! lie on. Looked at through the handles that everything is read through.
 //!
-//! Must not: read a file of the configuration, follow a link, or make anything.
+//! Must not: read a file of the configuration, follow a link out of its directory, or make anything.
 
 use super::{Dirs, Place};
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, MetadataExt};
 use portcullis_core::config::path_text;
 use rustix::fs::{Access, AtFlags, FileType, Stat};
 use std::io::Read;
@@ -133,7 +133,13 @@ impl Place {
         let (stat, path) = if here {
             (rustix::fs::fstat(dir).ok()?, self.path.clone())
         } else {
-            let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+            let mut stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+            // A link says nothing of what is read through it; one that leads out is not followed.
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+                let meta = dir.metadata(name).ok()?;
+                (stat.st_mode, stat.st_uid) = (meta.mode(), meta.uid());
+                stat.st_mtime = meta.mtime();
+            }
             (stat, self.path.join(name))
         };
         let name = if here { Path::new(".") } else { name };

@@ -343,6 +343,13 @@ all:
 }
 
 #[test]
+fn five_thousand_hosts_are_proposed_and_load() {
+    let proposal = ansible("hosts", "[all_of_them]\nhost-[0001:5000].example.com\n");
+    assert_eq!(proposal.hosts.len(), IMPORT_HOSTS_MAX);
+    loads(&proposal);
+}
+
+#[test]
 fn groups_that_differ_stay_different_tags() {
     let long = "g".repeat(60);
     let text = format!("[a-b]\nh1\n[a+b]\nh1\n[{long}1]\nh1\n[{long}2]\nh1\n");
