@@ -145,6 +145,11 @@ fn what_cannot_be_decided_is_named_and_sets_nothing() {
     loads(&proposal);
     let text = proposal.servers_yml();
     assert_eq!(proposal.logins[0].user, "good");
+    // What only a Match line speaks of is no host, and not passed over.
+    assert!(
+        text.contains("10.0.0.1 stands on a Match line and on no Host line"),
+        "{text}"
+    );
     assert!(!text.contains("evil") && !proposal.credentials_yml().contains("evil"));
     assert!(
         text.contains("the Match block of config:3")

@@ -27,6 +27,9 @@ use std::collections::HashSet;
 /// Most keywords that one comment lists as not taken.
 const NOT_TAKEN_MAX: usize = 12;
 
+/// Most hosts of `Match` lines that are named as not proposed.
+const UNNAMED_MAX: usize = 200;
+
 /// Characters that make a pattern of a host's name.
 const WILD: [char; 3] = ['*', '?', '!'];
 
@@ -100,11 +103,45 @@ impl SshConfig {
                 text: "no `Host` line names a host without a pattern".to_owned(),
             });
         }
+        for note in self.unnamed(&names) {
+            drafts.note(note);
+        }
         for (name, place) in names {
             let settings = self.settings_within(&name, &mut budget)?;
             drafts.add(draft(name, place, settings));
         }
         Ok(drafts.finish())
+    }
+}
+
+impl SshConfig {
+    /// Hosts that only a `Match` line speaks of: it says what holds for a name, not that there is one.
+    fn unnamed(&self, names: &[(String, Place)]) -> Vec<Note> {
+        let known: HashSet<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+        let (mut notes, mut seen) = (Vec::new(), HashSet::new());
+        self.lines.each(&mut |line| {
+            let Kind::Match(words) = &line.kind else {
+                return;
+            };
+            for pair in words.windows(2) {
+                let [criterion, list] = pair else { continue };
+                if !["host", "originalhost"].contains(&criterion.to_ascii_lowercase().as_str()) {
+                    continue;
+                }
+                for name in list.split(',').filter(|name| !name.contains(WILD)) {
+                    if notes.len() < UNNAMED_MAX && !known.contains(name) && seen.insert(name) {
+                        notes.push(Note {
+                            place: line.place.clone(),
+                            text: format!(
+                                "not proposed: {} stands on a Match line and on no Host line",
+                                text::step(name)
+                            ),
+                        });
+                    }
+                }
+            }
+        });
+        notes
     }
 }
 
