@@ -23,5 +23,6 @@ mod paths;
 mod promises;
 mod proofs;
 mod records;
+mod reload;
 mod schemas;
 mod soak;

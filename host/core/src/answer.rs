@@ -162,6 +162,8 @@ pub enum Reload {
         rules: usize,
         /// Whether anything changed at all.
         changed: bool,
+        /// What changed, against the snapshot that held before.
+        changes: Box<Changes>,
     },
     /// The last good snapshot still holds.
     Kept {
@@ -171,4 +173,39 @@ pub enum Reload {
         /// value of a file.
         faults: Vec<String>,
     },
+}
+
+/// What a new configuration changes. Names and ways to keys only, never a value of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The files whose bytes differ.
+    pub files: Vec<&'static str>,
+    /// Hosts by alias; one whose login changed counts as changed.
+    pub hosts: Difference,
+    /// Rules by name, or by place where they have none.
+    pub rules: Difference,
+    /// Limits and overrides by the way to their keys.
+    pub limits: Names,
+    /// The other keys of the policy.
+    pub policy: Names,
+}
+
+/// How two sets differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// In the new one only.
+    pub added: Names,
+    /// In the old one only.
+    pub removed: Names,
+    /// In both, and not the same.
+    pub changed: Names,
+}
+
+/// Some names and how many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// How many there are.
+    pub count: usize,
+    /// The first of them.
+    pub names: Vec<String>,
 }

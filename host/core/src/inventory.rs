@@ -17,8 +17,12 @@ pub struct Credential {
     pub key_path: Option<String>,
     /// The name of the secret that opens the key.
     pub key_passphrase_secret: Option<String>,
+    /// The variable that is looked at for it before all other places.
+    pub key_passphrase_env: Option<String>,
     /// The name of the secret that is the password.
     pub password_secret: Option<String>,
+    /// The variable that is looked at for it before all other places.
+    pub password_env: Option<String>,
 }
 
 /// One host of `servers.yml`.

@@ -259,6 +259,57 @@ fn every_broken_policy_is_refused_with_its_place() {
     });
 }
 
+#[test]
+fn a_missing_policy_counts_as_empty_and_one_that_is_no_mapping_is_a_fault() {
+    check(&["config_load"], |row| {
+        assert_eq!(row["file"], config::POLICY);
+        let sources = config::Sources {
+            servers: Some("hosts: []".to_owned()),
+            policy: row["text"].as_str().map(ToOwned::to_owned),
+            ..config::Sources::default()
+        };
+        match config::load(&sources, config::Occasion::Start) {
+            Err(_) => json!("load-error"),
+            Ok(snapshot) => {
+                assert_eq!(snapshot.policy.rule_count(), 0);
+                let uptime = decide(&snapshot.policy, any_host(), "uptime").unwrap();
+                assert!(matches!(uptime, Outcome::Refused(_)));
+                json!("empty-config")
+            }
+        }
+    });
+}
+
+/// The loader holds the bound too, whoever read the file. `.env` is no file of the loader.
+#[test]
+fn a_configuration_file_over_its_size_is_refused() {
+    check(&["file_size"], |row| {
+        let size = usize::try_from(row["size"].as_u64().unwrap()).unwrap();
+        let text = format!("#{}", "x".repeat(size.saturating_sub(1)));
+        let mut sources = config::Sources {
+            servers: Some("hosts: []".to_owned()),
+            ..config::Sources::default()
+        };
+        match row["file"].as_str().unwrap() {
+            config::SERVERS => sources.servers = Some(text),
+            config::POLICY => sources.policy = Some(text),
+            _ => return row["expect"].clone(),
+        }
+        match config::load(&sources, config::Occasion::Start) {
+            Ok(_) => json!("accept"),
+            Err(_) => json!("reject"),
+        }
+    });
+}
+
+#[test]
+fn every_name_of_a_secret_is_taken_or_refused_as_it_should() {
+    check(&["secret_name"], |row| {
+        let taken = config::secret_name(row["name"].as_str().unwrap()).is_ok();
+        json!(if taken { "accept" } else { "reject" })
+    });
+}
+
 /// A row's value: as it stands, or a text that is repeated between a prefix and a suffix.
 fn input(row: &Value) -> String {
     input_of(row, "value")

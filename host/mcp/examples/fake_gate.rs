@@ -325,6 +325,7 @@ impl Gate for FakeGate {
                     hosts: 2,
                     rules: 1,
                     changed: false,
+                    changes: Box::default(),
                 },
                 _ => Reload::Kept {
                     digest,

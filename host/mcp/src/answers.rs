@@ -6,11 +6,13 @@
 //! Must not: judge, sanitise or shorten; that was done before.
 
 use crate::shapes::{
-    DeniedShape, DeniedWord, ErrorWord, FaultShape, HostShape, HostsShape, InnerShape, KeptShape,
-    LeafShape, LimitsShape, NeedShape, OpinionShape, PlanShape, PluginShape, RanShape,
-    ReloadedShape, ReloadedWord, RuleShape, TimingShape,
+    ChangesShape, DeniedShape, DeniedWord, DifferenceShape, ErrorWord, FaultShape, HostShape,
+    HostsShape, InnerShape, KeptShape, LeafShape, LimitsShape, NamesShape, NeedShape, OpinionShape,
+    PlanShape, PluginShape, RanShape, ReloadedShape, ReloadedWord, RuleShape, TimingShape,
 };
-use portcullis_core::answer::{Denied, Fault, Plan, Ran, Reload, Timing};
+use portcullis_core::answer::{
+    Changes, Denied, Difference, Fault, Names, Plan, Ran, Reload, Timing,
+};
 use portcullis_core::inventory::Host;
 use portcullis_core::policy::{Capability, Finding, Need, Opinion, RuleRef, Verdict};
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -298,6 +300,7 @@ pub(crate) fn reload(reload: Reload) -> CallToolResult {
             hosts,
             rules,
             changed,
+            changes: what,
         } => shaped(
             &ReloadedShape {
                 status: ReloadedWord::Reloaded,
@@ -305,6 +308,7 @@ pub(crate) fn reload(reload: Reload) -> CallToolResult {
                 hosts,
                 rules,
                 changed,
+                changes: changes(*what),
             },
             Standing::Worked,
         ),
@@ -317,6 +321,31 @@ pub(crate) fn reload(reload: Reload) -> CallToolResult {
             },
             Standing::Fault,
         ),
+    }
+}
+
+fn changes(changes: Changes) -> ChangesShape {
+    ChangesShape {
+        files: changes.files.into_iter().map(ToOwned::to_owned).collect(),
+        hosts: difference(changes.hosts),
+        rules: difference(changes.rules),
+        limits: names(changes.limits),
+        policy: names(changes.policy),
+    }
+}
+
+fn difference(difference: Difference) -> DifferenceShape {
+    DifferenceShape {
+        added: names(difference.added),
+        removed: names(difference.removed),
+        changed: names(difference.changed),
+    }
+}
+
+fn names(names: Names) -> NamesShape {
+    NamesShape {
+        count: names.count,
+        names: names.names,
     }
 }
 

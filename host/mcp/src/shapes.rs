@@ -364,6 +364,43 @@ pub(crate) struct ReloadedShape {
     pub(crate) rules: usize,
     /// Whether anything changed.
     pub(crate) changed: bool,
+    /// What changed against the configuration that held before.
+    pub(crate) changes: ChangesShape,
+}
+
+/// What a new configuration changes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ChangesShape {
+    /// The files whose bytes differ.
+    pub(crate) files: Vec<String>,
+    /// Hosts by alias.
+    pub(crate) hosts: DifferenceShape,
+    /// Rules by name, or by place where they have none.
+    pub(crate) rules: DifferenceShape,
+    /// Limits by the way to their keys.
+    pub(crate) limits: NamesShape,
+    /// Other keys of the policy.
+    pub(crate) policy: NamesShape,
+}
+
+/// How two sets differ.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DifferenceShape {
+    /// In the new one only.
+    pub(crate) added: NamesShape,
+    /// In the old one only.
+    pub(crate) removed: NamesShape,
+    /// In both, and not the same.
+    pub(crate) changed: NamesShape,
+}
+
+/// Some names.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct NamesShape {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// The first of them.
+    pub(crate) names: Vec<String>,
 }
 
 /// The new configuration is not taken; the last good one holds.

@@ -6,51 +6,87 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Each target with its options: what it is made of, and its longest input in bytes.
-const TARGETS: [(&str, &[&str]); 10] = [
-    (
-        "recogniser",
-        &["-dict=tests/fuzz/shell.dict", "-max_len=10000"],
-    ),
-    ("render", &["-dict=tests/fuzz/shell.dict", "-max_len=10000"]),
-    ("judge", &["-dict=tests/fuzz/shell.dict", "-max_len=10000"]),
-    ("policy", &["-dict=tests/fuzz/policy.dict", "-max_len=8192"]),
-    ("glob", &["-max_len=64"]),
-    (
+/// A target: its name, its options (what it is made of, and its longest input in bytes), and its time in seconds
+/// where nothing else is asked for. Each takes one processor.
+struct Target {
+    name: &'static str,
+    options: &'static [&'static str],
+    seconds: u64,
+}
+
+/// Time for what reads and judges commands: half an hour.
+const JUDGING_SECONDS: u64 = 1_800;
+/// Time for the loader of one file: a quarter of an hour.
+const LOADING_SECONDS: u64 = 900;
+const SHELL: &[&str] = &["-dict=tests/fuzz/shell.dict", "-max_len=10000"];
+const FILE: &[&str] = &["-dict=tests/fuzz/config.dict", "-max_len=4096"];
+
+const fn judging(name: &'static str, options: &'static [&'static str]) -> Target {
+    Target {
+        name,
+        options,
+        seconds: JUDGING_SECONDS,
+    }
+}
+
+const fn loading(name: &'static str) -> Target {
+    Target {
+        name,
+        options: FILE,
+        seconds: LOADING_SECONDS,
+    }
+}
+
+const TARGETS: [Target; 15] = [
+    judging("recogniser", SHELL),
+    judging("render", SHELL),
+    judging("judge", SHELL),
+    judging("policy", &["-dict=tests/fuzz/policy.dict", "-max_len=8192"]),
+    judging("glob", &["-max_len=64"]),
+    judging(
         "import_ssh",
         &["-dict=tests/fuzz/import.dict", "-max_len=4096"],
     ),
-    (
+    judging(
         "import_ansible",
         &["-dict=tests/fuzz/import.dict", "-max_len=2048"],
     ),
-    ("dotenv", &["-max_len=512"]),
-    (
+    Target {
+        name: "dotenv",
+        options: &["-max_len=512"],
+        seconds: LOADING_SECONDS,
+    },
+    judging(
         "redact",
         &["-dict=tests/fuzz/redact.dict", "-max_len=20000"],
     ),
-    ("spans", &["-max_len=512"]),
+    judging("spans", &["-max_len=512"]),
+    loading("servers"),
+    loading("credentials"),
+    loading("plugins"),
+    loading("portcullis"),
+    loading("companions"),
 ];
-/// Seconds for each target where nothing else is asked for. Each takes one processor.
-const SECONDS: u64 = 1_800;
 /// The variable that asks for another time.
 const SECONDS_VARIABLE: &str = "PORTCULLIS_FUZZ_SECONDS";
 const TOOLCHAIN: &str = "+nightly";
 
 /// Runs every target; the first finding ends it with the path of the input.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    let seconds = match std::env::var(SECONDS_VARIABLE) {
-        Ok(text) => text.parse().map_err(|_| {
+    let asked: Option<u64> = match std::env::var(SECONDS_VARIABLE) {
+        Ok(text) => Some(text.parse().map_err(|_| {
             format!("expected {SECONDS_VARIABLE} to be a number of seconds, got {text:?}")
-        })?,
-        Err(_) => SECONDS,
+        })?),
+        Err(_) => None,
     };
-    if seconds == 0 {
+    if asked == Some(0) {
         return Ok(());
     }
     tools(root)?;
     let work = super::setup::target(root).join("fuzz");
-    for (target, options) in TARGETS {
+    for target in TARGETS {
+        let seconds = asked.unwrap_or(target.seconds);
+        let (target, options) = (target.name, target.options);
         let found = work.join("found").join(target);
         std::fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
         eprintln!("fuzzing {target} for {seconds} seconds");

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | bench | soak | guests`.
+//! The project's own commands: `cargo xtask demo | test | bench | soak | reference | guests`.
 //!
 //! Each does its own set-up on a fresh machine: the WebAssembly target, Debian packages (as root, when they
 //! are missing), a Python environment for the real MCP client, and the guests, built from source. Nothing
@@ -23,8 +23,9 @@ usage: cargo xtask COMMAND
   demo     the main job on loopback, without configuration
   test     the whole test suite (set-up, guests, Rust tests, real SSH servers, a real MCP client)
   bench    measure the parts of a run beside their peers; JSON Lines, then a table
-  soak     the tests that take long, with larger counts, then the fuzz targets, half an hour each; with
+  soak     the tests that take long, with larger counts, then the fuzz targets, 15 or 30 minutes each; with
            PORTCULLIS_FUZZ_SECONDS for another time, 0 for none
+  reference  write config/schema and config/reference.md anew, from the descriptions in the sources
   guests   build the example and hostile plugins into target/guests
 ";
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         "test" => test(Tier::Test),
         "soak" => test(Tier::Soak).and_then(|()| fuzz::run(&root())),
         "bench" => bench(),
+        "reference" => reference(),
         "guests" => setup::guests(&root()).map(|_| ()),
         _ => {
             eprint!("{USAGE}");
@@ -140,6 +142,39 @@ fn test(tier: Tier) -> Result<(), String> {
     Ok(())
 }
 
+/// The files that a schema is written for.
+const CONFIGURATION: [&str; 6] = [
+    "servers",
+    "credentials",
+    "policy",
+    "plugins",
+    "portcullis",
+    "companions",
+];
+
+/// Writes what editors and people read about the configuration files anew.
+fn reference() -> Result<(), String> {
+    let root = root();
+    run(cargo(&root).args(["build", "--quiet", "--workspace", "--bins"]))?;
+    let write = |arguments: &[&str], to: &Path| {
+        let shown = format!("portcullis {}", arguments.join(" "));
+        let output = Command::new(setup::binary(&root, "debug"))
+            .args(arguments)
+            .output()
+            .map_err(|error| format!("{shown}: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("{shown}: {}", output.status));
+        }
+        std::fs::write(to, output.stdout).map_err(|error| format!("{}: {error}", to.display()))
+    };
+    let config = root.join("config");
+    for name in CONFIGURATION {
+        let to = config.join("schema").join(format!("{name}.json"));
+        write(&["config", "schema", &format!("{name}.yml")], &to)?;
+    }
+    write(&["config", "reference"], &config.join("reference.md"))
+}
+
 fn bench() -> Result<(), String> {
     let root = root();
     setup::packages()?;
@@ -157,6 +192,8 @@ fn bench() -> Result<(), String> {
         .args([
             "bench",
             "--workspace",
+            "--bench",
+            "config",
             "--bench",
             "gate",
             "--bench",

@@ -12,6 +12,7 @@
 )]
 
 mod dotenv;
+mod files;
 mod glob;
 mod import;
 mod judge;
@@ -32,7 +33,7 @@ fn text(data: &[u8]) -> Option<&str> {
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets by name.
-pub(crate) const TARGETS: [(&str, Body); 10] = [
+pub(crate) const TARGETS: [(&str, Body); 15] = [
     ("recogniser", recogniser),
     ("render", render),
     ("glob", glob),
@@ -43,6 +44,11 @@ pub(crate) const TARGETS: [(&str, Body); 10] = [
     ("dotenv", dotenv),
     ("redact", redact),
     ("spans", spans),
+    ("servers", servers),
+    ("credentials", credentials),
+    ("plugins", plugins),
+    ("portcullis", portcullis),
+    ("companions", companions),
 ];
 
 /// Reading a command.
@@ -114,5 +120,40 @@ pub(crate) fn spans(data: &[u8]) {
         && let Some(text) = text(rest)
     {
         spans::hold(places, text);
+    }
+}
+
+/// Loading `servers.yml`.
+pub(crate) fn servers(data: &[u8]) {
+    if let Some(text) = text(data) {
+        files::hold(portcullis_core::config::SERVERS, text);
+    }
+}
+
+/// Loading `credentials.yml`.
+pub(crate) fn credentials(data: &[u8]) {
+    if let Some(text) = text(data) {
+        files::hold(portcullis_core::config::CREDENTIALS, text);
+    }
+}
+
+/// Loading `plugins.yml`.
+pub(crate) fn plugins(data: &[u8]) {
+    if let Some(text) = text(data) {
+        files::hold(portcullis_core::config::PLUGINS, text);
+    }
+}
+
+/// Loading `portcullis.yml`.
+pub(crate) fn portcullis(data: &[u8]) {
+    if let Some(text) = text(data) {
+        files::hold(portcullis_core::config::PORTCULLIS, text);
+    }
+}
+
+/// Loading `companions.yml`.
+pub(crate) fn companions(data: &[u8]) {
+    if let Some(text) = text(data) {
+        files::hold(portcullis_core::config::COMPANIONS, text);
     }
 }

@@ -15,6 +15,11 @@ const COMMANDS: [&str; 6] = [
 pub(super) fn hold(text: &str) {
     match config::policy(text) {
         Err(faults) => {
+            assert_eq!(
+                config::policy(text).map(drop),
+                Err(faults.clone()),
+                "{text:?}"
+            );
             assert!(!faults.is_empty(), "no fault in {text:?}");
             // For YAML a carriage return ends a line too.
             let lines = text.matches(['\n', '\r']).count() + 2;

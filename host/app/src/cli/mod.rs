@@ -6,6 +6,7 @@
 mod audit;
 mod check;
 mod completions;
+mod config;
 mod console;
 mod demo;
 mod doctor;
@@ -45,7 +46,7 @@ struct Cli {
 /// Where files are looked for.
 #[derive(Debug, Clone, Args)]
 struct Places {
-    /// Directory of servers.yml, credentials.yml, policy.yml, plugins.yml and portcullis.yml.
+    /// Directory of servers.yml, credentials.yml, policy.yml, plugins.yml, portcullis.yml and companions.yml.
     ///
     /// Default: $PORTCULLIS_CONFIG_DIR, $MCP_SSH_CONFIG_DIR, $XDG_CONFIG_HOME/portcullis,
     /// /etc/portcullis, /app/config; the first that exists.
@@ -89,6 +90,9 @@ enum Verb {
     /// Show the shipped data that the policy decides with.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Print what the configuration files may hold.
+    #[command(subcommand)]
+    Config(config::Config),
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -152,6 +156,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Redact(verb) => redact::main(&cli.places, &verb),
         Verb::Audit(verb) => audit::main(&cli.places, &verb),
         Verb::Policy(verb) => policy::main(&verb),
+        Verb::Config(verb) => config::main(&verb),
         Verb::Plugin(verb) => plugin::main(&verb),
         Verb::Import(verb) => import::main(&verb),
         Verb::Completions(verb) => completions::main(&verb),

@@ -15,7 +15,8 @@ const STOP_RECORD_MAX: Duration = Duration::from_secs(1);
 /// Serves one client over standard input and output until the input ends. Standard output carries the
 /// protocol and nothing else; records and logs go to standard error, one JSON object per line.
 ///
-/// SIGHUP reads the configuration and the plugins again; SIGTERM ends the runs and then the server.
+/// SIGHUP reads the configuration and the plugins again; `reload.poll_seconds` in portcullis.yml lets changed files be
+/// noticed without it. SIGTERM ends the runs and then the server.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// Speak over standard input and output.
@@ -44,6 +45,7 @@ pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
         gate.started().await;
         let stop = session::stop_on_signal();
         reload_on_hangup(&gate);
+        reload_on_change(&gate);
         let settings = ServeSettings {
             principal: session::principal(),
             stop: stop.clone(),
@@ -84,4 +86,10 @@ fn reload_on_hangup(gate: &Gatehouse) {
                 .await;
         }
     });
+}
+
+/// Reads the configuration again when its bytes have changed, where the settings ask for that.
+fn reload_on_change(gate: &Gatehouse) {
+    let gate = gate.clone();
+    tokio::spawn(async move { gate.watch(&session::principal()).await });
 }

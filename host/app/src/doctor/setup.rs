@@ -122,8 +122,9 @@ impl Setup {
             let Some(login) = target.credential else {
                 continue;
             };
-            secrets.extend(login.key_passphrase_secret.clone());
-            secrets.extend(login.password_secret);
+            let passphrase = login.key_passphrase_secret.clone();
+            secrets.extend(passphrase.map(|name| (name, login.key_passphrase_env)));
+            secrets.extend(login.password_secret.map(|name| (name, login.password_env)));
             if let Some(path) = login.key_path {
                 paths.insert((path, login.key_passphrase_secret.is_some()));
             }
@@ -140,17 +141,13 @@ impl Setup {
                 passphrase,
             });
         }
-        for name in secrets {
+        for (name, variable) in secrets {
             // A program that is asked for a secret may count, charge or ring for each question.
             if snapshot.settings.secrets.order(&name).is_some() {
                 continue;
             }
-            // A program is not asked: that may cost something, or ring a bell.
-            if snapshot.settings.secrets.order(&name).is_some() {
-                continue;
-            }
             self.seen.extend(dirs.seen_secret(&name));
-            if dirs.secret(&name, &|_| {}).is_err() {
+            if dirs.secret(&name, variable.as_deref(), &|_| {}).is_err() {
                 self.missing_secrets.push(name);
             }
         }

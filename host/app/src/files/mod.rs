@@ -201,11 +201,14 @@ impl Dirs {
     /// that name there, or a credential of systemd, in this order; blanks at both ends are not part of it.
     /// `complain` hears of a file that is read although others may read it.
     ///
+    /// Before all of them stands the variable that the secret's entry names, where it names one and that is set.
+    ///
     /// # Errors
     /// [`FileFault`]; the name is judged before anything is looked up.
     pub(crate) fn secret(
         &self,
         name: &str,
+        variable: Option<&str>,
         complain: &dyn Fn(&FileFault),
     ) -> Result<Secret, FileFault> {
         let sources = secrets::Sources {
@@ -214,7 +217,7 @@ impl Dirs {
             credentials: self.credentials.as_ref(),
             complain,
         };
-        sources.find(name)
+        sources.find_named(name, variable)
     }
 
     /// The bytes of the known_hosts file: an absolute path, one beneath the home directory (`~/…`), or one

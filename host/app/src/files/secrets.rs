@@ -35,6 +35,20 @@ pub(super) struct Sources<'s> {
 }
 
 impl Sources<'_> {
+    /// Finds a secret whose entry may name a variable of its own: that is looked at first, and one that is set and
+    /// empty is a fault, as everywhere.
+    pub(super) fn find_named(
+        &self,
+        name: &str,
+        variable: Option<&str>,
+    ) -> Result<Secret, FileFault> {
+        match variable.and_then(self.env) {
+            Some(value) => taken(Zeroizing::new(value.into_vec()))
+                .ok_or_else(|| FileFault::new(Kind::Secret, name, &self.place.path, Why::Empty)),
+            None => self.find(name),
+        }
+    }
+
     /// Finds a secret.
     pub(super) fn find(&self, name: &str) -> Result<Secret, FileFault> {
         let fault = |why| FileFault::new(Kind::Secret, name, &self.place.path, why);

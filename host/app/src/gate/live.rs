@@ -53,8 +53,8 @@ pub(crate) struct Live {
 /// Why nothing was loaded.
 #[derive(Debug)]
 pub(crate) enum LoadFault {
-    /// A file could not be read.
-    File(FileFault),
+    /// Files could not be read; beside them stands what is wrong with those that could be.
+    Files(Vec<FileFault>, Vec<ConfigFault>),
     /// Files are wrong.
     Config(Vec<ConfigFault>),
     /// Plugins are refused or broken.
@@ -78,11 +78,16 @@ impl LoadFault {
     /// The same as faults of configuration files.
     pub(crate) fn config_faults(&self) -> Vec<ConfigFault> {
         match self {
-            Self::File(fault) => vec![whole_file(
-                fault.file(),
-                fault.to_string(),
-                fault.hint().to_owned(),
-            )],
+            Self::Files(files, others) => {
+                let of_file = |fault: &FileFault| {
+                    whole_file(fault.file(), fault.to_string(), fault.hint().to_owned())
+                };
+                files
+                    .iter()
+                    .map(of_file)
+                    .chain(others.iter().cloned())
+                    .collect()
+            }
             Self::Config(faults) => faults.clone(),
             Self::Plugins(faults) => faults
                 .iter()
@@ -169,7 +174,10 @@ impl Live {
         })?;
         let passphrase = match credential.key_passphrase_secret.as_deref() {
             Some(name) => {
-                let found = self.secret(dirs, watch, name, stop).await;
+                let found = {
+                    let variable = credential.key_passphrase_env.as_deref();
+                    self.secret(dirs, watch, (name, variable), stop).await
+                };
                 Some(found.ok_or(setup(
                     "secret_unavailable",
                     "SSH key requires passphrase: Provide key_passphrase_secret",
@@ -193,7 +201,7 @@ impl Live {
         &self,
         dirs: &Dirs,
         watch: &Watch,
-        name: &str,
+        (name, variable): (&str, Option<&str>),
         stop: &CancellationToken,
     ) -> Option<Secret> {
         if let Some(order) = self.snapshot.settings.secrets.order(name) {
@@ -204,7 +212,7 @@ impl Live {
                 )
                 .ok();
         }
-        dirs.secret(name, &|fault| watch.complain(fault))
+        dirs.secret(name, variable, &|fault| watch.complain(fault))
             .inspect_err(|fault| {
                 tracing::error!(%fault, hint = fault.hint(), "a secret cannot be read");
                 watch.complain(fault);
@@ -225,14 +233,10 @@ pub(crate) async fn load(
     scope: Scope,
     old: Option<&Live>,
 ) -> Result<Live, LoadFault> {
-    let read = |name: &'static str| watch.pass(dirs.config_file(name)).map_err(LoadFault::File);
-    let sources = Sources {
-        servers: read("servers.yml")?,
-        credentials: read("credentials.yml")?,
-        policy: read("policy.yml")?,
-        plugins: read("plugins.yml")?,
-        portcullis: read("portcullis.yml")?,
-    };
+    let (sources, unread) = read(dirs);
+    for fault in &unread {
+        watch.complain(fault);
+    }
     let occasion = if scope == Scope::Start {
         Occasion::Start
     } else {
@@ -242,7 +246,11 @@ pub(crate) async fn load(
         for refused in config::refused_texts(&sources) {
             watch.complain(&dirs.refused(&refused));
         }
-        LoadFault::Config(faults)
+        if unread.is_empty() {
+            LoadFault::Config(faults)
+        } else {
+            LoadFault::Files(unread, faults)
+        }
     })?;
     if let Some(old) = old {
         // A file that vanished between two loads is a mishap, not a wish: `plugins.yml` gone would take the
@@ -282,6 +290,34 @@ pub(crate) async fn load(
     })
 }
 
+/// The texts of the files, and why some could not be read.
+fn read(dirs: &Dirs) -> (Sources, Vec<FileFault>) {
+    let mut faults = Vec::new();
+    let mut read = |name: &'static str| {
+        dirs.config_file(name).unwrap_or_else(|fault| {
+            faults.push((name, fault));
+            None
+        })
+    };
+    let mut sources = Sources {
+        servers: read(config::SERVERS),
+        credentials: read(config::CREDENTIALS),
+        policy: read(config::POLICY),
+        plugins: read(config::PLUGINS),
+        portcullis: read(config::PORTCULLIS),
+        companions: read(config::COMPANIONS),
+        unread: Vec::new(),
+    };
+    let (names, faults): (Vec<_>, Vec<_>) = faults.into_iter().unzip();
+    sources.unread = names;
+    (sources, faults)
+}
+
+/// The digest of the files as they are now, without a look at what they say.
+pub(crate) fn look(dirs: &Dirs) -> String {
+    read(dirs).0.digest()
+}
+
 /// Reads and compiles the plugins; compiling takes long and must not hold up the server.
 async fn load_plugins(
     dirs: &Dirs,
@@ -292,7 +328,7 @@ async fn load_plugins(
     for entry in &snapshot.plugins {
         let bytes = watch
             .pass(dirs.plugin(&entry.path, entry.limits.component_bytes))
-            .map_err(LoadFault::File)?;
+            .map_err(|fault| LoadFault::Files(vec![fault], Vec::new()))?;
         entries.push((entry.clone(), bytes));
     }
     let loaded = tokio::task::spawn_blocking(move || Plugins::load(entries)).await;

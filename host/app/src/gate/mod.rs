@@ -1,7 +1,8 @@
 //! The pipeline: the one way of a command from an unchecked request to an answer. Both doors, the MCP
 //! server and the command line, call [`Gatehouse`]; neither has a way around it.
 //!
-//! * `live`: the snapshot that holds, and how it is swapped
+//! * `live`: the snapshot that holds
+//! * `reload`: how it is swapped for another, and what is said of that
 //! * `run`: decide, hear, admit, journal, run, scrub, close
 //! * `plan`: the same up to the point where something would happen
 //! * `notes`: records of what is no decision; `flood`: how many of them
@@ -12,6 +13,7 @@ mod flood;
 mod live;
 mod notes;
 mod plan;
+mod reload;
 mod run;
 
 pub(crate) use live::{Live, LoadFault, Scope, load, owner};
@@ -25,6 +27,7 @@ use portcullis_core::BoxFuture;
 use portcullis_core::answer::{Fault, Plan, Reload, Run};
 use portcullis_core::audit::{Door, Origin, Stamp};
 use portcullis_core::clock::Clock;
+use portcullis_core::config::changes;
 use portcullis_core::inventory::{Host, Target};
 use portcullis_core::policy::Refusal;
 use portcullis_core::request::{Alias, Principal, RunRequest};
@@ -111,6 +114,12 @@ impl Gatehouse {
         let origin = self.0.own_origin(door, principal);
         self.0.reload(&origin, scope).await
     }
+
+    /// Looks at the files again and again, as the settings say, and reloads what has changed. Never ends.
+    pub(crate) async fn watch(&self, principal: &Principal) {
+        let origin = self.0.own_origin(Door::Poll, principal);
+        self.0.watch(&origin).await;
+    }
 }
 
 impl House {
@@ -165,7 +174,9 @@ impl House {
                     hosts: new.snapshot.inventory.hosts().len(),
                     rules: new.snapshot.policy.rule_count(),
                     changed: new.snapshot.digest != old.snapshot.digest,
+                    changes: Box::new(changes(&old.snapshot, &new.snapshot)),
                 };
+                self.say_reload(origin, &answer);
                 self.note_reload(origin, scope, &old, Some(&new), &answer)
                     .await;
                 self.journal.set_keep(keep(&new, &self.owner));
@@ -180,6 +191,7 @@ impl House {
                     digest: old.snapshot.digest.clone(),
                     faults: fault.lines(),
                 };
+                self.say_reload(origin, &answer);
                 self.note_reload(origin, scope, &old, None, &answer).await;
                 answer
             }

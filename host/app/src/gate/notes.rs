@@ -4,6 +4,7 @@
 //! Must not: hold a call up. What can be asked for without end is bounded by [`super::flood`].
 
 use super::flood::{Admission, COUNTS_WAIT, Flood};
+use super::reload::changes_value;
 use super::{House, Live, Scope};
 use crate::events::Reports;
 use crate::journal::Keep;
@@ -333,9 +334,9 @@ impl House {
             origin,
             under: &new.unwrap_or(old).under,
         };
-        let faults: &[String] = match answer {
-            Reload::Reloaded { .. } => &[],
-            Reload::Kept { faults, .. } => faults,
+        let (faults, changes): (&[String], _) = match answer {
+            Reload::Reloaded { changes, .. } => (&[], Some(changes_value(changes))),
+            Reload::Kept { faults, .. } => (faults, None),
         };
         let redactor = Redactor::default();
         let shown: Vec<String> = faults
@@ -353,6 +354,7 @@ impl House {
             ("old_config_digest", json!(old.under.config_digest)),
             ("old_policy_digest", json!(old.under.policy_digest)),
             ("changed", json!(changed)),
+            ("changes", json!(changes)),
             ("faults", json!(shown)),
             ("fault_count", json!(faults.len())),
         ]);

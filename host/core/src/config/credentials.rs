@@ -3,23 +3,102 @@
 //! Must not: hold a secret, or repeat any text of the file in a message: what stands in a wrong column
 //! may be one.
 
-use super::names::{path_text, secret_name, secret_variable};
-use super::tree::{At, Fields, Quoting, Reader};
+use super::names::{path_text, secret_name, secret_variable, variable_name};
+use super::shape::shape;
+use super::tree::{At, Fields, Quoting, Reader, Refused, Version};
 use super::{CREDENTIALS, ConfigFault};
 use crate::inventory::Credential;
+use schemars::JsonSchema;
 use std::collections::{HashMap, HashSet};
 
-const KEYS: [&str; 5] = [
-    "name",
-    "username",
-    "key_path",
-    "key_passphrase_secret",
-    "password_secret",
-];
-/// The key of the seed system for a password in plain text; known here only to be refused by name.
-const PLAIN_PASSWORD: &str = "password";
 /// Longest name of an entry or of a remote user, in characters.
 const NAME_CHARS_MAX: usize = 100;
+
+shape! {
+    /// `credentials.yml`: how hosts are logged into, by the names of keys and secrets. No secret stands in this
+    /// file, and no fault repeats what stands in it.
+    pub(super) struct Keys {
+        required {
+            /// The logins.
+            entries: Vec<EntryKeys>,
+        }
+        optional {
+            /// The version of this file's format.
+            version: Version,
+        }
+    }
+}
+
+shape! {
+    /// One login.
+    #[schemars(rename = "Entry")]
+    pub(super) struct EntryKeys {
+        required {
+            /// What `credentials` in servers.yml names; at most 100 characters without blanks. Unique.
+            #[schemars(length(min = 1))]
+            name: String,
+            /// The user on the host; at most 100 characters without blanks. Give it no more than the rules of
+            /// policy.yml need: the gate decides what is run, the host decides what that may do.
+            #[schemars(length(min = 1))]
+            username: String,
+        }
+        optional {
+            /// The private key: a path beneath the keys directory (PORTCULLIS_KEYS_DIR, else `keys` inside or beside
+            /// the configuration), or an absolute one inside it; never with `..`, never a link. At most 500
+            /// characters. Default: none.
+            key_path: Option<String>,
+            /// The name of the secret that opens the key. It is looked up as the variable MCP_SSH_SECRET_NAME
+            /// (upper case, `-` as `_`), then in `.env`, then as the file NAME of the secrets directory. Letters,
+            /// digits, `-`, `_`; at most 100. Default: none, for a key without a passphrase.
+            key_passphrase_secret: Option<SecretName>,
+            /// The name of the secret that is the user's password, where a host takes no keys. Default: none.
+            /// Prefer a key.
+            password_secret: Option<SecretName>,
+            /// Variables that are looked at before all other places, by the key whose secret they hold. Needed
+            /// where the environment names a secret without the prefix MCP_SSH_SECRET_. Default: none.
+            env: Option<EnvKeys>,
+        }
+    }
+}
+
+shape! {
+    /// Which variable holds which secret of the entry; ASCII letters, digits and `_`, not beginning with a digit, at
+    /// most 100. Each stands only beside the key that names its secret.
+    #[schemars(rename = "EntryEnv")]
+    pub(super) struct EnvKeys {
+        optional {
+            /// The variable with the passphrase of the key.
+            key_passphrase_secret: Option<VariableName>,
+            /// The variable with the password.
+            password_secret: Option<VariableName>,
+        }
+    }
+}
+
+/// The name of a secret.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct SecretName(
+    #[schemars(regex(pattern = r"^\s*[A-Za-z0-9_-]{0,100}\s*$"))]
+    #[allow(dead_code, reason = "it is described, never built")]
+    String,
+);
+
+/// The name of a variable.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct VariableName(
+    #[schemars(regex(pattern = r"^\s*([A-Za-z_][A-Za-z0-9_]{0,99})?\s*$"))]
+    #[allow(dead_code, reason = "it is described, never built")]
+    String,
+);
+
+/// The seed system's key for a password in plain text; known here only to be refused by name.
+const REFUSED: [Refused; 1] = [Refused {
+    key: "password",
+    message: "a password in plain text is not taken",
+    hint: "Put it into a secret and name that: `password_secret: NAME`. The secret is the variable MCP_SSH_SECRET_<NAME>, a line of .env, or a file in the secrets directory.",
+}];
 
 /// What was read, as far as it could be.
 pub(super) struct Credentials {
@@ -67,7 +146,7 @@ struct Walk {
 impl Walk {
     /// Whether every entry could be read at least as far as its name.
     fn document(&mut self, reader: &mut Reader, root: &At<'_>) -> bool {
-        let Some(fields) = reader.map(root, &["version", "entries"]) else {
+        let Some(fields) = reader.map(root, Keys::KEYS) else {
             return false;
         };
         reader.version(&fields);
@@ -87,23 +166,21 @@ impl Walk {
     }
 
     fn entry(&mut self, reader: &mut Reader, at: &At<'_>) -> bool {
-        let mut known = KEYS.to_vec();
-        known.push(PLAIN_PASSWORD);
-        let Some(fields) = reader.map(at, &known) else {
+        let Some(fields) = reader.map_but(at, EntryKeys::KEYS, &REFUSED) else {
             return false;
         };
-        if let Some(at) = fields.get(PLAIN_PASSWORD) {
-            reader.fault(
-                &at,
-                "a password in plain text is not taken",
-                "Put it into a secret and name that: `password_secret: NAME`. The secret is the variable MCP_SSH_SECRET_<NAME>, a line of .env, or a file in the secrets directory.",
-            );
-        }
         let name = plain_text(reader, at, &fields, "name");
         let username = plain_text(reader, at, &fields, "username");
         let key_path = self.key_path(reader, &fields);
         let key_passphrase_secret = self.secret(reader, &fields, "key_passphrase_secret");
         let password_secret = self.secret(reader, &fields, "password_secret");
+        let env = fields.some("env");
+        let env = env.and_then(|at| reader.map(&at, EnvKeys::KEYS));
+        let env = |reader: &mut Reader, key: &str, secret: &Option<String>| {
+            variable(reader, env.as_ref()?, key, secret.is_some())
+        };
+        let key_passphrase_env = env(reader, "key_passphrase_secret", &key_passphrase_secret);
+        let password_env = env(reader, "password_secret", &password_secret);
         if key_path.is_none() && password_secret.is_none() {
             reader.warn(
                 at,
@@ -121,7 +198,9 @@ impl Walk {
                 username,
                 key_path,
                 key_passphrase_secret,
+                key_passphrase_env,
                 password_secret,
+                password_env,
             });
         }
         true
@@ -161,6 +240,24 @@ impl Walk {
         }
         Some(name.to_owned())
     }
+}
+
+/// The variable that the operator names for a secret of the entry.
+fn variable(reader: &mut Reader, env: &Fields<'_>, key: &str, has_secret: bool) -> Option<String> {
+    let (at, name) = reader.optional_text(env, key)?;
+    if let Err(fault) = variable_name(name) {
+        let hint = "Here stands the name of a variable, not the secret.";
+        reader.fault(&at, fault.to_string(), hint);
+        return None;
+    }
+    if !has_secret {
+        reader.fault(
+            &at,
+            format!("expected `{key}` in the entry beside its variable, got none"),
+            "The secret needs a name too: it stands in records and is looked for where the variable is not set.",
+        );
+    }
+    Some(name.to_owned())
 }
 
 /// The name of an entry or of a remote user: no blanks, no control characters, not too long.

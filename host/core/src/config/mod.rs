@@ -3,25 +3,37 @@
 //! [`load`] reads all files or names everything that is wrong in all of them; there is no
 //! half-loaded configuration. Must not: open files; texts come in, values go out.
 
+mod changes;
+mod companions;
 mod credentials;
 pub mod dotenv;
 mod names;
+mod nearest;
 mod plugins;
 mod policy_file;
 mod profiles;
 mod refused;
+mod schema;
 mod servers;
 pub mod settings;
 mod shape;
+mod sound;
 mod tree;
+mod value;
 mod yaml;
 
-pub use names::{PathFault, SecretNameFault, path_text, secret_name, secret_variable};
+pub use changes::{Prints, changes};
+pub use companions::{Companion, Effect, Tool, Transport};
+pub use names::{
+    PathFault, SecretNameFault, VariableFault, path_text, secret_name, secret_variable,
+    variable_name,
+};
 pub use policy_file::policy;
 pub use profiles::{shipped_data, shipped_entry, shipped_profiles};
 pub use refused::{RefusedAs, RefusedText, refused_texts};
+pub use schema::{FILES, reference, schema};
 pub use settings::Settings;
-pub(crate) use tree::{Node, Value};
+pub(crate) use value::{Node, Value};
 
 use crate::inventory::Inventory;
 use crate::policy::Policy;
@@ -36,6 +48,8 @@ pub const CREDENTIALS: &str = "credentials.yml";
 pub const POLICY: &str = "policy.yml";
 /// The file of plugins.
 pub const PLUGINS: &str = "plugins.yml";
+/// The file of other MCP servers.
+pub const COMPANIONS: &str = "companions.yml";
 /// The file of the gate's own settings.
 pub const PORTCULLIS: &str = "portcullis.yml";
 
@@ -52,6 +66,10 @@ pub struct Sources {
     pub plugins: Option<String>,
     /// `portcullis.yml`.
     pub portcullis: Option<String>,
+    /// `companions.yml`.
+    pub companions: Option<String>,
+    /// The files that could not be read. Nothing loads then, and nothing is concluded from their absence.
+    pub unread: Vec<&'static str>,
 }
 
 /// Reads a foreign YAML document with the reader of the configuration. No fault repeats a text of it: it may hold
@@ -163,6 +181,10 @@ pub struct Snapshot {
     pub plugins: Vec<PluginEntry>,
     /// The gate's own settings.
     pub settings: Settings,
+    /// Other MCP servers, in file order.
+    pub companions: Vec<Companion>,
+    /// The digests of the policy's parts.
+    pub prints: Prints,
     /// SHA-256 over the names, lengths and texts of all files, 64 hex digits.
     pub digest: String,
     /// Each file by itself, in the order of [`Sources`].
@@ -205,24 +227,32 @@ pub enum Occasion {
 /// Reads all files, or names everything that is wrong in all of them.
 ///
 /// # Errors
-/// Every [`ConfigFault`] of every file, in the order of the files and lines.
+/// Every [`ConfigFault`] of every file, in the order of the files and lines; none where the only fault is
+/// that a file could not be read.
 pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<ConfigFault>> {
     let mut credentials = credentials::read(sources.credentials.as_deref());
+    if sources.unread.contains(&CREDENTIALS) {
+        credentials.names = None;
+    }
     let mut servers = match &sources.servers {
         Some(text) => servers::read(text, credentials.names.as_ref()),
         None => servers::missing(),
     };
-    let (mut policy, mut policy_faults, mut policy_warnings) = rules(sources, occasion);
+    let (mut policy, prints, mut policy_faults, mut policy_warnings) = rules(sources, occasion);
     let mut plugins = plugins::read(sources.plugins.as_deref());
     let (settings, mut settings_faults) = settings::read(sources.portcullis.as_deref());
-    let faults = in_order([
+    let mut companions = companions::read(sources.companions.as_deref());
+    let mut faults = in_order([
         &mut servers.faults,
         &mut credentials.faults,
         &mut policy_faults,
         &mut plugins.faults,
         &mut settings_faults,
+        &mut companions.faults,
     ]);
-    if !faults.is_empty() {
+    // Whoever reads the files has a better word for why one of them is not there.
+    faults.retain(|fault| !sources.unread.contains(&fault.file));
+    if !faults.is_empty() || !sources.unread.is_empty() {
         return Err(faults);
     }
     let inventory = Inventory::build(servers.hosts, credentials.entries).map_err(|faults| {
@@ -237,14 +267,16 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         &mut credentials.warnings,
         &mut policy_warnings,
         &mut plugins.warnings,
-        &mut Vec::new(),
+        &mut companions.warnings,
     ]);
     Ok(Snapshot {
         inventory,
         policy,
         plugins: plugins.entries,
         settings,
-        digest: digest(sources),
+        companions: companions.entries,
+        prints,
+        digest: sources.digest(),
         files: marks(sources),
         warnings,
     })
@@ -272,11 +304,12 @@ fn warn_of_rules_without_hosts(policy: &Policy, inventory: &Inventory, warnings:
 
 type Faults = Vec<ConfigFault>;
 
-fn rules(sources: &Sources, occasion: Occasion) -> (Policy, Faults, Faults) {
+fn rules(sources: &Sources, occasion: Occasion) -> (Policy, Prints, Faults, Faults) {
+    let none = |faults, warnings| (Policy::default(), Prints::default(), faults, warnings);
     match (&sources.policy, occasion) {
-        (Some(text), Occasion::Start | Occasion::Reload) => match policy(text) {
-            Ok((rules, warnings)) => (rules, Vec::new(), warnings),
-            Err(faults) => (Policy::default(), faults, Vec::new()),
+        (Some(text), Occasion::Start | Occasion::Reload) => match policy_file::read(text) {
+            Ok((rules, prints, warnings)) => (rules, prints, Vec::new(), warnings),
+            Err(faults) => none(faults, Vec::new()),
         },
         (None, Occasion::Start) => {
             let warning = tree::whole_file(
@@ -284,17 +317,17 @@ fn rules(sources: &Sources, occasion: Occasion) -> (Policy, Faults, Faults) {
                 "the file does not exist, so every command is denied",
                 "Begin with the sample policy.yml.",
             );
-            (Policy::default(), Vec::new(), vec![warning])
+            none(Vec::new(), vec![warning])
         }
         (None, Occasion::Reload) => {
             let fault = tree::whole_file(POLICY, "the file does not exist", "Put it back.");
-            (Policy::default(), vec![fault], Vec::new())
+            none(vec![fault], Vec::new())
         }
     }
 }
 
 /// Joins the lists of the files; within a file the lines rise.
-fn in_order(lists: [&mut Faults; 5]) -> Faults {
+fn in_order<const N: usize>(lists: [&mut Faults; N]) -> Faults {
     let mut all = Vec::new();
     for list in lists {
         list.sort_by_key(|fault| (fault.line, fault.column));
@@ -304,34 +337,36 @@ fn in_order(lists: [&mut Faults; 5]) -> Faults {
 }
 
 impl Sources {
+    /// SHA-256 over the names, lengths and texts of all files, 64 hex digits.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        // Lengths stand before the texts, so that no two sets of files have one input; a file that does not
+        // exist counts otherwise than an empty one, and than one that cannot be read.
+        let mut hash = Sha256::new();
+        for (name, text) in self.files() {
+            hash.update((name.len() as u64).to_be_bytes());
+            hash.update(name.as_bytes());
+            let unread = u8::from(self.unread.contains(&name));
+            hash.update([u8::from(text.is_some()) | unread << 1]);
+            let text = text.unwrap_or_default();
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+        let bytes = hash.finalize();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Every file's name with its text, in a fixed order.
-    fn files(&self) -> [(&'static str, Option<&str>); 5] {
+    fn files(&self) -> [(&'static str, Option<&str>); 6] {
         [
             (SERVERS, self.servers.as_deref()),
             (CREDENTIALS, self.credentials.as_deref()),
             (POLICY, self.policy.as_deref()),
             (PLUGINS, self.plugins.as_deref()),
             (PORTCULLIS, self.portcullis.as_deref()),
+            (COMPANIONS, self.companions.as_deref()),
         ]
     }
-}
-
-/// Lengths stand before the texts, so that no two sets of files have one input; a file that does not
-/// exist counts otherwise than an empty one.
-fn digest(sources: &Sources) -> String {
-    let mut hash = Sha256::new();
-    for (name, text) in sources.files() {
-        hash.update((name.len() as u64).to_be_bytes());
-        hash.update(name.as_bytes());
-        hash.update([u8::from(text.is_some())]);
-        let text = text.unwrap_or_default();
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 fn marks(sources: &Sources) -> Vec<FileMark> {
@@ -342,5 +377,7 @@ fn marks(sources: &Sources) -> Vec<FileMark> {
     sources.files().into_iter().map(mark).collect()
 }
 
+#[cfg(test)]
+mod more_tests;
 #[cfg(test)]
 mod tests;

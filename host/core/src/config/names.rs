@@ -52,6 +52,41 @@ pub fn secret_variable(name: &str) -> String {
     )
 }
 
+/// Checks the name of an environment variable that an operator chose: ASCII letters, digits and `_`, not
+/// beginning with a digit, at most [`limits::SECRET_NAME_CHARS_MAX`] characters.
+///
+/// # Errors
+/// [`VariableFault`]; the length is looked at first.
+pub fn variable_name(name: &str) -> Result<(), VariableFault> {
+    let chars = name.chars().count();
+    if chars > limits::SECRET_NAME_CHARS_MAX {
+        return Err(VariableFault::TooLong { chars });
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.chars().all(allowed) && !name.starts_with(|c: char| c.is_ascii_digit()) && chars > 0 {
+        Ok(())
+    } else {
+        Err(VariableFault::Characters)
+    }
+}
+
+/// Why the name of a variable is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VariableFault {
+    /// Longer than [`limits::SECRET_NAME_CHARS_MAX`]; looked at before the characters.
+    #[error(
+        "expected at most {} characters in the name of a variable, got {chars}",
+        limits::SECRET_NAME_CHARS_MAX
+    )]
+    TooLong {
+        /// How long it is.
+        chars: usize,
+    },
+    /// A character outside the set, or a digit at the beginning.
+    #[error("expected ASCII letters, digits and `_`, not beginning with a digit")]
+    Characters,
+}
+
 /// Why a path beneath one of the directories is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathFault {

@@ -3,14 +3,12 @@
 //! Must not: read a component, or lift a ceiling because a file asks for it.
 
 use super::names::path_text;
-use super::tree::{At, Fields, Quoting, Reader, Value};
+use super::shape::{AnyValue, shape, words};
+use super::tree::{At, Fields, Quoting, Reader, Refused, Version};
+use super::value::Value;
 use super::{ConfigFault, PLUGINS, PluginEntry, PluginKind, PluginLimits, PluginMode};
 use std::collections::HashSet;
 
-const KEYS: [&str; 9] = [
-    "name", "kind", "path", "sha256", "dev", "mode", "wasi", "limits", "settings",
-];
-const LIMIT_KEYS: [&str; 4] = ["wall_ms", "fuel", "memory_mib", "component_mib"];
 /// Most plugins: each costs a call per command.
 const PLUGINS_MAX: usize = 64;
 /// Longest name, in characters.
@@ -35,6 +33,102 @@ const MEMORY_MIB_DEFAULT: u64 = 32;
 const MEMORY_MIB_MAX: u64 = 256;
 /// Largest component, default and ceiling, in MiB: its compilation cannot be interrupted.
 const COMPONENT_MIB_MAX: u64 = 8;
+
+shape! {
+    /// `plugins.yml`: WebAssembly components that can only tighten. They are called in the order of this file; a
+    /// validator's objection refuses the command, a redactor's spans are masked in the output. A plugin that
+    /// fails refuses, or withholds the output. Read at start and by SIGHUP, never because an agent asks.
+    pub(super) struct Keys {
+        required {
+            /// The plugins, in the order in which they are called; at most 64.
+            #[schemars(length(max = PLUGINS_MAX))]
+            plugins: Vec<PluginKeys>,
+        }
+        optional {
+            /// The version of this file's format.
+            version: Version,
+        }
+    }
+}
+
+shape! {
+    /// One plugin. It stands with either `sha256` or `dev: true`.
+    #[schemars(rename = "Plugin")]
+    pub(super) struct PluginKeys {
+        required {
+            /// Its name in records and refusals; ASCII letters, digits, `-`, `_`, at most 64. Unique.
+            #[schemars(regex(pattern = r"^\s*[A-Za-z0-9_-]{1,64}\s*$"))]
+            name: String,
+            /// What it is: a validator judges commands, a redactor finds spans to mask in output.
+            kind: KindWord,
+            /// The component beneath the plugins directory (PORTCULLIS_PLUGINS_DIR, else `plugins` inside or
+            /// beside the configuration). Never with `..`, at most 500 characters.
+            #[schemars(length(min = 1))]
+            path: String,
+        }
+        optional {
+            /// The component's SHA-256 as `portcullis plugin inspect FILE` prints it, 64 hex digits in quotes. A file
+            /// with other bytes is not loaded.
+            #[schemars(regex(pattern = r"^\s*[0-9A-Fa-f]{64}\s*$"))]
+            sha256: Option<String>,
+            /// Goes without a pin, with a warning, while a plugin is being written.
+            #[schemars(extend("default" = false))]
+            dev: bool,
+            /// Whether its word holds. `observe`: what it says is recorded and changes nothing; observe a new
+            /// plugin for a day before you rely on it.
+            #[schemars(extend("default" = "enforce"))]
+            mode: ModeWord,
+            /// `inert`: imports of wasi:cli, io, clocks and random get stand-ins without any power. `none`: they
+            /// are a refusal. Files, sockets and http are always one.
+            #[schemars(extend("default" = "inert"))]
+            wasi: WasiWord,
+            /// What a call may use. Raise one when the plugin is refused for it and its work is worth it.
+            limits: Option<LimitKeys>,
+            /// Whatever the plugin wants to know, handed to it as JSON; at most 65,536 bytes.
+            #[schemars(extend("default" = {}))]
+            settings: Option<AnyValue>,
+        }
+    }
+}
+
+shape! {
+    /// The limits of one plugin; each has a ceiling that no file can lift.
+    #[schemars(rename = "PluginLimits")]
+    pub(super) struct LimitKeys {
+        optional {
+            /// Wall time of a call, in milliseconds. Default: 50 for a validator, 250 for a redactor.
+            #[schemars(range(min = 1, max = WALL_MS_MAX))]
+            wall_ms: u64,
+            /// Work of a call, in the engine's units: the same on every machine, unlike time.
+            #[schemars(range(min = 1, max = FUEL_MAX), extend("default" = FUEL_DEFAULT))]
+            fuel: u64,
+            /// Memory, all of it together, in MiB.
+            #[schemars(range(min = 1, max = MEMORY_MIB_MAX), extend("default" = MEMORY_MIB_DEFAULT))]
+            memory_mib: u64,
+            /// Size of the component, in MiB. Its compilation cannot be interrupted, so the ceiling is the default.
+            #[schemars(range(min = 1, max = COMPONENT_MIB_MAX), extend("default" = COMPONENT_MIB_MAX))]
+            component_mib: u64,
+        }
+    }
+}
+
+words! { KindWord { Validator, Redactor } }
+words! { ModeWord { Enforce, Observe } }
+words! { WasiWord { Inert, None } }
+
+/// What plugins of other systems, and later versions of this one, know.
+const REFUSED: [Refused; 2] = [
+    Refused {
+        key: "signature",
+        message: "signatures of plugins are not checked by this version",
+        hint: "Pin the bytes with `sha256`; it holds for exactly one component.",
+    },
+    Refused {
+        key: "runtime",
+        message: "this version has one set of limits for every plugin",
+        hint: "Set `limits` for a guest that carries an interpreter.",
+    },
+];
 
 /// What was read, as far as it could be.
 pub(super) struct Plugins {
@@ -72,7 +166,7 @@ pub(super) fn read(text: Option<&str>) -> Plugins {
 }
 
 fn document(reader: &mut Reader, root: &At<'_>) -> Vec<PluginEntry> {
-    let Some(fields) = reader.map(root, &["version", "plugins"]) else {
+    let Some(fields) = reader.map(root, Keys::KEYS) else {
         return Vec::new();
     };
     reader.version(&fields);
@@ -98,7 +192,7 @@ fn document(reader: &mut Reader, root: &At<'_>) -> Vec<PluginEntry> {
 }
 
 fn entry(reader: &mut Reader, at: &At<'_>) -> Option<PluginEntry> {
-    let fields = reader.map(at, &KEYS)?;
+    let fields = reader.map_but(at, PluginKeys::KEYS, &REFUSED)?;
     let name = name(reader, at, &fields);
     let kind = kind(reader, at, &fields);
     let path = path(reader, at, &fields);
@@ -108,7 +202,7 @@ fn entry(reader: &mut Reader, at: &At<'_>) -> Option<PluginEntry> {
         None => Some(PluginMode::Enforce),
     };
     let wasi_inert = match fields.get("wasi") {
-        Some(at) => word(reader, &at, &[("inert", true), ("none", false)]),
+        Some(at) => reader.word(&at, &[("inert", true), ("none", false)]),
         None => Some(true),
     };
     // The limits' defaults hang on the kind; where that is broken the entry is not used anyway.
@@ -145,8 +239,7 @@ fn kind(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<PluginK
         reader.missing(at, "kind");
         return None;
     };
-    word(
-        reader,
+    reader.word(
         &at,
         &[
             ("validator", PluginKind::Validator),
@@ -160,7 +253,7 @@ fn mode(reader: &mut Reader, at: &At<'_>) -> Option<PluginMode> {
         ("enforce", PluginMode::Enforce),
         ("observe", PluginMode::Observe),
     ];
-    let mode = word(reader, at, &words)?;
+    let mode = reader.word(at, &words)?;
     if mode == PluginMode::Observe {
         reader.warn(
             at,
@@ -169,18 +262,6 @@ fn mode(reader: &mut Reader, at: &At<'_>) -> Option<PluginMode> {
         );
     }
     Some(mode)
-}
-
-/// One word of a set.
-fn word<T: Copy>(reader: &mut Reader, at: &At<'_>, words: &[(&str, T)]) -> Option<T> {
-    if let Value::Text(text) = at.value()
-        && let Some((_, value)) = words.iter().find(|(word, _)| word == text)
-    {
-        return Some(*value);
-    }
-    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    reader.expected(at, &names.join(" or "), "");
-    None
 }
 
 fn path(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<String> {
@@ -241,7 +322,7 @@ fn limits(reader: &mut Reader, fields: &Fields<'_>, kind: PluginKind) -> Option<
         PluginKind::Redactor => REDACTOR_WALL_MS_DEFAULT,
     };
     let given = match fields.some("limits") {
-        Some(at) => Some(reader.map(&at, &LIMIT_KEYS)?),
+        Some(at) => Some(reader.map(&at, LimitKeys::KEYS)?),
         None => None,
     };
     let mut number =

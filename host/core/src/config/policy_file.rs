@@ -9,16 +9,22 @@
 mod advice;
 mod denying;
 mod examples;
+mod prints;
 mod rule;
 
 use super::ConfigFault;
+use super::changes::Prints;
 use super::profiles::{RawProfile, with_profiles};
+use super::sound::{Slot, sound};
+use super::value::Node;
 use super::yaml::{self, from_yaml};
 use crate::limits;
 use crate::net::{Entry, EntryFault, Lists};
-use crate::policy::{LimitKeys, LimitLayers, Mode, Policy};
+use crate::policy::{LimitKeys, LimitLayers, Mode, Policy, RawDenyItem};
+use rule::RawRule;
+use schemars::JsonSchema;
 use serde::de::{Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_yaml::{Location, Spanned};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -42,6 +48,8 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<
 
 /// A whole number that is written as one: `"6"` is a text, and whoever writes it may mean something
 /// that is not a limit.
+#[derive(Serialize)]
+#[serde(transparent)]
 struct Count(u64);
 
 impl<'de> Deserialize<'de> for Count {
@@ -70,30 +78,54 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-#[derive(Deserialize, Default)]
+/// `policy.yml`: what may run, where, and within which limits. Everything that no rule allows is denied.
+#[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
-struct RawPolicy {
+#[schemars(rename = "Policy")]
+pub(super) struct RawPolicy {
+    /// The version of the file's format. A file without one may use every shape.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = *VERSIONS.start(), max = *VERSIONS.end()))]
     version: Option<Spanned<Count>>,
+    /// The file with the recorded keys of the hosts: absolute, `~/…`, or beneath the keys directory. A host whose
+    /// key is not recorded is never spoken to. Default: ~/.ssh/known_hosts.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     known_hosts_path: Option<String>,
+    /// Bounds of a run, and the texts that deny.
     limits: Option<RawLimits>,
+    /// Which addresses may be dialled. Default: all.
     network: Option<RawNetwork>,
-    rules: Option<Vec<Spanned<rule::RawRule>>>,
+    /// What may run and what may not; a deny rule that matches wins wherever it stands. Default: none, which denies
+    /// everything.
+    #[schemars(with = "Option<Vec<RawRule>>")]
+    rules: Option<Vec<Slot<Spanned<RawRule>>>>,
+    /// Other limits for some hosts. An alias wins over tags, and between two tags the stricter value wins.
     overrides: Option<RawOverrides>,
+    /// How commands may be joined: `simple` takes one command without operators, `compound` judges each part of a
+    /// script, `legacy` does so too and reads the globs of `commands` over the text. Narrow it where agents need no
+    /// scripts.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "RawMode", extend("default" = "compound"))]
     mode: Option<RawMode>,
+    /// What the words of your own programs do, in the format of the shipped data (`portcullis policy data text.yml`).
+    /// An entry for a known program replaces what is known of it. Default: the shipped ones.
     #[serde(default)]
     profiles: BTreeMap<String, RawProfile>,
+    /// Further paths that hold secrets, as globs: `*` within a part, `**` for any parts. Default: the shipped ones.
     #[serde(default)]
     secret_paths: Vec<String>,
+    /// What is denied by structure, through wrappers and however it is spelled, whatever a rule allows: `standard` for
+    /// the shipped set, and entries of your own. Default: none.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<RawDenyItem>")]
     deny_commands: Option<denying::RawList>,
 }
 
 /// How a host's commands may be joined.
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "Mode")]
 enum RawMode {
     Simple,
     Compound,
@@ -110,49 +142,88 @@ impl From<RawMode> for Mode {
     }
 }
 
-#[derive(Deserialize, Default)]
+/// Bounds of a run.
+#[derive(Deserialize, Serialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Limits")]
 struct RawLimits {
+    /// As `mode` at the top of the file, for these hosts.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "RawMode", extend("default" = "compound"))]
     mode: Option<RawMode>,
+    /// Wall time of a run in seconds, connecting included; then its whole process tree is ended. Raise it by tag for
+    /// the hosts that need it.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = 1, max = limits::RUN_SECONDS_MAX), extend("default" = limits::RUN_SECONDS_DEFAULT))]
     max_seconds: Option<Spanned<Count>>,
+    /// Output that is shown, both streams together, in bytes. More is read and counted, and its middle is left out.
+    /// Lower it where an agent drowns in output.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = 1, max = limits::OUTPUT_BYTES_MAX), extend("default" = limits::OUTPUT_BYTES_DEFAULT))]
     max_output_bytes: Option<Spanned<Count>>,
+    /// Output after which a command is ended, in bytes.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = *HARD_STOP_BYTES.start(), max = *HARD_STOP_BYTES.end()), extend("default" = limits::OUTPUT_HARD_STOP_BYTES_DEFAULT))]
     output_hard_stop_bytes: Option<Spanned<Count>>,
+    /// Read for compatibility and ignored: unknown host keys are never added.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     host_key_auto_add: Option<Spanned<bool>>,
+    /// Read for compatibility and ignored: host keys are always verified.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     require_known_host: Option<Spanned<bool>>,
+    /// Seconds that a finished task's result is kept.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = *TASK_RESULT_TTL_SECONDS.start(), max = *TASK_RESULT_TTL_SECONDS.end()), extend("default" = limits::TASK_RESULT_TTL_SECONDS_DEFAULT))]
     task_result_ttl: Option<Spanned<Count>>,
+    /// Seconds between progress notes of a task.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = *TASK_PROGRESS_SECONDS.start(), max = *TASK_PROGRESS_SECONDS.end()), extend("default" = limits::TASK_PROGRESS_INTERVAL_SECONDS_DEFAULT))]
     task_progress_interval: Option<Spanned<Count>>,
+    /// Texts that deny a command wherever they stand in it; a tripwire, not a boundary. A list here replaces the
+    /// built-in one, an empty list turns it off. Default: twenty usual suspects.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     deny_substrings: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
-#[derive(Deserialize, Default)]
+/// Which addresses may be dialled, after resolution.
+#[derive(Deserialize, Serialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Network")]
 struct RawNetwork {
+    /// Addresses that may be dialled. Where this list or `allow_cidrs` has an entry, everything else is excluded.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     allow_ips: Vec<Spanned<String>>,
+    /// Networks that may be dialled, as `ADDRESS/BITS`. Name the ones that your machines are in.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     allow_cidrs: Vec<Spanned<String>>,
+    /// Addresses that may never be dialled; a block wins over every allow.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     block_ips: Vec<Spanned<String>>,
+    /// Networks that may never be dialled, e.g. a cloud's metadata service.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     block_cidrs: Vec<Spanned<String>>,
+    /// Read for compatibility and ignored: host keys are always verified.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     require_known_host: Option<Spanned<bool>>,
 }
 
-#[derive(Deserialize, Default)]
+/// Other limits for some hosts.
+#[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Overrides")]
 struct RawOverrides {
+    /// Limits by the alias of a host.
     #[serde(default)]
     aliases: BTreeMap<String, RawLimits>,
+    /// Limits by tag.
     #[serde(default)]
     tags: BTreeMap<String, RawLimits>,
 }
@@ -163,18 +234,38 @@ struct RawOverrides {
 /// # Errors
 /// Everything that is wrong, as far as the parser comes.
 pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>> {
+    read(text).map(|(policy, _, warnings)| (policy, warnings))
+}
+
+/// The same with the digests of its parts.
+pub(super) fn read(text: &str) -> Result<(Policy, Prints, Vec<ConfigFault>), Vec<ConfigFault>> {
+    let mut notes = Notes::default();
     let raw = if yaml::is_empty(text) {
         RawPolicy::default()
     } else {
-        from_yaml::<RawPolicy>(FILE, text).map_err(|fault| vec![fault])?
+        from_yaml::<RawPolicy>(FILE, text).or_else(|first| rest(text, first, &mut notes))?
     };
-    let mut notes = Notes::default();
+    let prints = raw.prints();
     let policy = raw.compile(&mut notes);
     if notes.faults.is_empty() {
-        Ok((policy, notes.warnings))
+        Ok((policy, prints, notes.warnings))
     } else {
         Err(notes.faults)
     }
+}
+
+/// The parser stopped at a fault of the shape. Names all of them, and gives what is sound, so that its own faults
+/// are named too; with a fault noted, none of it is ever loaded.
+fn rest(text: &str, first: ConfigFault, notes: &mut Notes) -> Result<RawPolicy, Vec<ConfigFault>> {
+    let Ok(node) = from_yaml::<Node>(FILE, text) else {
+        return Err(vec![first]);
+    };
+    let (raw, mut faults) = sound::<RawPolicy>(FILE, &node);
+    if faults.is_empty() {
+        faults.push(first);
+    }
+    notes.faults = faults;
+    raw.ok_or_else(|| std::mem::take(&mut notes.faults))
 }
 
 /// What was found while a policy was put together.
@@ -185,6 +276,11 @@ struct Notes {
 }
 
 impl Notes {
+    /// Whether a fault is noted beneath a key of the top.
+    fn concern(&self, key: &str) -> bool {
+        self.faults.iter().any(|fault| fault.path.starts_with(key))
+    }
+
     fn fault(&mut self, at: Location, path: &str, message: impl Into<String>, hint: &str) {
         self.faults.push(note(at, path, message.into(), hint));
     }
@@ -207,6 +303,7 @@ fn note(at: Location, path: &str, message: String, hint: &str) -> ConfigFault {
 
 impl RawPolicy {
     fn compile(self, notes: &mut Notes) -> Policy {
+        let mut profiles_are_known = !notes.concern("profiles") && !notes.concern("secret_paths");
         let profiles = match with_profiles(FILE, self.profiles, self.secret_paths) {
             Ok((profiles, replaced)) => {
                 for name in replaced {
@@ -223,6 +320,7 @@ impl RawPolicy {
             }
             Err(faults) => {
                 notes.faults.extend(faults);
+                profiles_are_known = false;
                 Arc::default()
             }
         };
@@ -251,16 +349,22 @@ impl RawPolicy {
         let mut rules = Vec::new();
         let mut examples = Vec::new();
         let raw_rules = self.rules.unwrap_or_default();
-        let told: Vec<advice::Told> = raw_rules.iter().enumerate().map(rule::told).collect();
+        let raw_rules: Vec<(usize, Spanned<RawRule>)> = raw_rules
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, slot)| Some((index, slot.0?)))
+            .collect();
+        let told: Vec<advice::Told> = raw_rules.iter().map(rule::told).collect();
         advice::give(&told, &deny, &profiles, notes);
-        for (index, raw) in raw_rules.into_iter().enumerate() {
+        for (index, raw) in raw_rules {
             if let Some((rule, own)) = rule::compile(index, raw, notes) {
                 examples.extend(own.map(|own| (index, rules.len(), own)));
                 rules.push(rule);
             }
         }
         for (index, position, own) in examples {
-            if let Some(rule) = rules.get(position) {
+            // Without the profiles an example may fail that is right.
+            if let Some(rule) = rules.get(position).filter(|_| profiles_are_known) {
                 examples::verify(index, rule, &own, &profiles, notes);
             }
         }

@@ -5,64 +5,20 @@
 //!
 //! Must not: judge commands.
 
+mod shipped;
+
 use super::ConfigFault;
 use super::yaml::from_yaml;
 use crate::policy::profile::{
     Kind, Opt, Options, Profile, SecretPaths, Spelled, Style, Unlisted, Value, Verbs,
 };
 use crate::policy::{Capability, Glob, Profiles};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shipped::SHIPPED;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-/// The shipped data, by file.
-const SHIPPED: &[(&str, &str)] = &[
-    ("text.yml", include_str!("../policy/profile/data/text.yml")),
-    (
-        "files.yml",
-        include_str!("../policy/profile/data/files.yml"),
-    ),
-    (
-        "languages.yml",
-        include_str!("../policy/profile/data/languages.yml"),
-    ),
-    (
-        "databases.yml",
-        include_str!("../policy/profile/data/databases.yml"),
-    ),
-    (
-        "system.yml",
-        include_str!("../policy/profile/data/system.yml"),
-    ),
-    (
-        "services.yml",
-        include_str!("../policy/profile/data/services.yml"),
-    ),
-    (
-        "network.yml",
-        include_str!("../policy/profile/data/network.yml"),
-    ),
-    (
-        "containers.yml",
-        include_str!("../policy/profile/data/containers.yml"),
-    ),
-    (
-        "packages.yml",
-        include_str!("../policy/profile/data/packages.yml"),
-    ),
-    (
-        "disks.yml",
-        include_str!("../policy/profile/data/disks.yml"),
-    ),
-    (
-        "unsafe.yml",
-        include_str!("../policy/profile/data/unsafe.yml"),
-    ),
-    (
-        "secrets.yml",
-        include_str!("../policy/profile/data/secrets.yml"),
-    ),
-];
 /// Deepest verbs within verbs.
 const VERBS_DEPTH_MAX: usize = 6;
 
@@ -76,39 +32,71 @@ struct RawFile {
     secret_paths: Vec<String>,
 }
 
-/// What `policy.yml` says under `profiles:`, or behind one verb.
-#[derive(Deserialize, Default, Clone)]
+/// What the words of a program, or behind one verb, do.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Clone)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Profile")]
 pub(super) struct RawProfile {
+    /// How options are written: `gnu`, `single` (find), `pairs` (dd) or `bare` (none).
+    #[schemars(extend("default" = "gnu"))]
     style: Option<RawStyle>,
+    /// What an option that is not listed does.
+    #[schemars(extend("default" = "execute"))]
     unknown: Option<RawUnlisted>,
+    /// Options end at the first operand.
     posix: Option<bool>,
+    /// The first word may be letters without a dash, whose values follow (tar xzf).
     bundle: Option<bool>,
+    /// Verbs may be abbreviated; in the style `single` options too.
     abbreviate: Option<bool>,
+    /// Case does not count in verbs; write them in small letters.
     ignore_case: Option<bool>,
+    /// The known options, by what they do: `text: -a -k= --key=`.
     options: Option<BTreeMap<String, String>>,
+    /// The kinds of the operands in order; the last one repeats.
+    #[schemars(extend("default" = "text"))]
     operands: Option<String>,
+    /// The kind of the last operand, where there are two or more.
     last: Option<String>,
+    /// Operands of a kind of their own: `GLOB KIND`; the first match counts.
     patterns: Option<Vec<String>>,
+    /// Values of options of a kind of their own: `OPTION GLOB KIND`; the first match counts.
     values: Option<Vec<String>>,
+    /// With one of these options the first of the operands' kinds is left out.
     drops_first: Option<String>,
+    /// These options begin a command that ends at `;` or `+`.
     clauses: Option<String>,
+    /// What every use needs.
     need: Option<String>,
+    /// Directories are read with all below.
     recursive: Option<bool>,
+    /// What is piped into it is a program.
     runs_input: Option<bool>,
+    /// Files of the directory that it runs in say what it does.
     surroundings: Option<bool>,
+    /// It gives a shell in ways that nobody can profile.
     #[serde(rename = "unsafe")]
     gives_shell: Option<bool>,
+    /// Whether options hold behind a verb too.
+    #[schemars(extend("default" = "anywhere"))]
     globals: Option<RawGlobals>,
+    /// The first operand is a verb; verbs by what they need: `read: status list`.
     verbs: Option<BTreeMap<String, String>>,
+    /// Verbs with a profile of their own.
     verb: Option<BTreeMap<String, RawProfile>>,
+    /// What a verb that is not listed needs.
+    #[schemars(extend("default" = "execute"))]
     default: Option<String>,
+    /// What it needs without a verb.
+    #[schemars(extend("default" = "read"))]
     none: Option<String>,
+    /// The first entry whose option is there is laid over the other keys.
     when: Option<Vec<RawWhen>>,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum RawStyle {
     Gnu,
     Single,
@@ -116,15 +104,17 @@ enum RawStyle {
     Bare,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum RawUnlisted {
     Execute,
     Harmless,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum RawGlobals {
     /// Options stand before the verb only.
     Before,
@@ -132,10 +122,14 @@ enum RawGlobals {
     Anywhere,
 }
 
-#[derive(Deserialize, Clone)]
+/// Other keys where an option is there.
+#[derive(Deserialize, Serialize, JsonSchema, Clone)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "When")]
 struct RawWhen {
+    /// The options, as they are listed.
     has: String,
+    /// What holds then.
     then: RawProfile,
 }
 

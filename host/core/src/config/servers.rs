@@ -2,27 +2,118 @@
 //!
 //! Must not: look a name up, or know credentials other than by name.
 
-use super::tree::{At, Quoting, Reader, Value};
+use super::shape::shape;
+use super::tree::{At, Quoting, Reader, Refused, Version};
+use super::value::Value;
 use super::{ConfigFault, SERVERS};
 use crate::inventory::{Host, LoginShell};
 use crate::request::{Alias, Tag};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-const KEYS: [&str; 7] = [
-    "alias",
-    "host",
-    "port",
-    "credentials",
-    "tags",
-    "description",
-    "shell",
-];
 /// The SSH port where none is given.
 const PORT_DEFAULT: u16 = 22;
 /// Longest DNS name, in characters.
 const HOST_CHARS_MAX: usize = 253;
 /// Longest description, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 1_000;
+
+shape! {
+    /// `servers.yml`: the hosts that exist. What does not stand here cannot be named by anybody. Read again by
+    /// SIGHUP, `ssh_reload_config` and the poll of portcullis.yml; a file with a fault changes nothing.
+    pub(super) struct Keys {
+        required {
+            /// The hosts, in the order in which they are listed.
+            hosts: Vec<HostKeys>,
+        }
+        optional {
+            /// The version of this file's format.
+            version: Version,
+        }
+    }
+}
+
+shape! {
+    /// One host.
+    #[schemars(rename = "Host")]
+    pub(super) struct HostKeys {
+        required {
+            /// The name that agents use; ASCII letters, digits, `.`, `_`, `-`, at most 100. Unique.
+            #[schemars(regex(pattern = r"^\s*[A-Za-z0-9._-]{1,100}\s*$"))]
+            alias: String,
+            /// DNS name or address. A name is resolved once for each run, and the address is then held against
+            /// `network` in policy.yml.
+            #[schemars(regex(pattern = r"^\s*[A-Za-z0-9._:%][A-Za-z0-9._:%-]{0,252}\s*$"))]
+            host: String,
+        }
+        optional {
+            /// SSH port; a number, or one in quotes.
+            #[schemars(extend("default" = PORT_DEFAULT))]
+            port: Port,
+            /// The entry of credentials.yml to log in with. Default: none; such a host can be described, not used.
+            credentials: Option<String>,
+            /// What rules, limits and tag runs select by; the characters of an alias, at most 50 each. Default: none.
+            tags: Option<Vec<TagText>>,
+            /// What it is, for people; agents see it too. At most 1,000 characters. Default: empty.
+            description: Option<String>,
+            /// The login shell on the host. It reads what is sent, so one that does not read quotes and operators as
+            /// POSIX says refuses every command. Default: a POSIX shell.
+            #[schemars(extend("examples" = LoginShell::POSIX))]
+            shell: Option<String>,
+        }
+    }
+}
+
+/// A tag.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct TagText(
+    #[schemars(regex(pattern = r"^\s*[A-Za-z0-9._-]{1,50}\s*$"))]
+    #[allow(dead_code, reason = "it is described, never built")]
+    String,
+);
+
+/// A port.
+struct Port;
+
+impl JsonSchema for Port {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Port".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": u16::MAX},
+                {"type": "string", "pattern": r"^\s*[0-9]+\s*$"},
+            ],
+        })
+    }
+}
+
+/// What this version does not do; each would be missed, so each is named.
+const REFUSED: [Refused; 3] = [
+    Refused {
+        key: "proxy_jump",
+        message: "jump hosts are not supported by this version",
+        hint: "Run the gate where it reaches the host itself.",
+    },
+    Refused {
+        key: "user",
+        message: "a host has no user of its own",
+        hint: "Write `username` in an entry of credentials.yml and name that entry here.",
+    },
+    Refused {
+        key: "hostname",
+        message: "the name or address stands under `host`",
+        hint: "Write `host: …`.",
+    },
+];
 
 /// What was read, as far as it could be.
 pub(super) struct Servers {
@@ -73,7 +164,7 @@ fn document(
     root: &At<'_>,
     credentials: Option<&HashSet<String>>,
 ) -> Vec<Host> {
-    let Some(fields) = reader.map(root, &["version", "hosts"]) else {
+    let Some(fields) = reader.map(root, Keys::KEYS) else {
         return Vec::new();
     };
     reader.version(&fields);
@@ -98,7 +189,7 @@ fn document(
 
 /// One host. Every field is read, so that one pass names all that is wrong.
 fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> Option<Host> {
-    let fields = reader.map(at, &KEYS)?;
+    let fields = reader.map_but(at, HostKeys::KEYS, &REFUSED)?;
     let alias = reader
         .required_text(at, &fields, "alias")
         .and_then(|(at, text)| {

@@ -3,7 +3,7 @@
 //!
 //! Must not: read values. A shape describes; the modules of the files read.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
@@ -37,9 +37,9 @@ macro_rules! shape {
             $(optional { $($(#[$optional_meta:meta])* $optional:ident: $optional_type:ty,)* })?
         }
     ) => {
-        $(#[$meta])*
         #[derive(schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
+        $(#[$meta])*
         #[allow(dead_code, reason = "it is described, never built: the reader makes other values")]
         $vis struct $name {
             $($($(#[$required_meta])* $required: $required_type,)*)?
@@ -57,6 +57,37 @@ macro_rules! shape {
 }
 
 pub(super) use shape;
+
+/// Declares the words of which a key holds one, as they are written in the file in lower case.
+macro_rules! words {
+    ($name:ident { $($word:ident),* $(,)? }) => {
+        #[derive(schemars::JsonSchema)]
+        #[schemars(rename_all = "snake_case", inline)]
+        #[allow(dead_code, reason = "it is described, never built: the reader makes other values")]
+        pub(super) enum $name {
+            $($word,)*
+        }
+    };
+}
+
+pub(super) use words;
+
+/// Any value.
+pub(super) struct AnyValue;
+
+impl JsonSchema for AnyValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AnyValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({})
+    }
+}
 
 /// A key that need not stand. Described as its value is, so that a schema does not take nothing for one.
 pub(super) struct Optional<T>(PhantomData<T>);

@@ -193,6 +193,8 @@ fn all_faults_of_all_files_come_in_one_go_in_order() {
         policy: None,
         plugins: Some("plugins:\n  - name: a b\n    kind: judge\n".to_owned()),
         portcullis: Some("audit: {stdout: true}\n".to_owned()),
+        companions: Some("companions: [{name: c}]\n".to_owned()),
+        unread: Vec::new(),
     };
     let found = load(&sources, Occasion::Reload).unwrap_err();
     let places: Vec<(&str, u64, &str)> = found
@@ -214,6 +216,7 @@ fn all_faults_of_all_files_come_in_one_go_in_order() {
             (PLUGINS, 2, "plugins[0].name"),
             (PLUGINS, 3, "plugins[0].kind"),
             (PORTCULLIS, 1, "audit.stdout"),
+            (COMPANIONS, 1, "companions[0]"),
         ],
         "{}",
         shown(&found)
@@ -564,6 +567,8 @@ fn samples() -> Sources {
         policy: read(POLICY),
         plugins: read(PLUGINS),
         portcullis: read(PORTCULLIS),
+        companions: read(COMPANIONS),
+        unread: Vec::new(),
     }
 }
 

@@ -1,21 +1,18 @@
-//! A YAML document as a tree with positions, and the reader that walks it: it collects every fault of a
-//! file instead of stopping at the first, and knows the nearest key to a misspelt one.
+//! The reader that walks a document: it collects every fault of a file instead of stopping at the first, and
+//! knows the nearest key to a misspelt one.
 //!
 //! Must not: know any file's keys, or repeat a text of a file that may hold secrets.
 
+use super::nearest::nearest;
+use super::value::{Node, Value};
 use super::{ConfigFault, yaml};
 use crate::text;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 use std::borrow::Cow;
 
 /// Longest text of a file that a message quotes, in characters.
 const QUOTE_CHARS_MAX: usize = 60;
-/// Most edits between a misspelt key and the one that is suggested.
-const SUGGESTION_EDITS_MAX: usize = 2;
-/// Longest key that a suggestion is sought for, in characters: the search is quadratic.
-const SUGGESTION_CHARS_MAX: usize = 48;
 
 /// Whether messages may quote what stands in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,27 +22,6 @@ pub(super) enum Quoting {
     /// Never: the file's texts, and even its keys, may be secrets in the wrong column.
     Forbidden,
 }
-
-/// One value of a document.
-pub(crate) enum Value {
-    /// `null`, `~` or nothing.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A number without a fraction.
-    Int(i128),
-    /// A number with one.
-    Float(f64),
-    /// A text.
-    Text(String),
-    /// A list.
-    List(Vec<Node>),
-    /// A mapping, in file order.
-    Map(Vec<(Spanned<String>, Node)>),
-}
-
-/// A value with its position.
-pub(crate) type Node = Spanned<Value>;
 
 /// A node and the way to it.
 #[derive(Clone)]
@@ -180,6 +156,18 @@ impl Reader {
     /// A mapping whose keys are all known. Unknown keys are faults; what is known is read all the same,
     /// so that its faults are named too.
     pub(super) fn map<'n>(&mut self, at: &At<'n>, known: &[&str]) -> Option<Fields<'n>> {
+        self.map_but(at, known, &[])
+    }
+
+    /// The same where some keys are known to ask for what this version does not do: each of `refused` is a
+    /// key with what its fault says and how it is mended. A restriction that is read and not enforced
+    /// would be a hole.
+    pub(super) fn map_but<'n>(
+        &mut self,
+        at: &At<'n>,
+        known: &[&str],
+        refused: &[Refused],
+    ) -> Option<Fields<'n>> {
         let Value::Map(entries) = at.value() else {
             self.expected(
                 at,
@@ -193,6 +181,15 @@ impl Reader {
             if known.contains(&key.value.as_str()) {
                 let path = join(&at.path, &key.value);
                 fields.push((key.value.as_str(), At { node, path }));
+            } else if let Some(refused) = refused.iter().find(|refused| refused.key == key.value) {
+                self.faults.push(ConfigFault {
+                    file: self.file,
+                    line: key.referenced.line(),
+                    column: key.referenced.column(),
+                    path: join(&at.path, refused.key),
+                    message: refused.message.to_owned(),
+                    hint: refused.hint.to_owned(),
+                });
             } else {
                 self.unknown(at, key, known);
             }
@@ -251,6 +248,19 @@ impl Reader {
             path: format!("{}[{index}]", at.path),
         };
         Some(members.iter().enumerate().map(member).collect())
+    }
+
+    /// The entries of a mapping with free keys, in file order.
+    pub(super) fn entries<'n>(&mut self, at: &At<'n>) -> Option<Vec<(&'n str, At<'n>)>> {
+        let Value::Map(entries) = at.value() else {
+            self.expected(at, "a mapping", "");
+            return None;
+        };
+        let entry = |(key, node): &'n (Spanned<String>, Node)| {
+            let path = join(&at.path, &shorten(&key.value));
+            (key.value.as_str(), At { node, path })
+        };
+        Some(entries.iter().map(entry).collect())
     }
 
     /// The list that stands under a key which must be there.
@@ -335,6 +345,27 @@ impl Reader {
         None
     }
 
+    /// One word of a set.
+    pub(super) fn word<T: Copy>(&mut self, at: &At<'_>, words: &[(&str, T)]) -> Option<T> {
+        if let Value::Text(text) = at.value()
+            && let Some((_, value)) = words.iter().find(|(word, _)| word == text)
+        {
+            return Some(*value);
+        }
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.expected(at, &names.join(" or "), "");
+        None
+    }
+
+    /// A value of which this version takes one word only; every other is a fault that says so.
+    pub(super) fn only(&mut self, at: &At<'_>, word: &str, hint: &str) {
+        if !matches!(at.value(), Value::Text(text) if text == word) {
+            let got = self.got(at);
+            let message = format!("this version knows only `{word}`, got {got}");
+            self.fault(at, message, hint);
+        }
+    }
+
     /// Checks the optional `version` key: the only version is 1.
     pub(super) fn version(&mut self, fields: &Fields<'_>) {
         if let Some(at) = fields.get("version")
@@ -343,6 +374,16 @@ impl Reader {
             self.expected(&at, "version 1", "");
         }
     }
+}
+
+/// A key that this version knows only to refuse it.
+pub(super) struct Refused {
+    /// The key.
+    pub(super) key: &'static str,
+    /// What the fault says.
+    pub(super) message: &'static str,
+    /// How it is mended.
+    pub(super) hint: &'static str,
 }
 
 /// The `version` key: the only one is 1.
@@ -388,130 +429,4 @@ fn shorten(value: &str) -> String {
 
 fn quote(value: &str) -> String {
     format!("{:?}", shorten(value))
-}
-
-/// The known key that is nearest to a misspelt one.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
-    if key.chars().count() > SUGGESTION_CHARS_MAX {
-        return None;
-    }
-    let key = key.to_lowercase();
-    known
-        .iter()
-        .map(|name| (edits(&key, name), *name))
-        // A key of two characters is two edits away from any other; that is no likeness.
-        .filter(|(edits, name)| {
-            *edits <= SUGGESTION_EDITS_MAX && *edits < name.len().min(key.len())
-        })
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, name)| name)
-}
-
-/// Insertions, deletions, replacements and exchanges of neighbours between two words.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, cb) in b.iter().enumerate() {
-            let replaced = at(&last, j) + usize::from(ca != cb);
-            let mut best = replaced.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
-            let exchanged = i > 0 && j > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
-            if exchanged {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    at(&last, b.len())
-}
-
-impl<'de> serde::Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Int(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Int(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Float(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = seq.next_element()? {
-            members.push(member);
-        }
-        Ok(Value::List(members))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Value::Map(entries))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_key_is_suggested_and_a_far_one_is_not() {
-        let known = ["alias", "host", "port", "tags", "credentials"];
-        for (key, expected) in [
-            ("allias", Some("alias")),
-            ("tgas", Some("tags")),
-            ("Port", Some("port")),
-            ("prot", Some("port")),
-            ("credential", Some("credentials")),
-            ("x", None),
-            ("username", None),
-            ("ta", None),
-        ] {
-            assert_eq!(nearest(key, &known), expected, "{key}");
-        }
-        assert_eq!(nearest(&"a".repeat(10_000), &known), None);
-    }
 }

@@ -8,10 +8,11 @@
 //! a time; what compiles the typed values names all of its own faults at once.
 
 use super::ConfigFault;
+use super::value::{Node, Value};
 use crate::{limits, text};
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_yaml::options::{AliasLimits, DuplicateKeyPolicy, MergeKeyPolicy};
-use serde_yaml::{Error, Location, Options, Spanned};
+use serde_yaml::{Error, Location, Options};
 
 /// Deepest nesting of a configuration file; the files that exist need six.
 const DEPTH_MAX: usize = 32;
@@ -75,8 +76,12 @@ fn names_known_keys(error: &Error) -> bool {
     )
 }
 
-/// Whether a document holds nothing but blanks, comments and document marks.
+/// Whether a document holds nothing but blanks, comments and document marks. One that is too large is not looked
+/// through; [`from_yaml`] refuses it.
 pub(crate) fn is_empty(text: &str) -> bool {
+    if text.len() as u64 > limits::YAML_BYTES_MAX {
+        return false;
+    }
     text.trim_start_matches('\u{feff}').lines().all(|line| {
         let line = line.trim();
         line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
@@ -108,7 +113,7 @@ fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
 }
 
 /// A text of the file, short and clean, or a word in its place where the file may hold secrets.
-fn quote(value: &str, secret: bool) -> String {
+pub(super) fn quote(value: &str, secret: bool) -> String {
     if secret {
         return "another value".to_owned();
     }
@@ -214,82 +219,10 @@ fn words(error: &Error, secret: bool) -> (String, &'static str) {
     }
 }
 
-/// A document's shape with the positions of its keys and values: all that is needed to say where in
-/// the document a position lies.
-enum Shape {
-    Leaf,
-    List(Vec<Spanned<Shape>>),
-    Map(Vec<(Spanned<String>, Spanned<Shape>)>),
-}
-
-impl<'de> serde::Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor)
-    }
-}
-
-struct ShapeVisitor;
-
-impl<'de> Visitor<'de> for ShapeVisitor {
-    type Value = Shape;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
-        Ok(Shape::Leaf)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
-        Ok(Shape::Leaf)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
-        Ok(Shape::Leaf)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
-        Ok(Shape::Leaf)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
-        Ok(Shape::Leaf)
-    }
-
-    fn visit_unit<E>(self) -> Result<Shape, E> {
-        Ok(Shape::Leaf)
-    }
-
-    fn visit_none<E>(self) -> Result<Shape, E> {
-        Ok(Shape::Leaf)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Shape, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Shape::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Shape::Map(entries))
-    }
-}
-
 /// The path of the key or value that begins at a position, e.g. `rules[2].comands`; `None` where
 /// nothing begins exactly there.
 fn path_at(text: &str, location: Location) -> Option<String> {
-    let root: Spanned<Shape> =
+    let root: Node =
         serde_yaml::from_str_with_options(text, options(DuplicateKeyPolicy::LastWins)).ok()?;
     let mut path = String::new();
     find(&root.value, location, &mut path).then_some(path)
@@ -299,11 +232,11 @@ fn same(a: Location, b: Location) -> bool {
     (a.line(), a.column()) == (b.line(), b.column())
 }
 
-fn find(shape: &Shape, location: Location, path: &mut String) -> bool {
+fn find(value: &Value, location: Location, path: &mut String) -> bool {
     let here = path.len();
-    match shape {
-        Shape::Leaf => false,
-        Shape::List(items) => items.iter().enumerate().any(|(index, item)| {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => false,
+        Value::List(items) => items.iter().enumerate().any(|(index, item)| {
             path.push_str(&format!("[{index}]"));
             let found = find(&item.value, location, path) || same(item.defined, location);
             if !found {
@@ -311,7 +244,7 @@ fn find(shape: &Shape, location: Location, path: &mut String) -> bool {
             }
             found
         }),
-        Shape::Map(entries) => entries.iter().any(|(key, value)| {
+        Value::Map(entries) => entries.iter().any(|(key, value)| {
             if !path.is_empty() {
                 path.push('.');
             }

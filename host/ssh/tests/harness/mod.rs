@@ -165,7 +165,9 @@ async fn journaled(policy: &str, port: u16, user: &str, command: &str) -> Journa
             username: user.to_owned(),
             key_path: None,
             key_passphrase_secret: None,
+            key_passphrase_env: None,
             password_secret: None,
+            password_env: None,
         }),
     };
     let task = TaskId::mint(&alias, &line, Micros(1), [7; 16]);

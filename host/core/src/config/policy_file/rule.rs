@@ -6,90 +6,152 @@
 use super::advice::Told;
 use super::{Count, Notes, denying, given};
 use crate::limits;
+use crate::policy::RawDenyItem;
 use crate::policy::{
     Effect, ExtraArgs, Glob, Grants, PathArgs, PathGlob, Rule, Scope, Simple, Structured,
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_yaml::{Location, Spanned};
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum RawAction {
     Allow,
     Deny,
 }
 
-#[derive(Deserialize)]
+/// One rule. It names commands by `commands`, `simple_binaries` or `binary`, or by several of them.
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Rule")]
 pub(super) struct RawRule {
+    /// Whether the rule allows or denies. A rule without one denies, with a warning.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "RawAction")]
     action: Option<RawAction>,
+    /// What refusals, plans and records call the rule. Default: its number.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     name: Option<String>,
+    /// The hosts by alias, as globs. Default: all.
     #[serde(default)]
     aliases: Vec<String>,
+    /// The hosts by tag, as globs; one of a host's tags has to match. Default: all.
     #[serde(default)]
     tags: Vec<String>,
+    /// Globs over one command, word by word: `uptime*` covers `uptime -p`, not `uptimed`; a `*` in a word with a `/` stays
+    /// in that word; a `*` alone at the end stands for the remaining words.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     commands: Option<Vec<Spanned<String>>>,
+    /// Exact names of programs, with any arguments up to `simple_max_args`.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     simple_binaries: Option<Vec<Spanned<String>>>,
+    /// Most arguments of `simple_binaries`. Default: any number.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64")]
     simple_max_args: Option<Count>,
+    /// One program, whose arguments `arg_prefix` and `path_args` narrow.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     binary: Option<Spanned<String>>,
+    /// The first arguments of `binary`.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     arg_prefix: Option<Vec<String>>,
+    /// Whether more arguments may follow.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool", extend("default" = true))]
     allow_extra_args: Option<bool>,
+    /// Arguments of `binary` that are paths, and what each must match.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "RawPathArgs")]
     path_args: Option<RawPathArgs>,
+    /// Commands, judged by this rule alone whenever the policy is loaded; a policy that does not say what its author
+    /// meant does not load. Default: none.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "RawExamples")]
     examples: Option<RawExamples>,
+    /// As whom it may run; `login` is whoever logs in, others are reached through sudo. Default: whoever logs in, and
+    /// whom a rule for sudo lets it be.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     run_as: Option<Spanned<Vec<String>>>,
+    /// Files that may be written, as globs over absolute paths: `*` within a part, `**` for any parts. Default: none.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     write_paths: Option<Vec<Spanned<String>>>,
+    /// Files that may be read, as such globs; secret ones only if named exactly. Default: not restricted.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     read_paths: Option<Vec<Spanned<String>>>,
+    /// Directories; every path that the command names lies in one of them. Default: not restricted.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     within: Option<Vec<Spanned<String>>>,
+    /// Names of variables that may be set before the command, as globs. Default: harmless ones only.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     env: Option<Vec<String>>,
+    /// That programs which are known to give a shell are meant.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool", extend("default" = false))]
     unsafe_ok: Option<bool>,
+    /// That a human has to approve each command. Refuses as long as this version cannot ask.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool", extend("default" = false))]
     require_approval: Option<bool>,
+    /// As `deny_commands` at the top of the file, for the hosts of this rule; only with `action: deny`.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<RawDenyItem>")]
     deny_commands: Option<denying::RawList>,
 }
 
 /// Commands that a rule is, and is not, about. They are judged by the rule alone when it is loaded.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Serialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Examples")]
 pub(super) struct RawExamples {
+    /// Commands that the rule allows.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub(super) allow: Vec<Spanned<String>>,
+    /// Commands that it does not allow.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub(super) deny: Vec<Spanned<String>>,
 }
 
-#[derive(Deserialize)]
+/// Which arguments are paths, and what they must match.
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PathArgs")]
 struct RawPathArgs {
+    /// Which words are paths, counted with the program as 0.
     #[serde(default)]
     indices: Vec<usize>,
+    /// What each of them must match, as globs over the normalised path; `*` crosses `/`.
     #[serde(default)]
     patterns: Vec<String>,
 }
 
+impl RawRule {
+    /// What the operator calls the rule.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
 /// What a rule says, for whoever looks at the rules together.
-pub(super) fn told((index, raw): (usize, &Spanned<RawRule>)) -> Told {
+pub(super) fn told((index, raw): &(usize, Spanned<RawRule>)) -> Told {
     let rule = &raw.value;
     let simple = rule.simple_binaries.iter().flatten();
     let unlimited = rule.simple_max_args.is_none();
     Told {
-        index,
+        index: *index,
         at: raw.defined,
         denies: !matches!(rule.action, Some(RawAction::Allow)),
         aliases: rule.aliases.clone(),

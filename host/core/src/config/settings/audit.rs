@@ -48,6 +48,7 @@ impl Default for Audit {
 
 shape! {
     /// What is recorded, where, and how long it is kept.
+    #[schemars(rename = "Audit")]
     pub(super) struct Keys {
         optional {
             /// Whether records go to standard error beside the journal. Collect them elsewhere: a line from there

@@ -1,14 +1,17 @@
 //! `portcullis.yml`: the gate's own settings. It knows only keys that do something.
 //!
-//! One module for each section. A new one is a file beside `audit.rs` with three things (the value that the
+//! One module for each section that sets something; `reserved` holds those whose subject this version does in one
+//! way only. A new one is a file beside `audit.rs` with three things (the value that the
 //! gate uses, `Keys` as a `shape!`, and `read`) and one line in each of the three places below.
 //!
 //! Must not: weaken a rule. Nothing here decides what may run.
 
 pub mod audit;
+pub mod reload;
+mod reserved;
 pub mod secrets;
 
-use super::shape::shape;
+use super::shape::{AnyValue, shape};
 use super::tree::{At, Fields, Quoting, Reader, Version};
 use super::{ConfigFault, PORTCULLIS};
 
@@ -19,6 +22,8 @@ pub struct Settings {
     pub audit: audit::Audit,
     /// Programs that are asked for secrets.
     pub secrets: secrets::Secrets,
+    /// How changed files come into force.
+    pub reload: reload::Reload,
 }
 
 shape! {
@@ -31,6 +36,21 @@ shape! {
             audit: audit::Keys,
             /// Programs that are asked for secrets, and which secret comes from which of them.
             secrets: secrets::Keys,
+            /// How changed files come into force besides SIGHUP and `ssh_reload_config`.
+            reload: reload::Keys,
+            /// How agents reach the gate.
+            transports: reserved::TransportKeys,
+            /// Who calls: whoever started the process.
+            principals: Vec<reserved::PrincipalKeys>,
+            /// What principals may do. This version has the one role `caller` and takes no others.
+            #[schemars(extend("maxProperties" = 0, "type" = "object"))]
+            roles: AnyValue,
+            /// What happens where a rule or a plugin asks for a human's approval.
+            approvals: reserved::ApprovalKeys,
+            /// How host names become addresses.
+            dns: reserved::DnsKeys,
+            /// Where the gate keeps what it has to remember.
+            store: reserved::StoreKeys,
         }
     }
 }
@@ -48,7 +68,14 @@ pub(super) fn read(text: Option<&str>) -> (Settings, Vec<ConfigFault>) {
             settings = Settings {
                 audit: section(&mut reader, &fields, "audit", audit::read),
                 secrets: section(&mut reader, &fields, "secrets", secrets::read),
+                reload: section(&mut reader, &fields, "reload", reload::read),
             };
+            section(&mut reader, &fields, "transports", reserved::transports);
+            section(&mut reader, &fields, "principals", reserved::principals);
+            section(&mut reader, &fields, "roles", reserved::roles);
+            section(&mut reader, &fields, "approvals", reserved::approvals);
+            section(&mut reader, &fields, "dns", reserved::dns);
+            section(&mut reader, &fields, "store", reserved::store);
         }
     }
     (settings, reader.faults)

@@ -313,7 +313,7 @@ fn environment(reader: &mut Reader, fields: &Fields<'_>) -> Option<Vec<String>> 
 }
 
 fn origin(reader: &mut Reader, at: &At<'_>, name: &str, providers: &[String]) -> Option<Origin> {
-    let is_map = matches!(at.value(), crate::config::tree::Value::Map(_));
+    let is_map = matches!(at.value(), crate::config::value::Value::Map(_));
     let (provider_at, key, field) = if is_map {
         let fields = reader.map(at, OriginKeys::KEYS)?;
         let Some(provider) = fields.get("provider") else {

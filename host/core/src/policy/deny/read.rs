@@ -6,9 +6,10 @@ use super::class::Class;
 use super::entry::{At, Entry};
 use super::words::{Alternatives, Flag, Settings, Takes};
 use super::{DenySet, Entries, STANDARD};
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -39,11 +40,13 @@ pub(crate) struct Fault {
     pub(crate) hint: String,
 }
 
-/// One item of `deny_commands`.
-#[derive(Debug)]
+/// One item of `deny_commands`: the word `standard`, or an entry.
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(untagged)]
+#[schemars(rename = "DenyItem")]
 pub(crate) enum RawItem {
     /// A word for a shipped set.
-    Word(String),
+    Word(#[schemars(extend("const" = STANDARD_WORD))] String),
     /// An entry.
     Entry(Box<RawEntry>),
 }
@@ -78,49 +81,90 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<
     T::deserialize(d).map(Some)
 }
 
-/// An entry as it is written.
-#[derive(Debug, Default, Deserialize)]
+/// What is denied: everything that the entry names holds for one command.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DenyEntry")]
 pub(crate) struct RawEntry {
+    /// What a refusal calls the entry.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     name: Option<String>,
+    /// What a refusal says: half a sentence behind the command.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
     why: Option<String>,
+    /// Base names of programs; `name.*` takes any ending. Required.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     programs: Option<Vec<String>>,
+    /// The program's own path lies in one of these classes.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     located: Option<Vec<String>>,
+    /// Each of these is among the options, in any order, cluster or long name; `a|b` are alternatives.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     flags: Option<Vec<String>>,
+    /// `flags` and `without` look at the options before the first operand only.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     leading: Option<bool>,
+    /// Arguments that, alone, only ask the program about itself.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     asks: Option<Vec<String>>,
+    /// None of these is among the options.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     without: Option<Vec<String>>,
+    /// The options whose value is the next word; with this list the operands are known.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     takes: Option<Vec<String>>,
+    /// The first operands, one after the other.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     verbs: Option<Vec<String>>,
+    /// Each is some argument; globs.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     words: Option<Vec<String>>,
+    /// Each is some operand; globs.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     operands: Option<Vec<String>>,
+    /// How many operands there are at least.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "usize")]
     operands_min: Option<usize>,
+    /// How many operands there are at most.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "usize")]
     operands_max: Option<usize>,
+    /// Some argument's value is decided on the host.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     unknown: Option<bool>,
+    /// An operand lies in one of these classes or places.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     paths: Option<Vec<String>>,
+    /// Where `paths` looks: `any`, `leading`, `first`, `last`, `of=`, or an option. Default: `any`.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     at: Option<Vec<String>>,
+    /// A file that is written to lies in one of these classes or places.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     redirects: Option<Vec<String>>,
+    /// Its input is a pipe, a file or a text of the script.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "bool")]
     reads_input: Option<bool>,
+    /// It sets one of these variables; with `=`, only to such a value.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Vec<String>")]
     assigns: Option<Vec<String>>,
 }
 

@@ -1,0 +1,319 @@
+//! Claims about companions, reserved settings, variables of secrets, and what a reload names.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use super::*;
+use crate::answer::Names;
+
+const HOSTS: &str = "hosts:\n  - {alias: web1, host: 10.0.0.11, credentials: admin}\n  - {alias: db1, host: 10.0.0.12, credentials: admin}\n";
+const LOGINS: &str = "entries:\n  - {name: admin, username: ubuntu, key_path: id_ed25519}\n";
+
+fn base() -> Sources {
+    Sources {
+        servers: Some(HOSTS.to_owned()),
+        credentials: Some(LOGINS.to_owned()),
+        ..Sources::default()
+    }
+}
+
+fn loads(sources: &Sources) -> Snapshot {
+    load(sources, Occasion::Start).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+fn faults(sources: &Sources) -> Vec<(u64, String, String)> {
+    let faults = load(sources, Occasion::Start).expect_err("the files load");
+    let place = |fault: ConfigFault| {
+        (
+            fault.line,
+            fault.path,
+            format!("{} {}", fault.message, fault.hint),
+        )
+    };
+    faults.into_iter().map(place).collect()
+}
+
+fn logins(text: &str) -> Sources {
+    Sources {
+        credentials: Some(format!(
+            "entries:\n  - name: admin\n    username: u\n{text}"
+        )),
+        ..base()
+    }
+}
+
+#[test]
+fn a_variable_stands_only_beside_the_secret_that_it_holds() {
+    let both = logins(
+        "    key_path: k\n    key_passphrase_secret: pass\n    password_secret: word\n    env: {key_passphrase_secret: DEPLOY_PASS, password_secret: _w1}\n",
+    );
+    let snapshot = loads(&both);
+    let alias = crate::request::Alias::parse("web1").unwrap();
+    let login = snapshot
+        .inventory
+        .resolve(&alias)
+        .unwrap()
+        .credential
+        .unwrap();
+    assert_eq!(login.key_passphrase_env.as_deref(), Some("DEPLOY_PASS"));
+    assert_eq!(login.password_env.as_deref(), Some("_w1"));
+    for (more, line) in [
+        ("    env: {password_secret: X}\n", 4),
+        (
+            "    password_secret: s\n    env: {password_secret: hunter2-x}\n",
+            5,
+        ),
+        (
+            "    password_secret: s\n    env: {password_secret: 2hunter2}\n",
+            5,
+        ),
+        ("    password_secret: s\n    env: {hunter2: X}\n", 5),
+        ("    password_secret: s\n    env: hunter2\n", 5),
+    ] {
+        let found = faults(&logins(more));
+        assert_eq!((found.len(), found[0].0), (1, line), "{more}: {found:?}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
+    let long = format!(
+        "    password_secret: s\n    env: {{password_secret: {}}}\n",
+        "X".repeat(101)
+    );
+    assert_eq!(faults(&logins(&long)).len(), 1);
+}
+
+fn companions(text: &str) -> Sources {
+    Sources {
+        companions: Some(text.to_owned()),
+        ..base()
+    }
+}
+
+#[test]
+fn a_companion_is_read_completely_and_warned_of() {
+    let snapshot = loads(&companions(
+        "companions:\n  - name: vm\n    transport: stdio\n    command: /bin/vm\n    args: [-q]\n    env: {A: b}\n    secrets: {P: vm-password}\n    tools:\n      - {name: get, effect: read}\n      - {name: off, undo: on, probe: get}\n      - {name: on, effect: write}\n  - {name: web, transport: http, url: 'https://a.example/mcp', token_secret: t}\n",
+    ));
+    let [vm, web] = &snapshot.companions[..] else {
+        panic!("{:?}", snapshot.companions)
+    };
+    assert_eq!(
+        (vm.timeout_seconds, vm.concurrency_max, vm.restarts_max),
+        (30, 4, 5)
+    );
+    assert_eq!(vm.tools[1].effect, Effect::Destructive);
+    assert!(matches!(&vm.transport, Transport::Stdio { command, .. } if command == "/bin/vm"));
+    assert!(matches!(&web.transport, Transport::Http { url, .. } if url.ends_with("/mcp")));
+    let warned: Vec<&str> = snapshot
+        .warnings
+        .iter()
+        .map(|warning| warning.file)
+        .collect();
+    assert!(warned.contains(&COMPANIONS), "{warned:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_companion_is_named_at_its_place() {
+    let stdio = |more: &str| {
+        format!(
+            "companions:\n- {{name: c, transport: stdio, command: /c}}\n- {{name: d, transport: stdio, command: /c, {more}}}\n"
+        )
+    };
+    for (text, line, path) in [
+        (String::new(), 0, ""),
+        ("companions:\n- {name: c, transport: stdio}\n".to_owned(), 2, "companions[0]"),
+        ("companions:\n- {name: c, transport: stdio, command: c}\n".to_owned(), 2, "companions[0].command"),
+        ("companions:\n- {name: c, transport: stdio, command: /a/../c}\n".to_owned(), 2, "companions[0].command"),
+        ("companions:\n- {name: c, transport: http}\n".to_owned(), 2, "companions[0]"),
+        ("companions:\n- {name: c, transport: http, url: 'http://a.example'}\n".to_owned(), 2, "companions[0].url"),
+        ("companions:\n- {name: c, transport: http, url: 'http://localhost.example'}\n".to_owned(), 2, "companions[0].url"),
+        ("companions:\n- {name: c, transport: http, url: 'https://u:p@a.example'}\n".to_owned(), 2, "companions[0].url"),
+        ("companions:\n- {name: c, transport: http, url: 'https://a.example', args: [x]}\n".to_owned(), 2, "companions[0].args"),
+        ("companions:\n- {name: c, transport: tcp, url: 'https://a.example'}\n".to_owned(), 2, "companions[0].transport"),
+        (stdio("url: 'https://a.example'"), 3, "companions[1].url"),
+        (stdio("env: {1A: x}"), 3, "companions[1].env.1A"),
+        (stdio("env: {A: x}, secrets: {A: y}"), 3, "companions[1].secrets.A"),
+        (stdio("secrets: {A: a/b}"), 3, "companions[1].secrets.A"),
+        (stdio("tools: [{name: a, undo: b}]"), 3, "companions[1].tools[0].undo"),
+        (stdio("tools: [{name: a, probe: b}]"), 3, "companions[1].tools[0].probe"),
+        (stdio("tools: [{name: a}, {name: a}]"), 3, "companions[1].tools[1]"),
+        (stdio("tools: [{name: a, effect: irreversible, undo: b}, {name: b}]"), 3, "companions[1].tools[0].undo"),
+        (stdio("tools: [{name: a, undo: b}, {name: b, effect: read}]"), 3, "companions[1].tools[0].undo"),
+        (stdio("tools: [{name: a, probe: b}, {name: b, effect: write}]"), 3, "companions[1].tools[0].probe"),
+        (stdio("tools: [{name: a, sha256: abc}]"), 3, "companions[1].tools[0].sha256"),
+        ("companions:\n- {name: c, transport: stdio, command: /c}\n- {name: c, transport: stdio, command: /c}\n".to_owned(), 3, "companions[1]"),
+    ] {
+        let found = faults(&companions(&text));
+        assert_eq!((found.len(), found[0].0, found[0].1.as_str()), (1, line, path), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn what_this_version_does_not_do_is_a_fault_that_says_so() {
+    for (text, path) in [
+        ("transports: {http: {listen: 127.0.0.1}}", "transports.http"),
+        ("transports: {http: true}", "transports.http"),
+        ("transports: {stdio: false}", "transports.stdio"),
+        ("principals: [{name: alice}]", "principals[0].name"),
+        (
+            "principals: [{name: 'local:*', roles: [viewer]}]",
+            "principals[0].roles[0]",
+        ),
+        (
+            "principals: [{name: 'local:*', roles: []}]",
+            "principals[0].roles",
+        ),
+        ("roles: {viewer: {tools: [ssh_ping]}}", "roles"),
+        ("approvals: {enabled: true}", "approvals.enabled"),
+        ("approvals: {quorum: 2}", "approvals.quorum"),
+        ("dns: {resolver: hickory}", "dns.resolver"),
+        ("dns: {timeout_seconds: 1}", "dns.timeout_seconds"),
+        ("dns: {servers: [192.0.2.1]}", "dns.servers"),
+        ("store: {kind: postgresql}", "store.kind"),
+        ("store: {url: 'postgres://x'}", "store.url"),
+    ] {
+        let sources = Sources {
+            portcullis: Some(format!("{text}\n")),
+            ..base()
+        };
+        let found = faults(&sources);
+        assert_eq!(
+            (found.len(), found[0].1.as_str()),
+            (1, path),
+            "{text}: {found:?}"
+        );
+        assert!(
+            found[0].2.contains("this version") && found[0].2.len() > 60,
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn every_fault_of_a_policy_is_named_and_what_is_sound_is_looked_at_too() {
+    let sources = Sources {
+        policy: Some(
+            "limits: {max_seconds: 0, max_output: 1}\nnetwork: {allow_ips: x}\nrules:\n- {action: permit, commands: [a]}\n- {action: allow, comands: [a]}\n- {action: allow, binary: b}\n- {action: allow, commands: c, aliases: d}\n"
+                .to_owned(),
+        ),
+        ..base()
+    };
+    let found: Vec<String> = faults(&sources)
+        .into_iter()
+        .map(|(_, path, _)| path)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "limits.max_seconds",
+            "limits.max_output",
+            "network.allow_ips",
+            "rules[0].action",
+            "rules[1].comands",
+            "rules[2].binary",
+            "rules[3].commands",
+            "rules[3].aliases",
+        ]
+    );
+}
+
+#[test]
+fn a_fault_of_one_file_hides_none_of_another_and_invents_none() {
+    let sources = Sources {
+        credentials: Some("entries: [\n".to_owned()),
+        policy: Some("version: 9\n".to_owned()),
+        companions: Some("companions: x\n".to_owned()),
+        ..base()
+    };
+    let files: Vec<&str> = load(&sources, Occasion::Start)
+        .unwrap_err()
+        .iter()
+        .map(|fault| fault.file)
+        .collect();
+    assert_eq!(files, [CREDENTIALS, POLICY, COMPANIONS]);
+    let unread = Sources {
+        credentials: None,
+        unread: vec![CREDENTIALS],
+        ..sources
+    };
+    let files: Vec<&str> = load(&unread, Occasion::Start)
+        .unwrap_err()
+        .iter()
+        .map(|fault| fault.file)
+        .collect();
+    assert_eq!(files, [POLICY, COMPANIONS]);
+    let only = Sources {
+        unread: vec![PLUGINS],
+        ..base()
+    };
+    assert_eq!(load(&only, Occasion::Start).unwrap_err(), []);
+    assert_ne!(only.digest(), base().digest());
+}
+
+fn listed(names: &Names) -> Vec<&str> {
+    assert!(names.names.len() <= names.count);
+    names.names.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn what_a_new_configuration_changes_is_named() {
+    let old = Sources {
+        policy: Some(
+            "limits: {max_seconds: 5}\noverrides: {tags: {a: {max_seconds: 1}}}\nrules:\n- {name: one, action: allow, commands: [a]}\n- {action: allow, commands: [b]}\n- {name: gone, action: deny, commands: [c]}\n"
+                .to_owned(),
+        ),
+        ..base()
+    };
+    let new = Sources {
+        servers: Some("hosts:\n  - {alias: web1, host: 10.0.0.99, credentials: admin}\n  - {alias: new1, host: 10.0.0.12, credentials: admin}\n".to_owned()),
+        policy: Some(
+            "limits: {max_seconds: 6}\nnetwork: {block_ips: [10.0.0.1]}\nrules:\n# moved, and otherwise the same\n- {action: allow, commands: [b]}\n- {name: one, action: allow, commands: [a, z]}\n- {name: more, action: allow, commands: [d]}\n"
+                .to_owned(),
+        ),
+        ..old.clone()
+    };
+    let (old, new) = (loads(&old), loads(&new));
+    let found = changes(&old, &new);
+    assert_eq!(found.files, [SERVERS, POLICY]);
+    assert_eq!(listed(&found.hosts.added), ["new1"]);
+    assert_eq!(listed(&found.hosts.removed), ["db1"]);
+    assert_eq!(listed(&found.hosts.changed), ["web1"]);
+    assert_eq!(listed(&found.rules.added), ["more"]);
+    assert_eq!(listed(&found.rules.removed), ["gone"]);
+    assert_eq!(listed(&found.rules.changed), ["one"]);
+    assert_eq!(
+        listed(&found.limits),
+        ["limits.max_seconds", "overrides.tags.a"]
+    );
+    assert_eq!(listed(&found.policy), ["network"]);
+    assert_eq!(changes(&new, &new), crate::answer::Changes::default());
+}
+
+#[test]
+fn a_changed_login_changes_its_hosts_and_long_lists_are_cut_and_counted() {
+    let other = Sources {
+        credentials: Some(LOGINS.replace("ubuntu", "debian")),
+        ..base()
+    };
+    let found = changes(&loads(&base()), &loads(&other));
+    assert_eq!(listed(&found.hosts.changed), ["db1", "web1"]);
+    let mut many = String::from("hosts:\n");
+    for index in 0..50 {
+        many.push_str(&format!(
+            "  - {{alias: h{index}, host: h, credentials: admin}}\n"
+        ));
+    }
+    let many = Sources {
+        servers: Some(many),
+        ..base()
+    };
+    let found = changes(&loads(&base()), &loads(&many));
+    assert_eq!(
+        (found.hosts.added.count, found.hosts.added.names.len()),
+        (50, 20)
+    );
+}
