@@ -106,7 +106,7 @@ fn private(path: &Path, text: impl AsRef<[u8]>) {
 
 /// A secret, where nobody hears complaints.
 fn quietly(dirs: &Dirs, name: &str) -> Result<Secret, FileFault> {
-    dirs.secret(name, &|_| {})
+    dirs.secret(name, None, &|_| {})
 }
 
 /// The record of a fault.
