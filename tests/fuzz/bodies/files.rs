@@ -2,8 +2,7 @@
 //! gives the same answer; and no fault of a credentials file repeats what stands in it.
 
 use portcullis_core::config::{
-    self, COMPANIONS, CREDENTIALS, Occasion, PLUGINS, PORTCULLIS, SERVERS, Snapshot, Sources,
-    Transport,
+    self, CREDENTIALS, Occasion, PLUGINS, PORTCULLIS, SERVERS, Snapshot, Sources, Transport,
 };
 
 /// Deepest nesting that a file may have.
