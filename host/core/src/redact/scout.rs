@@ -45,9 +45,9 @@ pub(super) struct Hit {
 
 #[rustfmt::skip]
 const NAMES: &[&str] = &[
-    "pass", "Pass", "PASS", "ecret", "ECRET", "oken", "OKEN", "dential", "DENTIAL", "auth", "Auth", "AUTH", "sess", "Sess", "SESS", "rumb", "RUMB",
-    "salt", "Salt", "SALT", "seed", "Seed", "SEED", "ignature", "IGNATURE", "ebhook", "EBHOOK", "onnstr", "onnStr", "ONNSTR", "ectionstr", "ectionStr",
-    "ECTIONSTR", "ECTION_STR", "earer", "EARER", "ookie", "OOKIE",
+    "pass", "Pass", "PASS", "ecret", "ECRET", "oken", "OKEN", "dential", "DENTIAL", "rumb", "RUMB", "salt", "Salt", "SALT", "seed", "Seed", "SEED",
+    "ignature", "IGNATURE", "ebhook", "EBHOOK", "onnstr", "onnStr", "ONNSTR", "ectionstr", "ectionStr", "ECTIONSTR", "ECTION_STR", "earer", "EARER",
+    "ookie", "OOKIE", "uthtok", "UTHTOK", "uthoriz", "UTHORIZ", "essid", "ESSID", "essionid", "ESSIONID", "essionId", "ession_", "ESSION_",
 ];
 
 #[rustfmt::skip]
@@ -57,14 +57,17 @@ const SHORT_NAMES: &[&str] = &[
 
 /// Further parts of names, with the sign behind them.
 #[rustfmt::skip]
-const SIGNED_NAMES: &[&str] = &["sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", "SIG=", "pat=", "pat:", "PAT=", "PAT:"];
+const SIGNED_NAMES: &[&str] = &[
+    "sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", "SIG=", "pat=", "pat:", "PAT=", "auth=", "auth:", "auth\"", "auth =", "auth>", "Auth=", "Auth:",
+    "Auth\"", "AUTH=", "AUTH:", "sess=", "sess:", "SESS=", "ession=", "ession:", "ession\"", "ession =", "ESSION=", "ESSION:",
+];
 
 /// What stands in lines that the rules must see.
 #[rustfmt::skip]
 const SUSPECTS: &[&str] = &[
     "-BEGIN ", "- BEGIN ", "-END ", "- END ", "PuTTY-User", "$ANSIBLE_V", "@tcp(", "@unix(", ":5432:", ":5433:", ":6432:", ":*:*", "cle:thin:", "qlplus ",
-    "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA", "<U+", "characters removed]",
-    "vault login ", "net user ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
+    "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA",       "characters removed]",
+    "vault login ", "net user ", "asterauth ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
     "cureString ", " /p:", "createUser ", "/webhooks/", "webhook.office", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
 ];
 
@@ -138,6 +141,7 @@ pub(super) struct Scout {
     suspects: Search,
     scheme: Finder<'static>,
     flag: Finder<'static>,
+    mark: Finder<'static>,
     heads: Vec<u64>,
     by_head: HashMap<u32, Vec<Head>>,
     /// Prefixes too short for the table: they begin a run or stand right before it.
@@ -189,6 +193,7 @@ impl Scout {
             suspects: Search::new(SUSPECTS),
             scheme: Finder::new("://"),
             flag: Finder::new(" -"),
+            mark: Finder::new("<U+"),
             heads: vec![0; HEADS / 64],
             by_head: HashMap::new(),
             brief: Vec::new(),
@@ -308,6 +313,7 @@ impl Scout {
                 .filter(|at| source.before(*at) == b'Q')
                 .map(suspect),
         );
+        hits.extend(self.mark.find_iter(bytes).map(suspect));
         let mut from = 0;
         while let Some(offset) = bytes.get(from..).and_then(|rest| self.flag.find(rest)) {
             let at = from + offset;
@@ -350,37 +356,51 @@ impl Scout {
     fn runs(&self, text: &str, hits: &mut Vec<Hit>) {
         let bytes = text.as_bytes();
         let (blocks, _) = bytes.as_chunks::<8>();
-        let at_block = |index: usize| blocks.get(index).map_or(HIGH, |block| mask(*block));
+        let (groups, _) = blocks.as_chunks::<GROUP_BLOCKS>();
+        let whole = groups.len() * GROUP_BLOCKS;
         let mut done = 0;
-        for (group, eight) in blocks.chunks(GROUP_BLOCKS).enumerate() {
-            // Counted without an exit, so that the compiler turns it into vector code; most groups have none.
-            let full = eight
-                .iter()
-                .fold(false, |found, block| found | (mask(*block) == HIGH));
-            if !full {
-                continue;
+        for (group, eight) in groups.iter().enumerate() {
+            // Counted without an exit, so that the compiler turns it into vector code.
+            let mut masks = [0; GROUP_BLOCKS];
+            for (mask, block) in masks.iter_mut().zip(eight) {
+                *mask = self::mask(*block);
             }
-            for (offset, block) in eight.iter().enumerate() {
-                let index = group * GROUP_BLOCKS + offset;
-                let at = index * 8;
-                if at < done || mask(*block) != HIGH {
-                    continue;
-                }
-                let before = index.checked_sub(1).map_or(0, at_block);
-                let next = at_block(index + 1);
-                let around =
-                    (!before & HIGH).leading_zeros() / 8 + (!next & HIGH).trailing_zeros() / 8;
-                if around + 8 < RUN_BYTES_MIN as u32 {
-                    continue;
-                }
-                let source = Source::new(text);
-                let start = source.back(at, at - done.min(at), in_run);
-                let end = source.run(at + 8, bytes.len(), in_run);
-                done = end;
-                if end - start >= RUN_BYTES_MIN {
-                    self.run(source, start, end, hits);
-                }
+            for (offset, _) in masks.iter().enumerate().filter(|(_, mask)| **mask == HIGH) {
+                self.full_block(text, blocks, group * GROUP_BLOCKS + offset, &mut done, hits);
             }
+        }
+        let rest = blocks.iter().enumerate().skip(whole);
+        for (index, _) in rest.filter(|(_, block)| mask(**block) == HIGH) {
+            self.full_block(text, blocks, index, &mut done, hits);
+        }
+    }
+
+    /// Looks at the run around a block of eight letters, unless it is short. `done` is where the last one ended.
+    fn full_block(
+        &self,
+        text: &str,
+        blocks: &[[u8; 8]],
+        index: usize,
+        done: &mut usize,
+        hits: &mut Vec<Hit>,
+    ) {
+        let at = index * 8;
+        if at < *done {
+            return;
+        }
+        let at_block = |index: usize| blocks.get(index).map_or(HIGH, |block| mask(*block));
+        let before = index.checked_sub(1).map_or(0, at_block);
+        let next = at_block(index + 1);
+        let around = (!before & HIGH).leading_zeros() / 8 + (!next & HIGH).trailing_zeros() / 8;
+        if around + 8 < RUN_BYTES_MIN as u32 {
+            return;
+        }
+        let source = Source::new(text);
+        let start = source.back(at, at - (*done).min(at), in_run);
+        let end = source.run(at + 8, text.len(), in_run);
+        *done = end;
+        if end - start >= RUN_BYTES_MIN {
+            self.run(source, start, end, hits);
         }
     }
 
