@@ -200,10 +200,6 @@ fn main() {
     );
     drop(masked);
     let found = rate(&text, || redactor.find(&text).len());
-    if std::env::var_os("QUICK").is_some() {
-        println!("{found}");
-        return;
-    }
     let sed = sed(&text);
     report(
         "redaction of a log: spans",

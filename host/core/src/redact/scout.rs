@@ -142,7 +142,7 @@ pub(super) struct Scout {
     scheme: Finder<'static>,
     flag: Finder<'static>,
     mark: Finder<'static>,
-    heads: Vec<u64>,
+    heads: Box<[u64; HEADS / 64]>,
     by_head: HashMap<u32, Vec<Head>>,
     /// Prefixes too short for the table: they begin a run or stand right before it.
     brief: Vec<&'static Token>,
@@ -194,7 +194,7 @@ impl Scout {
             scheme: Finder::new("://"),
             flag: Finder::new(" -"),
             mark: Finder::new("<U+"),
-            heads: vec![0; HEADS / 64],
+            heads: Box::new([0; HEADS / 64]),
             by_head: HashMap::new(),
             brief: Vec::new(),
         };
@@ -397,7 +397,13 @@ impl Scout {
         }
         let source = Source::new(text);
         let start = source.back(at, at - (*done).min(at), in_run);
-        let end = source.run(at + 8, text.len(), in_run);
+        // Whole blocks first: a run may be as long as the text.
+        let full = blocks
+            .iter()
+            .skip(index + 1)
+            .take_while(|block| mask(**block) == HIGH)
+            .count();
+        let end = source.run(at + 8 + full * 8, 8, in_run);
         *done = end;
         if end - start >= RUN_BYTES_MIN {
             self.run(source, start, end, hits);
@@ -413,24 +419,23 @@ impl Scout {
         }
         let from = start.saturating_sub(BEFORE_RUN_BYTES);
         let window = source.slice(from, end);
-        for (offset, four) in window.windows(4).enumerate() {
-            let Ok(four) = <[u8; 4]>::try_from(four) else {
-                continue;
-            };
-            let first = u32::from_le_bytes(four);
+        let mut first = 0_u32;
+        for (place, byte) in window.iter().enumerate() {
+            first = first >> 8 | u32::from(*byte) << 24;
             let slot = slot(first);
             let set = self
                 .heads
                 .get(slot / 64)
                 .is_some_and(|word| word >> (slot % 64) & 1 == 1);
-            if set && let Some(heads) = self.by_head.get(&first) {
-                let at = from + offset;
-                if heads.iter().any(|head| head.holds(source, at)) {
-                    hits.push(Hit {
-                        at,
-                        lead: Lead::Suspect,
-                    });
-                }
+            if set
+                && let Some(at) = (from + place).checked_sub(3)
+                && let Some(heads) = self.by_head.get(&first)
+                && heads.iter().any(|head| head.holds(source, at))
+            {
+                hits.push(Hit {
+                    at,
+                    lead: Lead::Suspect,
+                });
             }
         }
     }
