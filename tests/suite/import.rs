@@ -103,6 +103,56 @@ fn a_file_that_cannot_be_imported_is_a_fault_with_its_line_and_leaves_nothing() 
 }
 
 #[test]
+fn an_import_of_a_hostile_configuration_shows_no_secret_and_no_escape() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, other) = (folder.path().join("home"), folder.path().join("other"));
+    fs::create_dir_all(home.join(".ssh/bad")).unwrap();
+    fs::create_dir(&other).unwrap();
+    let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    fs::write(other.join("token"), format!("{token} x\n")).unwrap();
+    fs::write(home.join(".ssh/bad/\u{1b}]0;owned\u{7}\u{202e}"), [0xFF]).unwrap();
+    let config = home.join("config");
+    let file = config.to_str().unwrap();
+    for (text, follow, code, word) in [
+        (
+            "Host a\n  ProxyJump bob:Passw0rd@jump\n  IdentityFile TOKEN\n",
+            false,
+            0,
+            "proxyjump jump",
+        ),
+        ("Include OTHER\nHost a\n", false, 3, "--follow-includes"),
+        (
+            "Include OTHER\nHost a\n",
+            true,
+            0,
+            "1 lines that begin with no keyword",
+        ),
+        ("Include bad/*\n", false, 3, "UTF-8"),
+    ] {
+        let place = other.join("token");
+        let text = text
+            .replace("TOKEN", token)
+            .replace("OTHER", place.to_str().unwrap());
+        fs::write(&config, &text).unwrap();
+        for format in ["human", "json"] {
+            let mut arguments = vec!["import", "ssh-config", file, "--format", format];
+            arguments.extend(follow.then_some("--follow-includes"));
+            let output = run(&home, &arguments);
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8(said).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{text}: {said}");
+            assert!(said.contains(word), "{text}: {said}");
+            let odd = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!said.contains(odd), "{said:?}");
+            assert!(
+                !said.contains(token) && !said.contains("Passw0rd"),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_verb_has_a_manual_page() {
     let home = tempfile::tempdir().unwrap();
     let page = |verb: &[&str]| {

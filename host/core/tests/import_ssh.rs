@@ -11,7 +11,7 @@
     reason = "a test"
 )]
 
-use portcullis_core::import::{Owner, Shelf, SshConfig, Text};
+use portcullis_core::import::{Owner, Room, Shelf, SshConfig, Text};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -192,7 +192,7 @@ impl Generator<'_> {
 struct Folder;
 
 impl Shelf for Folder {
-    fn find(&self, pattern: &str) -> Result<Vec<Text>, String> {
+    fn find(&self, pattern: &str, _: Room) -> Result<Vec<Text>, String> {
         let Ok(text) = fs::read_to_string(pattern) else {
             return Ok(Vec::new());
         };

@@ -2,14 +2,14 @@
 //! no host.
 
 use portcullis_core::config::{Occasion, Sources, load};
-use portcullis_core::import::{Inventory, NoShelf, Owner, Proposal, Shelf, SshConfig, Text};
+use portcullis_core::import::{Inventory, NoShelf, Owner, Proposal, Room, Shelf, SshConfig, Text};
 use portcullis_core::text;
 
 /// A shelf whose every file is the same text.
 struct Same<'t>(&'t str);
 
 impl Shelf for Same<'_> {
-    fn find(&self, pattern: &str) -> Result<Vec<Text>, String> {
+    fn find(&self, pattern: &str, _: Room) -> Result<Vec<Text>, String> {
         Ok(vec![Text {
             name: pattern.to_owned(),
             text: self.0.to_owned(),

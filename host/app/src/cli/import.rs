@@ -3,7 +3,9 @@
 use super::{Exit, Format, console};
 use crate::files::foreign;
 use clap::{Args, Subcommand};
-use portcullis_core::import::{ImportFault, Inventory, Owner, Proposal, SshConfig};
+use portcullis_core::import::{
+    ImportFault, Inventory, Owner, Proposal, SshConfig, shown as shown_text,
+};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -11,9 +13,20 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(super) enum Import {
     /// Propose servers.yml and credentials.yml from an OpenSSH client configuration and what it includes.
-    SshConfig(Source),
+    SshConfig(SshSource),
     /// Propose servers.yml and credentials.yml from an Ansible inventory, INI or YAML.
     Ansible(Source),
+}
+
+/// An OpenSSH client configuration.
+#[derive(Debug, Args)]
+pub(super) struct SshSource {
+    #[command(flatten)]
+    source: Source,
+    /// Read what the file includes wherever it lies, as ssh does. Without it only files beneath the file's own
+    /// directory, ~/.ssh and /etc/ssh are read, and another one is a fault.
+    #[arg(long)]
+    follow_includes: bool,
 }
 
 /// Where an import reads and where it writes.
@@ -34,7 +47,7 @@ pub(super) struct Source {
 }
 
 pub(super) fn main(verb: &Import) -> Exit {
-    let (Import::SshConfig(source) | Import::Ansible(source)) = verb;
+    let (Import::SshConfig(SshSource { source, .. }) | Import::Ansible(source)) = verb;
     let text = match foreign::read(&source.file) {
         Ok(text) => text,
         Err(why) => {
@@ -49,11 +62,10 @@ pub(super) fn main(verb: &Import) -> Exit {
             .or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty())),
     };
     let proposal = match verb {
-        Import::SshConfig(_) => {
+        Import::SshConfig(ssh) => {
             let home = std::env::var_os("HOME").map(PathBuf::from);
-            let machine = foreign::Machine {
-                home: home.filter(|home| home.is_absolute()),
-            };
+            let home = home.filter(|home| home.is_absolute());
+            let machine = foreign::Machine::new(home, &source.file, ssh.follow_includes);
             SshConfig::read(&text, owner, &machine).and_then(|config| config.propose())
         }
         Import::Ansible(_) => {
@@ -75,7 +87,7 @@ fn refused(source: &Source, fault: &ImportFault) -> Exit {
         Format::Json => {
             let line = json!({
                 "ok": false,
-                "file": fault.place.file,
+                "file": shown_text(&fault.place.file),
                 "line": fault.place.line,
                 "message": fault.text,
                 "hint": fault.hint,

@@ -21,6 +21,10 @@ pub use ansible::Inventory;
 pub use proposal::{Host, Login, Proposal, Skipped};
 pub use ssh_config::{Settings, SshConfig};
 
+use crate::redact::Redactor;
+use crate::text;
+use std::sync::LazyLock;
+
 /// Most bytes of all texts of one import together.
 pub const IMPORT_BYTES_MAX: usize = 4_194_304;
 /// Most files of one import.
@@ -30,6 +34,49 @@ pub const IMPORT_HOSTS_MAX: usize = 5_000;
 /// Most steps of work for one import: blocks looked at, patterns compared and values set, over all hosts. Enough for
 /// the most hosts with a block each.
 pub const IMPORT_STEPS_MAX: usize = 30_000_000;
+
+/// How much of a text is looked at before it is shown, in bytes. Longer ones are shown to their beginning only.
+const SHOWN_BYTES_MAX: usize = 16_384;
+
+/// A text of a foreign file, or the name of one, as people may see it: one clean line in which whatever looks like a
+/// secret is masked.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let end = text.floor_char_boundary(SHOWN_BYTES_MAX);
+    // The whole first: of a secret that lies across the end of a line's bound, a part would be left. Then the line:
+    // hidden characters may have split one.
+    let whole = mask(text.get(..end).unwrap_or_default());
+    let line = text::step(&whole);
+    without_passwords(&if line == whole { line } else { mask(&line) })
+}
+
+/// Whether something in a text looks like a secret, so that nothing may be named after it.
+fn is_secret(text: &str) -> bool {
+    if text.len() > SHOWN_BYTES_MAX || mask(text) != text {
+        return true;
+    }
+    let line = text::step(text);
+    line != text && mask(&line) != line
+}
+
+fn mask(text: &str) -> String {
+    static RULES: LazyLock<Redactor> = LazyLock::new(Redactor::default);
+    RULES.mask(text).0
+}
+
+/// `user:password@host`, as it stands in the place of a host, without its password.
+fn without_passwords(line: &str) -> String {
+    let words = line.split(' ').map(|word| {
+        let login = word
+            .rsplit_once('@')
+            .and_then(|(login, host)| Some((login.split_once(':')?.0, host)));
+        match login {
+            Some((user, host)) => format!("{user}:[REDACTED:url-password]@{host}"),
+            None => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
 
 /// A text with the name of the file that it stood in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +90,20 @@ pub struct Text {
 /// Gives the files that another file names.
 pub trait Shelf {
     /// The files that a pattern names, in the order of their names; none where nothing is there. The pattern is
-    /// absolute or begins with `~/`, and may hold `*`, `?` and `[…]`.
+    /// absolute or begins with `~/`, and may hold `*`, `?` and `[…]`. No more is read than there is room for.
     ///
     /// # Errors
-    /// In words, where a file is there and cannot be read.
-    fn find(&self, pattern: &str) -> Result<Vec<Text>, String>;
+    /// In words, where a file is there and cannot be read, or there is no room for it.
+    fn find(&self, pattern: &str, room: Room) -> Result<Vec<Text>, String>;
+}
+
+/// What one import may still read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// So many files.
+    pub files: usize,
+    /// So many bytes in all of them together.
+    pub bytes: usize,
 }
 
 /// A shelf with nothing on it.
@@ -55,7 +111,7 @@ pub trait Shelf {
 pub struct NoShelf;
 
 impl Shelf for NoShelf {
-    fn find(&self, _: &str) -> Result<Vec<Text>, String> {
+    fn find(&self, _: &str, _: Room) -> Result<Vec<Text>, String> {
         Ok(Vec::new())
     }
 }
@@ -78,7 +134,7 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let file = crate::text::step(&self.file);
+        let file = text::step(&self.file);
         match self.line {
             0 => f.write_str(&file),
             line => write!(f, "{file}:{line}"),
@@ -114,10 +170,11 @@ pub struct ImportFault {
 }
 
 impl ImportFault {
-    fn new(place: Place, text: impl Into<String>, hint: &'static str) -> Self {
+    /// SECURITY: the words of a shelf hold names of files, and whoever made these chose every byte of them.
+    fn new(place: Place, text: impl AsRef<str>, hint: &'static str) -> Self {
         Self {
             place,
-            text: text.into(),
+            text: shown(text.as_ref()),
             hint,
         }
     }

@@ -4,7 +4,7 @@
 //! that can be dialled is named among the skipped ones. Must not: drop a host without a word, or repeat a value
 //! that may be a secret.
 
-use super::{Note, Place};
+use super::{Note, Place, is_secret, shown};
 use crate::config::path_text;
 use crate::limits::{ALIAS_CHARS_MAX, TAG_CHARS_MAX};
 use crate::request::{Alias, Tag};
@@ -97,36 +97,78 @@ pub(super) struct Draft {
 /// A proposal that is being made.
 pub(super) struct Drafts {
     proposal: Proposal,
-    aliases: HashSet<String>,
-    /// The tag of each group, and the groups' tags that are taken.
+    aliases: Names,
+    /// The tag of each group.
     tags: HashMap<String, String>,
-    taken_tags: HashSet<String>,
+    tag_names: Names,
     /// The name of the login of each user and key.
     logins: HashMap<(String, Option<String>), String>,
+    login_names: Names,
     /// The file name of each key.
     keys: HashMap<String, String>,
+    key_names: Names,
+}
+
+/// Names that are taken.
+#[derive(Debug, Default)]
+struct Names {
+    taken: HashSet<String>,
+    /// The number that is tried next behind each name that was asked for again: counting from the beginning would
+    /// take as long as all names together, for each name.
+    next: HashMap<String, u32>,
+}
+
+impl Names {
+    /// The name itself or, where it is taken, with a number behind it. Ends: there are no more names than hosts.
+    fn give(&mut self, name: &str, chars_max: usize) -> String {
+        if self.taken.insert(name.to_owned()) {
+            return name.to_owned();
+        }
+        let next = self.next.entry(name.to_owned()).or_insert(2);
+        loop {
+            let suffix = format!("-{next}");
+            *next = next.saturating_add(1);
+            let kept: String = name
+                .chars()
+                .take(chars_max.saturating_sub(suffix.len()))
+                .collect();
+            let given = format!("{kept}{suffix}");
+            if self.taken.insert(given.clone()) {
+                return given;
+            }
+        }
+    }
 }
 
 impl Drafts {
     pub(super) fn new(source: &'static str, notes: Vec<Note>) -> Self {
-        Self {
+        let mut drafts = Self {
             proposal: Proposal {
                 source,
                 hosts: Vec::new(),
                 logins: Vec::new(),
                 skipped: Vec::new(),
-                notes,
+                notes: Vec::new(),
             },
-            aliases: HashSet::new(),
+            aliases: Names::default(),
             tags: HashMap::new(),
-            taken_tags: HashSet::new(),
+            tag_names: Names::default(),
             logins: HashMap::new(),
+            login_names: Names::default(),
             keys: HashMap::new(),
+            key_names: Names::default(),
+        };
+        for note in notes {
+            drafts.note(note);
         }
+        drafts
     }
 
     pub(super) fn note(&mut self, note: Note) {
-        self.proposal.notes.push(note);
+        self.proposal.notes.push(Note {
+            text: shown(&note.text),
+            ..note
+        });
     }
 
     pub(super) fn finish(self) -> Proposal {
@@ -134,12 +176,17 @@ impl Drafts {
     }
 
     pub(super) fn add(&mut self, draft: Draft) {
-        let fault = draft.fault.or_else(|| address_fault(&draft.host));
+        // In lower case, as it is dialled, a secret that stands here by mistake may look like none.
+        let itself = draft.host.eq_ignore_ascii_case(&draft.alias) && is_secret(&draft.alias);
+        let fault = draft
+            .fault
+            .or_else(|| itself.then(|| "its name looks like a secret".to_owned()))
+            .or_else(|| address_fault(&draft.host));
         if let Some(why) = fault {
             self.proposal.skipped.push(Skipped {
-                name: text::step(&draft.alias),
+                name: shown(&draft.alias),
                 place: draft.place,
-                why,
+                why: shown(&why),
             });
             return;
         }
@@ -151,6 +198,10 @@ impl Drafts {
         comments.truncate(COMMENTS_MAX);
         if more > 0 {
             comments.push(format!("and {more} more remarks"));
+        }
+        // SECURITY: whatever a remark repeats, it may be a secret that stands in a wrong place.
+        for comment in &mut comments {
+            *comment = shown(comment);
         }
         self.proposal.hosts.push(Host {
             alias,
@@ -165,14 +216,11 @@ impl Drafts {
 
     fn alias(&mut self, name: &str, comments: &mut Vec<String>) -> String {
         let clean = cleaned(name, ALIAS_CHARS_MAX, "host");
-        let alias = numbered(&clean, ALIAS_CHARS_MAX, |alias| {
-            self.aliases.contains(alias)
-        });
+        let alias = self.aliases.give(&clean, ALIAS_CHARS_MAX);
         if alias != name {
             comments.insert(0, format!("renamed from {}", quoted(name)));
         }
         debug_assert!(Alias::parse(&alias).is_ok());
-        self.aliases.insert(alias.clone());
         alias
     }
 
@@ -184,8 +232,7 @@ impl Drafts {
                 Some(tag) => tag.clone(),
                 None => {
                     let clean = cleaned(group, TAG_CHARS_MAX, "group");
-                    let tag = numbered(&clean, TAG_CHARS_MAX, |tag| self.taken_tags.contains(tag));
-                    self.taken_tags.insert(tag.clone());
+                    let tag = self.tag_names.give(&clean, TAG_CHARS_MAX);
                     self.tags.insert(group.clone(), tag.clone());
                     tag
                 }
@@ -216,9 +263,13 @@ impl Drafts {
             ));
             return None;
         }
+        if is_secret(&user) {
+            comments.push("no login: the user looks like a secret".to_owned());
+            return None;
+        }
         let key = key.and_then(|path| match key_fault(&path) {
             Some(why) => {
-                comments.push(format!("the key {} is not taken: {why}", text::step(&path)));
+                comments.push(format!("the key {} is not taken: {why}", shown(&path)));
                 None
             }
             None => Some(path),
@@ -231,15 +282,12 @@ impl Drafts {
             Some(file) => cleaned(&format!("{user}-{file}"), ALIAS_CHARS_MAX, "login"),
             None => cleaned(&user, ALIAS_CHARS_MAX, "login"),
         };
-        let logins = &self.proposal.logins;
-        let name = numbered(&clean, ALIAS_CHARS_MAX, |name| {
-            logins.iter().any(|login| login.name == name)
-        });
+        let name = self.login_names.give(&clean, ALIAS_CHARS_MAX);
         self.proposal.logins.push(Login {
             name: name.clone(),
             user: user.clone(),
             key: file,
-            source: key.as_deref().map(text::step),
+            source: key.as_deref().map(shown),
         });
         self.logins.insert((user, key), name.clone());
         Some(name)
@@ -252,10 +300,7 @@ impl Drafts {
         }
         let base = path.rsplit('/').next().unwrap_or(path);
         let clean = cleaned(base, KEY_CHARS_MAX, "key").replace("..", "--");
-        let taken: HashSet<&String> = self.keys.values().collect();
-        let name = numbered(&clean, KEY_CHARS_MAX, |name| {
-            taken.contains(&name.to_owned())
-        });
+        let name = self.key_names.give(&clean, KEY_CHARS_MAX);
         debug_assert!(path_text(&name).is_ok());
         self.keys.insert(path.to_owned(), name.clone());
         name
@@ -263,10 +308,11 @@ impl Drafts {
 }
 
 fn quoted(name: &str) -> String {
-    format!("\"{}\"", text::step(name))
+    format!("\"{}\"", shown(name))
 }
 
-/// The characters of an identifier, others as `-`, at most so many; a word for a text without any.
+/// The characters of an identifier, others as `-`, at most so many; a word for a text without any, and for one that
+/// looks like a secret.
 fn cleaned(name: &str, chars_max: usize, nothing: &str) -> String {
     let keep = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let clean: String = name
@@ -274,30 +320,11 @@ fn cleaned(name: &str, chars_max: usize, nothing: &str) -> String {
         .map(|c| if keep(c) { c } else { '-' })
         .take(chars_max)
         .collect();
-    if clean.chars().any(|c| c.is_ascii_alphanumeric()) {
+    if clean.chars().any(|c| c.is_ascii_alphanumeric()) && !is_secret(name) && !is_secret(&clean) {
         clean
     } else {
         nothing.to_owned()
     }
-}
-
-/// The name itself or, where it is taken, with a number behind it. Ends: there are no more names than hosts.
-fn numbered(name: &str, chars_max: usize, taken: impl Fn(&str) -> bool) -> String {
-    if !taken(name) {
-        return name.to_owned();
-    }
-    for number in 2_u32.. {
-        let suffix = format!("-{number}");
-        let kept: String = name
-            .chars()
-            .take(chars_max.saturating_sub(suffix.len()))
-            .collect();
-        let name = format!("{kept}{suffix}");
-        if !taken(&name) {
-            return name;
-        }
-    }
-    name.to_owned()
 }
 
 /// Why a host cannot be dialled by this text, by the rule of `servers.yml`.
@@ -305,6 +332,9 @@ fn address_fault(host: &str) -> Option<String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
     if host.is_empty() {
         return Some("it has no name or address".to_owned());
+    }
+    if is_secret(host) {
+        return Some("its address looks like a secret".to_owned());
     }
     let taken = host.len() <= HOST_CHARS_MAX && host.chars().all(allowed) && !host.starts_with('-');
     (!taken).then(|| {
@@ -319,6 +349,9 @@ fn key_fault(path: &str) -> Option<&'static str> {
     }
     if path.contains("{{") {
         return Some("it is a template");
+    }
+    if is_secret(path) {
+        return Some("it looks like a secret");
     }
     if path.ends_with('/') || path.is_empty() {
         return Some("it names no file");

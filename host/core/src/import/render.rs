@@ -4,7 +4,7 @@
 //! comment.
 
 use super::proposal::{Host, Login, Proposal};
-use crate::text;
+use super::shown;
 use std::fmt::Write;
 
 impl Proposal {
@@ -102,7 +102,7 @@ fn login_yaml(yaml: &mut String, login: &Login) {
 
 /// One line of a comment; whatever a foreign file holds, it stays one.
 fn comment(yaml: &mut String, indent: &str, line: &str) {
-    let _ = writeln!(yaml, "{indent}# {}", text::step(line));
+    let _ = writeln!(yaml, "{indent}# {}", shown(line));
 }
 
 /// A value in double quotes, with everything escaped that is not printable ASCII.

@@ -4,13 +4,15 @@
     clippy::panic,
     reason = "tests"
 )]
+mod hostile;
+
 use super::*;
 use crate::config::{Occasion, Sources, load};
 
 struct Files(Vec<(&'static str, &'static str)>);
 
 impl Shelf for Files {
-    fn find(&self, pattern: &str) -> Result<Vec<Text>, String> {
+    fn find(&self, pattern: &str, _: Room) -> Result<Vec<Text>, String> {
         if pattern.ends_with("unreadable") {
             return Err("no UTF-8".to_owned());
         }

@@ -6,6 +6,9 @@ use super::super::{ImportFault, Place, Text};
 use super::graph::{ALL, Graph, UNGROUPED, Value};
 use super::pattern;
 
+/// What files of private keys begin with.
+const KEY_STARTS: [&str; 2] = ["-----BEGIN ", "PuTTY-User-Key-File-"];
+
 /// What the lines of a section are.
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -43,6 +46,11 @@ pub(super) fn read(text: &Text) -> Result<Graph, ImportFault> {
             continue;
         }
         match state {
+            // SECURITY: each line of a key would be proposed as a host.
+            State::Hosts if KEY_STARTS.iter().any(|start| line.starts_with(start)) => {
+                let text = "expected a host, got the beginning of a private key";
+                return Err(ImportFault::new(place, text, ""));
+            }
             State::Hosts => host(&mut graph, group, line, &place)?,
             State::Children => {
                 let child = graph.group(group_name(line), &place)?;

@@ -15,8 +15,7 @@ mod pattern;
 mod yaml;
 
 use super::proposal::{Draft, Drafts};
-use super::{IMPORT_BYTES_MAX, ImportFault, Note, Owner, Place, Proposal, Text};
-use crate::text;
+use super::{IMPORT_BYTES_MAX, ImportFault, Note, Owner, Place, Proposal, Text, shown};
 use graph::{Graph, Value};
 
 /// The names under which a value may stand, those of today first.
@@ -176,7 +175,7 @@ impl Inventory {
             } else if name.starts_with(CONNECTION) {
                 comments.push(format!(
                     "not taken, no key for it: {} ({place})",
-                    text::step(name)
+                    shown(name)
                 ));
             } else {
                 others += 1;

@@ -3,11 +3,10 @@
 //! The reader is the configuration's own, so anchors, tags (`!vault` too), duplicate keys and deep nesting are
 //! refused. Must not: know what a variable means, or repeat a value in a fault.
 
-use super::super::{ImportFault, Note, Place, Text};
+use super::super::{ImportFault, Note, Place, Text, shown};
 use super::graph::{ALL, Graph, UNGROUPED, Value};
 use super::pattern;
 use crate::config::{Node, Value as Yaml, hidden_yaml};
-use crate::text;
 
 /// Deepest nesting of groups.
 const DEPTH_MAX: usize = 32;
@@ -118,7 +117,7 @@ impl Walk {
                         place,
                         text: format!(
                             "not taken: the key {} of a group is none of hosts, vars and children",
-                            text::step(other)
+                            shown(other)
                         ),
                     });
                 }

@@ -2,14 +2,21 @@
 //!
 //! Must not: decide which lines hold for a host.
 
-use super::super::{IMPORT_BYTES_MAX, IMPORT_FILES_MAX, ImportFault, Note, Place, Shelf, Text};
+use super::super::{
+    IMPORT_BYTES_MAX, IMPORT_FILES_MAX, ImportFault, Note, Place, Room, Shelf, Text, shown,
+};
 use super::words::{self, Broken};
-use crate::text;
 
 /// Deepest nesting of files, as in OpenSSH.
 const DEPTH_MAX: usize = 16;
 /// Most files that one import keeps notes on.
 const NOTES_MAX: usize = 200;
+/// Most patterns of `Include` in all files together: each may be looked for in many directories.
+const PATTERNS_MAX: usize = 512;
+/// Longest pattern of `Include`, in bytes: no path is longer.
+const PATTERN_BYTES_MAX: usize = 4_096;
+/// Most lines with something on them in all files together: what is kept of one is much more than its text.
+const LINES_MAX: usize = 200_000;
 
 /// What a line says.
 #[derive(Debug, Clone)]
@@ -63,6 +70,8 @@ pub(super) fn read(text: &Text, shelf: &dyn Shelf) -> Result<Lines, ImportFault>
         shelf,
         files: 0,
         bytes: 0,
+        lines: 0,
+        patterns: 0,
         notes: Vec::new(),
     };
     let lines = reading.file(text, 0)?;
@@ -81,6 +90,8 @@ struct Reading<'s> {
     shelf: &'s dyn Shelf,
     files: usize,
     bytes: usize,
+    lines: usize,
+    patterns: usize,
     notes: Vec<Note>,
 }
 
@@ -111,6 +122,11 @@ impl Reading<'_> {
         for (index, line) in text.text.split('\n').enumerate() {
             let place = place(index + 1);
             if let Some(kind) = self.line(line, &place, depth)? {
+                self.lines += 1;
+                if self.lines > LINES_MAX {
+                    let what = format!("expected at most {LINES_MAX} lines in all files together");
+                    return Err(ImportFault::new(place, what, "Split the configuration."));
+                }
                 lines.push(Line { kind, place });
             }
         }
@@ -153,13 +169,33 @@ impl Reading<'_> {
     ) -> Result<Vec<Vec<Line>>, ImportFault> {
         let mut files = Vec::new();
         for pattern in patterns {
+            self.patterns += 1;
+            let bound = if self.patterns > PATTERNS_MAX {
+                Some(format!(
+                    "expected at most {PATTERNS_MAX} patterns of Include in all files together"
+                ))
+            } else if pattern.len() > PATTERN_BYTES_MAX {
+                Some(format!(
+                    "expected a pattern of at most {PATTERN_BYTES_MAX} bytes"
+                ))
+            } else {
+                None
+            };
+            if let Some(what) = bound {
+                let hint = "Split the configuration.";
+                return Err(ImportFault::new(place.clone(), what, hint));
+            }
             // A configuration that is read for its user lies where the user's own does.
             let anchored = if pattern.starts_with('/') || pattern.starts_with('~') {
                 pattern.clone()
             } else {
                 format!("~/.ssh/{pattern}")
             };
-            let found = self.shelf.find(&anchored).map_err(|why| {
+            let room = Room {
+                files: IMPORT_FILES_MAX.saturating_sub(self.files),
+                bytes: IMPORT_BYTES_MAX.saturating_sub(self.bytes),
+            };
+            let found = self.shelf.find(&anchored, room).map_err(|why| {
                 ImportFault::new(
                     place.clone(),
                     format!("a file that is included cannot be read: {why}"),
@@ -169,7 +205,7 @@ impl Reading<'_> {
             if found.is_empty() && self.notes.len() < NOTES_MAX {
                 self.notes.push(Note {
                     place: place.clone(),
-                    text: format!("no file is there for Include {}", text::step(&anchored)),
+                    text: format!("no file is there for Include {}", shown(&anchored)),
                 });
             }
             for text in &found {

@@ -2,6 +2,7 @@
 //!
 //! * `words`: a line to its keyword and arguments
 //! * `file`: the lines of a file and of what it includes
+//! * `keywords`: the words that OpenSSH knows
 //! * `pass`: the walk over the lines for one host, where the first value of a key wins
 //!
 //! `tests/import_ssh.rs` compares the settings with those that the real `ssh -G` prints.
@@ -12,14 +13,17 @@
 //! `command` is not decided; such a block counts as not matching and is named.
 
 mod file;
+mod keywords;
 mod pass;
 mod words;
 
 pub use pass::Settings;
 
 use super::proposal::{Draft, Drafts};
-use super::{Budget, IMPORT_HOSTS_MAX, ImportFault, Note, Owner, Place, Proposal, Shelf, Text};
-use crate::text;
+use super::{
+    Budget, IMPORT_HOSTS_MAX, ImportFault, Note, Owner, Place, Proposal, Shelf, Text, is_secret,
+    shown,
+};
 use file::{Kind, Lines};
 use pass::Pass;
 use std::collections::HashSet;
@@ -134,7 +138,7 @@ impl SshConfig {
                             place: line.place.clone(),
                             text: format!(
                                 "not proposed: {} stands on a Match line and on no Host line",
-                                text::step(name)
+                                shown(name)
                             ),
                         });
                     }
@@ -148,10 +152,18 @@ impl SshConfig {
 fn draft(name: String, place: Place, settings: Settings) -> Draft {
     let mut comments = Vec::new();
     let mut fault = None;
+    // In lower case, as it is dialled, a secret that stands here by mistake may look like none.
+    if let Some((_, at)) = settings
+        .hostname
+        .as_ref()
+        .filter(|(value, _)| is_secret(value))
+    {
+        fault = Some(format!("HostName ({at}) looks like a secret"));
+    }
     let host = match settings.hostname() {
         Ok(host) => host,
         Err(why) => {
-            fault = Some(why);
+            fault = fault.or(Some(why));
             String::new()
         }
     };
@@ -178,14 +190,14 @@ fn draft(name: String, place: Place, settings: Settings) -> Draft {
     for (path, at) in keys {
         comments.push(format!(
             "not taken: IdentityFile {} ({at}): a login has one key",
-            text::step(path)
+            shown(path)
         ));
     }
     let jump = settings.jump.iter();
     for (jump, at) in jump.filter(|(jump, _)| !jump.ends_with(" none")) {
         comments.push(format!(
             "not taken: {} ({at}): this version has no jump hosts; the address above is dialled directly",
-            text::step(jump)
+            shown(jump)
         ));
     }
     for at in &settings.undecided {
@@ -195,6 +207,12 @@ fn draft(name: String, place: Place, settings: Settings) -> Draft {
     }
     if let Some(list) = listed(&settings.others) {
         comments.push(format!("not taken, no key for it: {list}"));
+    }
+    if settings.unknown > 0 {
+        comments.push(format!(
+            "not taken: {} lines that begin with no keyword of OpenSSH",
+            settings.unknown
+        ));
     }
     Draft {
         alias: name,
@@ -213,7 +231,7 @@ fn listed(others: &[(String, Place)]) -> Option<String> {
     let shown: Vec<String> = others
         .iter()
         .take(NOT_TAKEN_MAX)
-        .map(|(word, at)| format!("{} ({at})", text::step(word)))
+        .map(|(word, at)| format!("{word} ({at})"))
         .collect();
     let more = others.len().saturating_sub(NOT_TAKEN_MAX);
     match (shown.is_empty(), more) {

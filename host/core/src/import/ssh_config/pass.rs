@@ -7,6 +7,7 @@
 
 use super::super::{Budget, ImportFault, Owner, Place};
 use super::file::{Kind, Line, Lines};
+use super::keywords;
 use super::words::{matches, matches_list};
 
 /// The SSH port where none is given.
@@ -30,12 +31,14 @@ pub struct Settings {
     pub(super) user: Option<(String, Place)>,
     /// Every `IdentityFile`, as written, in order.
     pub(super) identity_files: Vec<(String, Place)>,
-    /// `ProxyJump` or `ProxyCommand`: the keyword and its first word; `none` ends the search like any value.
+    /// `ProxyJump` with its hosts, or `ProxyCommand` with its program; `none` ends the search like any value.
     pub(super) jump: Option<(String, Place)>,
     /// `Match` lines that might hold and cannot be decided.
     pub(super) undecided: Vec<Place>,
-    /// Other keywords that hold.
+    /// Other keywords of OpenSSH that hold.
     pub(super) others: Vec<(String, Place)>,
+    /// Lines that hold and begin with no keyword of OpenSSH.
+    pub(super) unknown: usize,
     /// The user of the machine that the file lies on.
     pub(super) local_user: Option<String>,
 }
@@ -91,6 +94,25 @@ fn expand(value: &str, name: &str) -> Option<String> {
         }
     }
     Some(expanded)
+}
+
+/// What is said of the way over other hosts or a program. Whom the way logs in as, and with what, is left out; of a
+/// command only the program is named, and that only where it is a plain path.
+fn way(keyword: &str, value: &str) -> String {
+    if keyword == "proxyjump" {
+        let hosts = value.split(',').map(|hop| match hop.rsplit_once('@') {
+            Some((_, host)) => host,
+            None => hop,
+        });
+        return hosts.collect::<Vec<_>>().join(",");
+    }
+    let program = value.split_whitespace().next().unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '%');
+    if program.chars().all(plain) {
+        program.to_owned()
+    } else {
+        "with a program".to_owned()
+    }
 }
 
 /// What a condition came to.
@@ -288,12 +310,12 @@ impl<'p> Pass<'p> {
                 }
             }
             jump if JUMPS.contains(&jump) => {
-                // A command may hold a secret; its first word is enough to find it.
-                let value = (format!("{keyword} {first}"), place.clone());
                 if settings.jump.is_none() {
-                    settings.jump = Some(value);
+                    let value = format!("{keyword} {}", way(jump, first));
+                    settings.jump = Some((value, place.clone()));
                 }
             }
+            other if !keywords::known(other) => settings.unknown += 1,
             other => {
                 let known = settings.others.iter().any(|(word, _)| word == other);
                 if !known && settings.others.len() < OTHERS_MAX {
