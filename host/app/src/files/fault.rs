@@ -84,7 +84,7 @@ impl FileFault {
             (Why::NoState, _) => "name a directory with --state or PORTCULLIS_STATE_DIR",
             (Why::Exposed, _) => "chmod 700 the directory",
             (Why::Writable { .. } | Why::Readable { .. }, _) if self.kind.is_secret() => {
-                "chmod 600 the file"
+                "chmod 600 the file where the gate's user owns it; where root does, give it the gate's group and chmod 440"
             }
             (Why::Writable { .. } | Why::Readable { .. }, _) => "chmod go-w the file",
             (Why::Owner { .. }, _) => {

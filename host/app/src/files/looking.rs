@@ -1,20 +1,29 @@
 //! What places and files look like from outside: their owners, permission bits and times, and which file system they
 //! lie on. Looked at through the handles that everything is read through.
 //!
+//! Links are followed as far as reading follows them: in the place of a configuration file, and beneath its directory.
+//! What is read through no link is not looked at through one either: it would be the look of something else.
+//!
 //! Must not: read a file of the configuration, follow a link out of its directory, or make anything.
 
 use super::{Dirs, Place};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 use portcullis_core::config::path_text;
-use rustix::fs::{Access, AtFlags, FileType, Stat};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
+use std::ffi::OsStr;
 use std::io::Read;
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Most bytes of a file of the system that are read.
 const SYSTEM_FILE_BYTES_MAX: u64 = 1_048_576;
+/// A folder on the way to a file, which need not be readable and is no link.
+const FOLDER_FLAGS: OFlags = OFlags::PATH
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 /// Files of the configuration directory, and of the secrets directory, that are looked at.
 const CONFIG_FILES: [&str; 7] = [
     "servers.yml",
@@ -130,21 +139,33 @@ impl Place {
     fn looked(&self, name: &Path, role: Role) -> Option<Seen> {
         let dir = self.dir.as_ref()?;
         let here = name.as_os_str().is_empty();
+        let mut held: Option<OwnedFd> = None;
+        for part in name.parent().into_iter().flat_map(Path::components) {
+            let Component::Normal(part) = part else {
+                return None;
+            };
+            let at = held.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
+            held = Some(rustix::fs::openat(at, part, FOLDER_FLAGS, Mode::empty()).ok()?);
+        }
+        let at = held.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
         let (stat, path) = if here {
             (rustix::fs::fstat(dir).ok()?, self.path.clone())
         } else {
-            let mut stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+            let last = name.file_name()?;
+            let mut stat = rustix::fs::statat(at, last, AtFlags::SYMLINK_NOFOLLOW).ok()?;
             // A link says nothing of what is read through it; one that leads out is not followed.
             if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+                if role != Role::Law {
+                    return None;
+                }
                 let meta = dir.metadata(name).ok()?;
                 (stat.st_mode, stat.st_uid) = (meta.mode(), meta.uid());
                 stat.st_mtime = meta.mtime();
             }
             (stat, self.path.join(name))
         };
-        let name = if here { Path::new(".") } else { name };
-        let writable =
-            rustix::fs::accessat(dir.as_fd(), name, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+        let last = name.file_name().unwrap_or(OsStr::new("."));
+        let writable = rustix::fs::accessat(at, last, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
         Some(Seen {
             path,
             role,
