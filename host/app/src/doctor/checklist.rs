@@ -166,36 +166,33 @@ fn no_plain_passwords(_: &Machine, setup: &Setup) -> Standing {
     }
     Standing::none_of(
         setup.missing_secrets.clone(),
-        "secrets that are named and not found, or not readable",
+        "name secrets that are not found, or not readable",
         "set MCP_SSH_SECRET_<NAME>, or write a file of that name into the secrets directory",
         "none stands in a file of the configuration",
     )
 }
 
 /// Where the standard error of a running server leads, or would.
-fn log_collection(machine: &Machine, _: &Setup) -> Standing {
-    let lost: Vec<String> = machine
-        .served
-        .iter()
-        .filter(|served| served.stderr.as_deref() == Some("/dev/null"))
-        .map(|served| format!("process {}", served.pid))
-        .collect();
+fn log_collection(machine: &Machine, setup: &Setup) -> Standing {
     const MEND: &str =
         "send it to a file or to the system's journal; the client that starts the server decides";
+    let (mut lost, mut known, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for served in machine.servers(setup) {
+        match served.stderr.as_deref() {
+            Some("/dev/null") => lost.push(format!("process {}", served.pid)),
+            Some(stderr) => known.push(format!("process {} to {stderr}", served.pid)),
+            None => unknown.push(format!("process {}", served.pid)),
+        }
+    }
     if !lost.is_empty() {
         return Standing::wrong(format!("thrown away by {}", listed(&lost)), MEND);
     }
-    let known: Vec<String> = machine
-        .served
-        .iter()
-        .filter_map(|served| {
-            Some(format!(
-                "process {} to {}",
-                served.pid,
-                served.stderr.as_ref()?
-            ))
-        })
-        .collect();
+    if !unknown.is_empty() {
+        return Standing::not_applicable(format!(
+            "only root can see where that of {} leads; ask as root",
+            listed(&unknown)
+        ));
+    }
     if !known.is_empty() {
         return Standing::ok(listed(&known));
     }
@@ -204,11 +201,6 @@ fn log_collection(machine: &Machine, _: &Setup) -> Standing {
     }
     if machine.container {
         return Standing::ok("the container's runtime takes it");
-    }
-    if !machine.served.is_empty() {
-        return Standing::not_applicable(
-            "a server runs here and shows nobody but root where its standard error leads; ask as root",
-        );
     }
     Standing::wrong(
         "no server runs here, and nothing here takes standard error",

@@ -66,7 +66,8 @@ pub(super) fn key_modes(machine: &Machine, setup: &Setup) -> Standing {
         .filter(|file| exposed(machine, file))
         .map(|file| format!("{} (mode {:o})", file.path.display(), file.mode))
         .collect();
-    Standing::none_of(open, "open to others", "chmod 400 each key", "all are")
+    const MEND: &str = "chmod 400 each key that the gate's user owns; one of root's stays root's: give it the gate's group and chmod 440";
+    Standing::none_of(open, "open to others", MEND, "all are")
 }
 
 pub(super) fn keys_rotated(machine: &Machine, setup: &Setup) -> Standing {

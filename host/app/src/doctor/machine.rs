@@ -3,7 +3,8 @@
 //!
 //! Must not: judge.
 
-use crate::files::ambient_text;
+use super::setup::Setup;
+use crate::files::{Role, ambient_text};
 use rustix::process::{DumpableBehavior, Resource};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -38,9 +39,12 @@ pub(crate) struct Mount {
 pub(crate) struct Served {
     /// Its process id.
     pub(crate) pid: u32,
+    /// The user that it runs as.
+    pub(crate) uid: u32,
     /// The user that its parent, the client, runs as; `None` where that is gone.
     pub(crate) parent_uid: Option<u32>,
-    /// What its standard error is, as the system names it.
+    /// What its standard error is, as the system names it; `None` where that is not shown. Of a process that cannot be
+    /// traced, as the gate's are, only root sees it.
     pub(crate) stderr: Option<String>,
 }
 
@@ -82,7 +86,7 @@ pub(crate) struct Machine {
     pub(crate) secret_variables: BTreeSet<String>,
     /// Whether the system's journal takes standard error.
     pub(crate) journal_stream: bool,
-    /// Running servers.
+    /// Running processes that look like servers of this user; for root, of any user.
     pub(crate) served: Vec<Served>,
 }
 
@@ -120,9 +124,26 @@ impl Machine {
                 .filter_map(|(name, _)| name.into_string().ok())
                 .filter(|name| name.starts_with(SECRET_VARIABLE))
                 .collect(),
-            journal_stream: std::env::var_os("JOURNAL_STREAM").is_some(),
-            served: served(),
+            journal_stream: std::env::var("JOURNAL_STREAM")
+                .is_ok_and(|named| own_stderr().is_some_and(|own| own == named)),
+            served: served(uid),
         }
+    }
+
+    /// The servers that run as the gate's user: this one or, where root asks, the owner of the state directory.
+    pub(super) fn servers(&self, setup: &Setup) -> Vec<&Served> {
+        let state = setup
+            .seen
+            .iter()
+            .find(|seen| seen.role == Role::State && seen.directory);
+        let gate = match state {
+            Some(state) if self.uid == 0 => state.uid,
+            _ => self.uid,
+        };
+        self.served
+            .iter()
+            .filter(|served| served.uid == gate)
+            .collect()
     }
 
     /// The mount that a path lies on: the longest one above it, of equal ones the last.
@@ -185,8 +206,29 @@ pub(super) fn mounts(text: &str) -> Vec<Mount> {
         .collect()
 }
 
-/// The servers that this user can see. What another user's are, nobody is told.
-fn served() -> Vec<Served> {
+/// Standard error of this process, as the system's journal names what it reads from. The variable itself is inherited
+/// by programs whose standard error leads elsewhere.
+fn own_stderr() -> Option<String> {
+    let stat = rustix::fs::fstat(std::io::stderr()).ok()?;
+    Some(format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+/// The effective user and the parent in the text of `/proc/PID/status`.
+pub(super) fn owner_and_parent(status: &str) -> Option<(u32, u32)> {
+    let number = |name: &str, nth: usize| -> Option<u32> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().nth(nth)?.parse().ok()
+    };
+    Some((number("Uid:", 1)?, number("PPid:", 0)?))
+}
+
+/// The servers of a user; root sees those of all.
+///
+/// SECURITY: any user can start a process of any name, so what other users run says nothing of the gate. Nor are its
+/// words read: they may lie on a file system of that user's, which never answers.
+///
+/// LIMIT: that holds for root too, who has to read the words of every user's processes.
+fn served(user: u32) -> Vec<Served> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -200,6 +242,13 @@ fn served() -> Vec<Served> {
             continue;
         };
         let dir = format!("/proc/{pid}");
+        let status = ambient_text(&dir, "status");
+        let Some((uid, parent)) = status.as_deref().and_then(owner_and_parent) else {
+            continue;
+        };
+        if user != 0 && uid != user {
+            continue;
+        }
         let Some(line) = ambient_text(&dir, "cmdline") else {
             continue;
         };
@@ -210,15 +259,14 @@ fn served() -> Vec<Served> {
         if !ours || !words.contains(&"serve") {
             continue;
         }
-        let number = |dir: &str, name: &str| -> Option<u32> {
-            let status = ambient_text(dir, "status")?;
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse().ok()
-        };
+        let parent = ambient_text(&format!("/proc/{parent}"), "status");
         found.push(Served {
             pid,
-            parent_uid: number(&dir, "PPid:")
-                .and_then(|parent| number(&format!("/proc/{parent}"), "Uid:")),
+            uid,
+            parent_uid: parent
+                .as_deref()
+                .and_then(owner_and_parent)
+                .map(|(uid, _)| uid),
             stderr: std::fs::read_link(format!("{dir}/fd/2"))
                 .ok()
                 .map(|path| path.display().to_string()),

@@ -22,7 +22,9 @@ pub(crate) use setup::Setup;
 
 use portcullis_core::config::Snapshot;
 use portcullis_core::inventory::Host;
+use portcullis_core::redact::Redactor;
 use portcullis_core::text;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Bits of other users.
@@ -111,14 +113,22 @@ pub(crate) fn examine(machine: &Machine, setup: &Setup) -> Vec<Item> {
     let mut items = checklist::items(machine, setup);
     items.extend(worth::items(machine, setup));
     for item in &mut items {
-        // SECURITY: names of files, hosts and rules are texts that others may have written.
+        // SECURITY: names of files, hosts and rules are texts that others may have written, and a key or a token may
+        // stand where a name belongs.
         match &mut item.standing {
             Standing::Ok(text)
             | Standing::NotApplicable(text)
-            | Standing::Wrong { found: text, .. } => *text = text::step(text),
+            | Standing::Wrong { found: text, .. } => *text = clean(text),
         }
     }
     items
+}
+
+/// One clean line in which whatever looks like a secret is masked: before the line is cut, so that no part of one is
+/// left at its end, and after hidden characters are gone, which may have split one.
+fn clean(text: &str) -> String {
+    static RULES: LazyLock<Redactor> = LazyLock::new(Redactor::default);
+    RULES.mask(&text::step(&RULES.mask(text).0)).0
 }
 
 /// What is said where the configuration does not load.

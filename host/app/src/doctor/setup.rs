@@ -3,6 +3,7 @@
 //!
 //! Must not: judge, keep a key or a secret beyond the look at it, or make or change anything.
 
+use super::clean;
 use crate::events::{Events, Watch};
 use crate::files::{Dirs, Seen};
 use crate::gate::{Scope, load};
@@ -10,12 +11,12 @@ use crate::journal;
 use portcullis_core::audit::Door;
 use portcullis_core::config::{ConfigFault, Snapshot};
 use portcullis_ssh::{KeyFacts, KnownHosts};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A key that a login names.
 #[derive(Debug, Clone)]
 pub(crate) struct SeenKey {
-    /// Its path as the configuration names it.
+    /// Its path as the configuration names it, masked: the key itself may stand there.
     pub(crate) path: String,
     /// What its file looks like; `None` where there is none.
     pub(crate) file: Option<Seen>,
@@ -52,7 +53,7 @@ pub(crate) struct Setup {
     pub(crate) seen: Vec<Seen>,
     /// The keys that logins name.
     pub(crate) keys: Vec<SeenKey>,
-    /// Secrets that are named and not found.
+    /// The fields that name a secret which is not found. What they name is not said: the secret itself may stand there.
     pub(crate) missing_secrets: Vec<String>,
     /// The journal.
     pub(crate) journal: Journal,
@@ -114,7 +115,7 @@ impl Setup {
         let Some(snapshot) = &self.snapshot else {
             return;
         };
-        let (mut paths, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        let (mut paths, mut secrets) = (BTreeSet::new(), BTreeMap::new());
         for host in snapshot.inventory.hosts() {
             let Some(target) = snapshot.inventory.resolve(&host.alias) else {
                 continue;
@@ -122,9 +123,18 @@ impl Setup {
             let Some(login) = target.credential else {
                 continue;
             };
-            let passphrase = login.key_passphrase_secret.clone();
-            secrets.extend(passphrase.map(|name| (name, login.key_passphrase_env)));
-            secrets.extend(login.password_secret.map(|name| (name, login.password_env)));
+            for (field, secret, variable) in [
+                (
+                    "key_passphrase_secret",
+                    login.key_passphrase_secret.clone(),
+                    login.key_passphrase_env,
+                ),
+                ("password_secret", login.password_secret, login.password_env),
+            ] {
+                let Some(secret) = secret else { continue };
+                let fields: &mut BTreeSet<String> = secrets.entry((secret, variable)).or_default();
+                fields.insert(format!("{field} of login {}", clean(&login.name)));
+            }
             if let Some(path) = login.key_path {
                 paths.insert((path, login.key_passphrase_secret.is_some()));
             }
@@ -136,19 +146,19 @@ impl Setup {
             };
             self.keys.push(SeenKey {
                 file: dirs.seen_key(&path),
-                facts,
-                path,
+                facts: facts.map_err(|why| clean(&why)),
+                path: clean(&path),
                 passphrase,
             });
         }
-        for (name, variable) in secrets {
+        for ((name, variable), fields) in secrets {
             // A program that is asked for a secret may count, charge or ring for each question.
             if snapshot.settings.secrets.order(&name).is_some() {
                 continue;
             }
             self.seen.extend(dirs.seen_secret(&name));
             if dirs.secret(&name, variable.as_deref(), &|_| {}).is_err() {
-                self.missing_secrets.push(name);
+                self.missing_secrets.extend(fields);
             }
         }
     }

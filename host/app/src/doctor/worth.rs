@@ -119,15 +119,14 @@ fn service_account(machine: &Machine) -> bool {
 }
 
 fn one_person(machine: &Machine, setup: &Setup) -> Standing {
-    let shared = machine
-        .served
+    let servers = machine.servers(setup);
+    let shared = servers
         .iter()
         .any(|served| served.parent_uid == Some(machine.uid));
     if !shared && (machine.container || service_account(machine)) {
         return Standing::ok("nobody logs in as the gate's user");
     }
-    let apart = machine
-        .served
+    let apart = servers
         .iter()
         .any(|served| served.parent_uid.is_some_and(|uid| uid != machine.uid));
     if apart && !shared {
@@ -179,7 +178,7 @@ fn others(machine: &Machine, setup: &Setup) -> Standing {
     Standing::none_of(
         open,
         "others can read or write",
-        "chmod 700 the directories, 600 the files, 400 the keys",
+        "chmod 700 the directories, 600 the files, 400 the keys; where root owns one that the gate's group reads, chmod 750, 640 and 440",
         "no other user can",
     )
 }

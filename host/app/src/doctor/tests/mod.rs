@@ -10,7 +10,7 @@
 
 mod items;
 
-use super::machine::{Confinement, Mount, Served, account, confinement, mounts};
+use super::machine::{Confinement, Mount, Served, account, confinement, mounts, owner_and_parent};
 use super::setup::Setup;
 use super::*;
 use crate::files::Dirs;
@@ -152,6 +152,7 @@ fn mount(point: &Path, read_only: bool, kind: &str) -> Mount {
 fn served(parent_uid: u32, stderr: &str) -> Served {
     Served {
         pid: 7,
+        uid: 10_001,
         parent_uid: Some(parent_uid),
         stderr: Some(stderr.to_owned()),
     }
@@ -338,8 +339,134 @@ fn standard_error_that_nobody_keeps_is_named() {
         stderr: None,
         ..served(0, "")
     }];
+    for (journal, container) in [(false, false), (true, false), (false, true)] {
+        (machine.journal_stream, machine.container) = (journal, container);
+        let items = examine(&machine, &setup);
+        let found = standing(&items, "log-collection");
+        assert_eq!(found.word(), "not applicable", "{found:?}");
+    }
+    // Beside one that shows them.
+    machine.served.push(served(0, "pipe:[7]"));
     let items = examine(&machine, &setup);
     assert_eq!(standing(&items, "log-collection").word(), "not applicable");
+}
+
+#[test]
+fn a_process_of_another_user_that_bears_the_servers_name_says_nothing() {
+    let stage = Stage::new();
+    let mut setup = stage.setup();
+    let mut machine = stage.machine();
+    (machine.journal_stream, machine.account) = (false, None);
+    machine.served = vec![Served {
+        uid: 666,
+        ..served(666, "pipe:[7]")
+    }];
+    let words = |machine: &Machine, setup: &Setup| {
+        let items = examine(machine, setup);
+        ["log-collection", "one-person"].map(|id| standing(&items, id).word())
+    };
+    assert_eq!(words(&machine, &setup), ["wrong", "wrong"]);
+    machine.served[0].uid = machine.uid;
+    assert_eq!(words(&machine, &setup), ["ok", "ok"]);
+    // Root asks for the gate's user, whose the state directory is.
+    machine.uid = 0;
+    for seen in &mut setup.seen {
+        seen.uid = 10_001;
+    }
+    assert_eq!(words(&machine, &setup)[0], "ok");
+    machine.served[0].uid = 666;
+    assert_eq!(words(&machine, &setup)[0], "wrong");
+    let status = "Name:\tx\nPid:\t9\nPPid:\t7\nUid:\t1\t2\t3\t4\n";
+    assert_eq!(owner_and_parent(status), Some((2, 7)));
+    assert_eq!(owner_and_parent("Uid:\t1\n"), None);
+}
+
+#[test]
+fn a_key_or_a_token_in_the_place_of_a_name_is_never_shown() {
+    let token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    let stage = Stage::new();
+    let key = fs::read_to_string(stage.path("config/keys/id")).unwrap();
+    let body: String = key.lines().filter(|line| !line.starts_with('-')).collect();
+    let body: String = body.chars().take(300).collect();
+    let one_line =
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----{body}-----END OPENSSH PRIVATE KEY-----");
+    for (from, to, secret) in [
+        ("key_path: id", format!("key_path: {token}"), token),
+        ("key_path: id", format!("key_path: keys/{token}"), token),
+        (
+            "key_path: id",
+            format!("key_path: \"{one_line}\""),
+            &body[100..140],
+        ),
+        (
+            "key_passphrase_secret: pass",
+            "key_passphrase_secret: hunter2hunter2".to_owned(),
+            "hunter2hunter2",
+        ),
+    ] {
+        let stage = Stage::new();
+        stage.change("config/credentials.yml", from, &to);
+        let items = examine(&stage.machine(), &stage.setup());
+        let shown = format!("{items:?}");
+        assert!(!shown.contains(secret), "{to}: {shown}");
+        let wrong = ["key-types", "no-plain-passwords"].map(|id| standing(&items, id).word());
+        assert!(wrong.contains(&"wrong"), "{to}: {shown}");
+    }
+    // Which login and field it is, is said.
+    let stage = Stage::new();
+    stage.change(
+        "config/credentials.yml",
+        "_secret: pass",
+        "_secret: elsewhere",
+    );
+    let items = examine(&stage.machine(), &stage.setup());
+    let Standing::Wrong { found, .. } = standing(&items, "no-plain-passwords") else {
+        panic!("it is not missed");
+    };
+    assert!(
+        found.contains("key_passphrase_secret of login a"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_key_behind_a_link_is_not_judged_by_what_the_link_leads_to() {
+    let stage = Stage::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let folder = stage.path("config/keys/folder");
+    fs::create_dir(&folder).unwrap();
+    stage.change(
+        "config/credentials.yml",
+        "key_path: id",
+        "key_path: folder/id",
+    );
+    fs::copy(stage.path("config/keys/id"), folder.join("id")).unwrap();
+    fs::copy(stage.path("config/keys/id"), elsewhere.path().join("id")).unwrap();
+    let file = || stage.setup().keys.remove(0).file;
+    assert_eq!(file().unwrap().path, folder.join("id"));
+    fs::remove_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &folder).unwrap();
+    assert_eq!(file(), None);
+    fs::remove_file(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink("../id", folder.join("id")).unwrap();
+    assert_eq!(file(), None);
+}
+
+#[test]
+fn no_hint_takes_a_file_of_root_from_the_gate() {
+    let stage = Stage::new();
+    stage.mode("config/keys/id", 0o644);
+    stage.mode("config/secrets/pass", 0o644);
+    let items = examine(&stage.machine(), &stage.setup());
+    for id in ["key-modes", "others"] {
+        let Standing::Wrong { mend, .. } = standing(&items, id) else {
+            panic!("{id} is not wrong");
+        };
+        assert!(mend.contains("root") && mend.contains("440"), "{mend}");
+    }
+    let fault = stage.dirs().key("id").err().unwrap();
+    assert!(fault.hint().contains("root") && fault.hint().contains("440"));
 }
 
 #[test]
