@@ -12,6 +12,7 @@
     reason = "a benchmark reports by printing, and by failing"
 )]
 
+mod output;
 mod policy;
 
 use portcullis_core::config;
@@ -91,6 +92,9 @@ fn main() {
     let mut report = Report::default();
     decisions(&mut report);
     for it in policy::measures() {
+        report.add(&it.name, it.value, it.unit, it.peer);
+    }
+    for it in output::measures() {
         report.add(&it.name, it.value, it.unit, it.peer);
     }
     rows(&mut report);

@@ -52,13 +52,14 @@ class Session:
         return structured, result.is_error, text
 
 
-async def six_tools_are_listed_with_schemas_and_annotations(session):
+async def seven_tools_are_listed_with_schemas_and_annotations(session):
     expected = {
         "ssh_ping": True,
         "ssh_list_hosts": True,
         "ssh_describe_host": True,
         "ssh_plan": True,
         "ssh_run": False,
+        "ssh_read_output": True,
         "ssh_reload_config": False,
     }
     assert set(session.tools) == set(expected), sorted(session.tools)
@@ -199,7 +200,7 @@ async def a_reload_keeps_the_last_good_snapshot(session):
 
 
 CHECKS = [
-    six_tools_are_listed_with_schemas_and_annotations,
+    seven_tools_are_listed_with_schemas_and_annotations,
     ping_and_inventory,
     an_allowed_command_runs_on_a_real_sshd,
     streams_exit_status_and_chains_survive,

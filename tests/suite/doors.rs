@@ -9,12 +9,13 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// The tools that exist so far.
-const TOOLS: [&str; 6] = [
+const TOOLS: [&str; 7] = [
     "ssh_ping",
     "ssh_list_hosts",
     "ssh_describe_host",
     "ssh_plan",
     "ssh_run",
+    "ssh_read_output",
     "ssh_reload_config",
 ];
 

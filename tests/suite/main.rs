@@ -19,6 +19,7 @@ mod end_to_end;
 mod import;
 mod journal;
 mod layers;
+mod output;
 mod paths;
 mod promises;
 mod proofs;

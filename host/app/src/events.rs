@@ -10,6 +10,7 @@ use portcullis_core::clock::{Clock, Micros};
 use portcullis_core::policy::Heard;
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::InputFault;
+use portcullis_core::text::safe_value;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -43,7 +44,7 @@ impl Events {
         if self == Self::Silent {
             return;
         }
-        let mut line = events::json_line(record);
+        let mut line = events::json_line(&safe_value(record.clone()));
         line.push('\n');
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }

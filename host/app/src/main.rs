@@ -10,6 +10,8 @@
 //! * `provider`: a secret that a program is asked for
 //! * `events`: the records on standard error
 //! * `hardening`: what the process gives up before it does anything
+//! * `spill`: redacted output that is kept to be paged through
+//! * `logs`: the log lines there
 
 mod cli;
 mod doctor;
@@ -18,7 +20,9 @@ mod files;
 mod gate;
 mod hardening;
 mod journal;
+mod logs;
 mod provider;
+mod spill;
 
 use std::process::ExitCode;
 

@@ -1,9 +1,10 @@
 //! What the gate answers, as data without a transport: the MCP server and the command line both turn
 //! these into their own shapes.
 
-use crate::output::Shown;
+use crate::output::{Shown, Stream};
 use crate::policy::{Finding, Limits, Opinion, Refusal};
 use crate::request::{Alias, InputFault};
+use crate::text::SafeText;
 
 /// The answer to a plan.
 #[derive(Debug, Clone)]
@@ -59,6 +60,8 @@ pub struct Ran {
     pub signal: Option<String>,
     /// What was printed, fit to be read.
     pub shown: Shown,
+    /// What of it can be paged through, where the policy keeps it.
+    pub paging: Option<Paging>,
     /// For `unreachable` and `unknown`: what went wrong, from a fixed set of texts.
     pub fault: Option<RunFault>,
     /// Milliseconds spent resolving, connecting (with key exchange and authentication), opening the
@@ -66,6 +69,47 @@ pub struct Ran {
     pub timing: Timing,
     /// Whether the closing record could not be written.
     pub journal_fault: bool,
+}
+
+/// What is kept of a run's output, to be paged through under its task id by whoever ran it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    /// Redacted standard output that is kept, in bytes.
+    pub stdout_bytes: u64,
+    /// Redacted standard error that is kept, in bytes.
+    pub stderr_bytes: u64,
+    /// Whether all of the output is kept; otherwise both ends around a line that counts what is missing.
+    pub complete: bool,
+    /// For how many seconds it is kept.
+    pub seconds: u64,
+}
+
+/// One page of a run's redacted output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The text, cut between characters.
+    pub text: SafeText,
+    /// Where it begins in the redacted text of its stream, in bytes.
+    pub offset: u64,
+    /// Where the next page begins; the same as `total` at the end.
+    pub next: u64,
+    /// All of the stream's text that is kept, in bytes.
+    pub total: u64,
+    /// Whether all of the output is kept.
+    pub complete: bool,
+}
+
+/// Which page of which run's output somebody wants, unchecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The run's id, as its answer gave it.
+    pub task: String,
+    /// Which stream.
+    pub stream: Stream,
+    /// Where to begin, in bytes of the redacted text; the next border of characters counts.
+    pub offset: u64,
+    /// Most bytes of one page.
+    pub bytes: u64,
 }
 
 /// Where the time of a run went, in microseconds.

@@ -395,7 +395,7 @@ fn record(given: &Value) -> Value {
                 cancelled: given["cancelled"] == true,
                 timeout: given["timeout"] == true,
                 target_ip: text("target_ip", "10.0.0.11"),
-                redactions: 0,
+                redactions: std::collections::BTreeMap::new(),
             };
             events::audit(&stamp, &subject, &closing, at)
         }

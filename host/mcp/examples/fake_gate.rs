@@ -8,7 +8,9 @@
 )]
 
 use portcullis_core::BoxFuture;
-use portcullis_core::answer::{Denied, Fault, Plan, Ran, Reload, Run, RunFault, Timing};
+use portcullis_core::answer::{
+    Denied, Fault, Page, PageRequest, Paging, Plan, Ran, Reload, Run, RunFault, Timing,
+};
 use portcullis_core::audit::Closing;
 use portcullis_core::inventory::Host;
 use portcullis_core::output::Shown;
@@ -152,14 +154,15 @@ fn ran(request: &RunRequest, stdout: &str) -> Ran {
             cancelled: false,
             timeout: false,
             target_ip: "10.0.0.1".to_owned(),
-            redactions: 0,
+            redactions: std::collections::BTreeMap::new(),
         },
         signal: None,
         shown: Shown {
-            stdout: stdout.to_owned(),
+            stdout: stdout.into(),
             stdout_bytes: stdout.len() as u64,
             ..Shown::default()
         },
+        paging: None,
         fault: None,
         timing: Timing {
             remote_us: 5000,
@@ -227,7 +230,17 @@ impl FakeGate {
             "timeout" => ended(&request, "timed_out"),
             "both" => {
                 let mut ran = ran(&request, "out\n");
-                ran.shown.stderr = "err\n".to_owned();
+                ran.shown.stderr = "err\n".into();
+                ran
+            }
+            "paged" => {
+                let mut ran = ran(&request, "head");
+                ran.paging = Some(Paging {
+                    stdout_bytes: 9,
+                    stderr_bytes: 0,
+                    complete: true,
+                    seconds: 300,
+                });
                 ran
             }
             "truncated" => {
@@ -312,6 +325,30 @@ impl Gate for FakeGate {
             }
             self.started.fetch_add(1, Ordering::SeqCst);
             Ok(Run::Ran(Box::new(self.play(caller, request).await)))
+        })
+    }
+
+    fn page(&self, _: Caller, request: PageRequest) -> BoxFuture<'_, Result<Page, Fault>> {
+        Box::pin(async move {
+            if request.task != "known" {
+                return Err(Fault::Setup {
+                    code: "unknown_task",
+                    message: "No output is kept under this task id",
+                });
+            }
+            let text = format!(
+                "{} {} {}",
+                request.stream.name(),
+                request.offset,
+                request.bytes
+            );
+            Ok(Page {
+                offset: request.offset,
+                next: request.offset + text.len() as u64,
+                total: 1_000_000,
+                complete: false,
+                text: text.into(),
+            })
         })
     }
 

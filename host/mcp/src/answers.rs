@@ -8,15 +8,19 @@
 use crate::shapes::{
     ChangesShape, DeniedShape, DeniedWord, DifferenceShape, ErrorWord, FaultShape, HostShape,
     HostsShape, InnerShape, KeptShape, LeafShape, LimitsShape, NamesShape, NeedShape, OpinionShape,
-    PlanShape, PluginShape, RanShape, ReloadedShape, ReloadedWord, RuleShape, TimingShape,
+    PageShape, PagingShape, PlanShape, PluginShape, RanShape, ReloadedShape, ReloadedWord,
+    RuleShape, Text, TimingShape,
 };
 use portcullis_core::answer::{
-    Changes, Denied, Difference, Fault, Names, Plan, Ran, Reload, Timing,
+    Changes, Denied, Difference, Fault, Names, Page, Plan, Ran, Reload, Timing,
 };
 use portcullis_core::inventory::Host;
+use portcullis_core::output::Stream;
 use portcullis_core::policy::{Capability, Finding, Need, Opinion, RuleRef, Verdict};
+use portcullis_core::redact::Counts;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Whether an answer is a fault, for the protocol's `isError`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,20 +46,20 @@ pub(crate) fn shaped<T: Serialize>(shape: &T, standing: Standing) -> CallToolRes
         Ok(value) if standing == Standing::Worked => CallToolResult::structured(value),
         Ok(value) => CallToolResult::structured_error(value),
         // Every key of the shapes is a text, so this does not happen; the run may have, so say so.
-        Err(_) => fault("internal", "the answer cannot be written".to_owned()),
+        Err(_) => fault("internal", "the answer cannot be written"),
     }
 }
 
 /// A fault as a tool's answer. The text block holds the sentence alone.
-pub(crate) fn fault(code: &'static str, text: String) -> CallToolResult {
-    let error = format!("Error: {text}");
+pub(crate) fn fault(code: &'static str, text: &str) -> CallToolResult {
+    let error = Text::from(format!("Error: {text}"));
     let mut result = shaped_fault(&FaultShape {
         status: ErrorWord::Error,
         code,
         error: error.clone(),
         retryable: (code == Fault::Busy.code()).then_some(true),
     });
-    result.content = vec![ContentBlock::text(error)];
+    result.content = vec![ContentBlock::text(error.to_string())];
     result
 }
 
@@ -65,7 +69,7 @@ fn shaped_fault(shape: &FaultShape) -> CallToolResult {
 
 /// A fault of the gate.
 pub(crate) fn gate_fault(found: &Fault) -> CallToolResult {
-    fault(found.code(), found.to_string())
+    fault(found.code(), &found.to_string())
 }
 
 /// Too much is under way.
@@ -75,7 +79,9 @@ pub(crate) fn busy() -> CallToolResult {
 
 /// The hosts.
 pub(crate) fn hosts(hosts: Vec<Host>) -> HostsShape {
-    let hosts = hosts.into_iter().map(|host| host.alias.to_string());
+    let hosts = hosts
+        .into_iter()
+        .map(|host| Text::from(host.alias.as_str()));
     HostsShape {
         hosts: hosts.collect(),
     }
@@ -84,11 +90,11 @@ pub(crate) fn hosts(hosts: Vec<Host>) -> HostsShape {
 /// One host.
 pub(crate) fn host(host: Host) -> HostShape {
     HostShape {
-        alias: host.alias.to_string(),
-        host: host.host,
+        alias: host.alias.as_str().into(),
+        host: host.host.into(),
         port: host.port,
-        tags: host.tags,
-        description: host.description,
+        tags: texts(host.tags),
+        description: host.description.into(),
         has_credentials_ref: host.credentials.is_some(),
     }
 }
@@ -96,18 +102,30 @@ pub(crate) fn host(host: Host) -> HostShape {
 fn rule(rule: RuleRef) -> RuleShape {
     RuleShape {
         index: rule.index,
-        name: rule.name,
+        name: rule.name.map(Text::from),
     }
 }
 
 fn plugin((name, code): (String, String)) -> PluginShape {
-    PluginShape { name, code }
+    PluginShape {
+        name: name.into(),
+        code: code.into(),
+    }
+}
+
+fn texts(texts: Vec<String>) -> Vec<Text> {
+    texts.into_iter().map(Text::from).collect()
+}
+
+fn counts(counts: Counts) -> BTreeMap<Text, u64> {
+    let counts = counts.into_iter();
+    counts.map(|(kind, count)| (kind.into(), count)).collect()
 }
 
 fn leaf(finding: Finding) -> LeafShape {
     LeafShape {
-        argv: finding.argv,
-        source: finding.source,
+        argv: texts(finding.argv),
+        source: finding.source.into(),
         allowed: finding.allowed,
         rule: finding.rule.map(rule),
         needs: finding.needs.into_iter().map(need).collect(),
@@ -118,12 +136,15 @@ fn leaf(finding: Finding) -> LeafShape {
 fn need(need: Need) -> NeedShape {
     NeedShape {
         capability: need.capability.as_str(),
-        why: need.why.into_owned(),
+        why: need.why.into_owned().into(),
     }
 }
 
 fn inner((command, user): (String, Option<String>)) -> InnerShape {
-    InnerShape { command, user }
+    InnerShape {
+        command: command.into(),
+        user: user.map(Text::from),
+    }
 }
 
 fn opinion(opinion: Opinion) -> OpinionShape {
@@ -138,10 +159,10 @@ fn opinion(opinion: Opinion) -> OpinionShape {
         ),
     };
     OpinionShape {
-        plugin: opinion.plugin,
+        plugin: opinion.plugin.into(),
         verdict,
-        code,
-        reason,
+        code: code.map(Text::from),
+        reason: reason.map(Text::from),
         observe: opinion.observe,
     }
 }
@@ -149,9 +170,9 @@ fn opinion(opinion: Opinion) -> OpinionShape {
 /// A plan.
 pub(crate) fn plan(plan: Plan) -> PlanShape {
     let mut shape = PlanShape {
-        alias: plan.alias.to_string(),
-        command: plan.command,
-        hash: plan.hash,
+        alias: plan.alias.as_str().into(),
+        command: plan.command.into(),
+        hash: plan.hash.into(),
         // Both must say so: an answer that lost its refusal on the way must not read as a grant.
         allowed: plan.allowed && plan.refusal.is_none(),
         limits: LimitsShape {
@@ -173,18 +194,18 @@ pub(crate) fn plan(plan: Plan) -> PlanShape {
         plugin: None,
         leaves: plan.findings.into_iter().map(leaf).collect(),
         network: plan.network,
-        rendered: plan.rendered,
-        rendered_sha256: plan.rendered_sha256,
+        rendered: plan.rendered.into(),
+        rendered_sha256: plan.rendered_sha256.into(),
         validators: plan.opinions.into_iter().map(opinion).collect(),
     };
     if let Some(refusal) = plan.refusal {
         shape.why = Some(match &refusal.part {
-            Some(part) => format!("Policy blocked command in chain: '{part}'"),
-            None => "Policy blocked this command.".to_owned(),
+            Some(part) => format!("Policy blocked command in chain: '{part}'").into(),
+            None => "Policy blocked this command.".into(),
         });
-        shape.denied_command = refusal.part;
-        shape.detail = Some(refusal.detail);
-        shape.hint = Some(refusal.hint);
+        shape.denied_command = refusal.part.map(Text::from);
+        shape.detail = Some(refusal.detail.into());
+        shape.hint = Some(refusal.hint.into());
         shape.code = Some(refusal.code.as_str());
         shape.reason = Some(refusal.code.reason());
         shape.rule = refusal.rule.map(rule);
@@ -202,17 +223,17 @@ pub(crate) fn denied(denied: Denied) -> DeniedShape {
         status: DeniedWord::Denied,
         code: refusal.code.as_str(),
         reason: refusal.code.reason(),
-        alias: denied.alias.to_string(),
-        hash: denied.hash,
-        command: denied.command,
-        detail: refusal.detail,
-        hint: refusal.hint,
+        alias: denied.alias.as_str().into(),
+        hash: denied.hash.into(),
+        command: denied.command.into(),
+        detail: refusal.detail.into(),
+        hint: refusal.hint.into(),
         rule: refusal.rule.map(rule),
         capability: refusal.capability.map(Capability::as_str),
         offset: refusal.offset,
-        part: refusal.part,
+        part: refusal.part.map(Text::from),
         plugin: refusal.plugin.map(plugin),
-        hostname: denied.hostname,
+        hostname: denied.hostname.map(Text::from),
     }
 }
 
@@ -227,39 +248,44 @@ pub(crate) fn ran(ran: Ran, streams: Streams) -> (RanShape, Standing) {
     let message = ran.fault.as_ref().map(|fault| fault.message);
     let (output, stdout, stderr) = match streams {
         Streams::Joined => (
-            Some(joined(&shown.stdout, &shown.stderr, message)),
+            Some(joined(&shown.stdout, &shown.stderr, message).into()),
             None,
             None,
         ),
-        Streams::Split => (None, Some(shown.stdout), Some(shown.stderr)),
+        Streams::Split => (None, Some(shown.stdout.into()), Some(shown.stderr.into())),
     };
     let shape = RanShape {
-        task_id: ran.task_id,
-        alias: ran.alias.to_string(),
-        hash: ran.hash,
+        task_id: ran.task_id.into(),
+        alias: ran.alias.as_str().into(),
+        hash: ran.hash.into(),
         exit_code: closing.exit_code,
         duration_ms: closing.duration_ms,
         cancelled: closing.cancelled,
         timeout: closing.timeout,
-        target_ip: closing.target_ip,
+        target_ip: closing.target_ip.into(),
         output,
         stdout,
         stderr,
         state: closing.state,
         code: ran.fault.as_ref().map(|fault| fault.code),
         error: message,
-        signal: ran.signal,
+        signal: ran.signal.map(Text::from),
         termination: closing.termination,
         truncated: shown.truncated,
         stdout_bytes: shown.stdout_bytes,
         stderr_bytes: shown.stderr_bytes,
-        redactions: shown.redactions,
-        sanitised: shown.sanitised,
-        withheld: shown.withheld.map(|(name, failure)| PluginShape {
-            name,
-            code: failure.code.to_owned(),
+        paging: ran.paging.map(|paging| PagingShape {
+            stdout_bytes: paging.stdout_bytes,
+            stderr_bytes: paging.stderr_bytes,
+            complete: paging.complete,
+            seconds: paging.seconds,
         }),
-        rendered_sha256: ran.rendered_sha256,
+        redactions: counts(shown.redactions),
+        sanitised: counts(shown.sanitised),
+        withheld: shown
+            .withheld
+            .map(|(name, failure)| plugin((name, failure.code.to_owned()))),
+        rendered_sha256: ran.rendered_sha256.into(),
         timing: timing(ran.timing),
         journal_fault: ran.journal_fault.then_some(true),
     };
@@ -292,6 +318,19 @@ fn timing(timing: Timing) -> TimingShape {
     }
 }
 
+/// One page of a run's output.
+pub(crate) fn page(task: &str, stream: Stream, page: Page) -> PageShape {
+    PageShape {
+        task_id: task.into(),
+        stream: stream.name(),
+        text: page.text.into(),
+        offset: page.offset,
+        next_offset: (page.next < page.total).then_some(page.next),
+        total_bytes: page.total,
+        complete: page.complete,
+    }
+}
+
 /// A reload.
 pub(crate) fn reload(reload: Reload) -> CallToolResult {
     match reload {
@@ -304,7 +343,7 @@ pub(crate) fn reload(reload: Reload) -> CallToolResult {
         } => shaped(
             &ReloadedShape {
                 status: ReloadedWord::Reloaded,
-                digest,
+                digest: digest.into(),
                 hosts,
                 rules,
                 changed,
@@ -315,9 +354,9 @@ pub(crate) fn reload(reload: Reload) -> CallToolResult {
         Reload::Kept { digest, faults } => shaped(
             &KeptShape {
                 status: ErrorWord::Error,
-                error: "the new configuration has faults; the last good one still holds".to_owned(),
-                faults,
-                digest,
+                error: "the new configuration has faults; the last good one still holds".into(),
+                faults: texts(faults),
+                digest: digest.into(),
             },
             Standing::Fault,
         ),
@@ -326,7 +365,7 @@ pub(crate) fn reload(reload: Reload) -> CallToolResult {
 
 fn changes(changes: Changes) -> ChangesShape {
     ChangesShape {
-        files: changes.files.into_iter().map(ToOwned::to_owned).collect(),
+        files: changes.files.into_iter().map(Text::from).collect(),
         hosts: difference(changes.hosts),
         rules: difference(changes.rules),
         limits: names(changes.limits),
@@ -345,7 +384,7 @@ fn difference(difference: Difference) -> DifferenceShape {
 fn names(names: Names) -> NamesShape {
     NamesShape {
         count: names.count,
-        names: names.names,
+        names: texts(names.names),
     }
 }
 

@@ -31,6 +31,13 @@ pub(crate) enum Takes {
     Text,
     /// One of these words; the first one where nothing is given.
     OneOf(&'static [&'static str]),
+    /// A whole number up to a bound; the default where nothing is given.
+    Count {
+        /// Where nothing is given.
+        default: u64,
+        /// The bound.
+        max: u64,
+    },
 }
 
 /// Why arguments are not taken.
@@ -53,6 +60,14 @@ pub(crate) enum ArgumentFault {
         /// The parameter.
         name: &'static str,
     },
+    /// Not a whole number, or one beyond its bound.
+    #[error("{name} must be a whole number from 0 to {max}")]
+    NotACount {
+        /// The parameter.
+        name: &'static str,
+        /// The bound.
+        max: u64,
+    },
     /// None of the words that are possible.
     #[error("{name} must be one of: {words}")]
     NotAWord {
@@ -69,7 +84,7 @@ impl ArgumentFault {
         match self {
             Self::NotAnObject => "input_not_an_object",
             Self::Unknown { .. } => "input_unknown_field",
-            Self::NotText { .. } => "input_type",
+            Self::NotText { .. } | Self::NotACount { .. } => "input_type",
             Self::NotAWord { .. } => "input_choice",
         }
     }
@@ -97,10 +112,19 @@ impl Arguments {
         }
         let mut texts = BTreeMap::new();
         for parameter in parameters {
-            let text = match given.remove(parameter.name) {
-                None => None,
-                Some(Value::String(text)) => Some(text),
-                Some(_) => {
+            let text = match (parameter.takes, given.remove(parameter.name)) {
+                (Takes::Count { default, max }, given) => {
+                    let count = given.map_or(Some(default), |given| given.as_u64());
+                    let name = parameter.name;
+                    let count = count
+                        .filter(|count| *count <= max)
+                        .ok_or(ArgumentFault::NotACount { name, max })?;
+                    texts.insert(name, count.to_string());
+                    continue;
+                }
+                (_, None) => None,
+                (_, Some(Value::String(text))) => Some(text),
+                (_, Some(_)) => {
                     return Err(ArgumentFault::NotText {
                         name: parameter.name,
                     });
@@ -109,6 +133,11 @@ impl Arguments {
             texts.insert(parameter.name, parameter.settle(text)?);
         }
         Ok(Self(texts))
+    }
+
+    /// The value of a parameter that takes a count.
+    pub(crate) fn take_count(&mut self, name: &'static str) -> u64 {
+        self.take(name).parse().unwrap_or_default()
     }
 
     /// The value of a parameter.
@@ -132,7 +161,7 @@ fn unknown(parameters: &[Parameter], name: &str) -> ArgumentFault {
 impl Parameter {
     fn settle(&self, text: Option<String>) -> Result<String, ArgumentFault> {
         match self.takes {
-            Takes::Text => Ok(text.unwrap_or_default()),
+            Takes::Text | Takes::Count { .. } => Ok(text.unwrap_or_default()),
             Takes::OneOf(words) => match text {
                 None => Ok(words.first().map(ToString::to_string).unwrap_or_default()),
                 Some(text) if words.contains(&text.as_str()) => Ok(text),
@@ -155,6 +184,13 @@ pub(crate) fn schema(parameters: &[Parameter]) -> JsonObject {
                 required.push(parameter.name);
                 json!({"type": "string", "description": parameter.description})
             }
+            Takes::Count { default, max } => json!({
+                "type": "integer",
+                "description": parameter.description,
+                "minimum": 0,
+                "maximum": max,
+                "default": default,
+            }),
             Takes::OneOf(words) => json!({
                 "type": "string",
                 "description": parameter.description,
@@ -232,6 +268,28 @@ mod tests {
             let fault = read(given).unwrap_err();
             assert_eq!(fault.code(), code);
             assert!(fault.to_string().contains(field), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_whole_and_within_its_bound() {
+        const COUNT: &[Parameter] = &[Parameter {
+            name: "bytes",
+            takes: Takes::Count { default: 7, max: 9 },
+            description: "",
+        }];
+        let read = |given: Value| {
+            let given = given.as_object().cloned();
+            Arguments::read(COUNT, given).map(|mut found| found.take_count("bytes"))
+        };
+        assert_eq!(read(json!({})), Ok(7));
+        assert_eq!(read(json!({"bytes": 9})), Ok(9));
+        for given in [json!(10), json!(-1), json!("3"), json!(1.5), json!(null)] {
+            let fault = read(json!({"bytes": given})).unwrap_err();
+            assert_eq!(
+                fault.to_string(),
+                "bytes must be a whole number from 0 to 9"
+            );
         }
     }
 

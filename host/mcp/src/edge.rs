@@ -13,8 +13,9 @@ use crate::refusals::Refusals;
 use crate::shapes::{PingShape, PongWord};
 use crate::tools::{self, ToolName};
 use futures::FutureExt;
-use portcullis_core::answer::{Fault, Run};
+use portcullis_core::answer::{Fault, PageRequest, Run};
 use portcullis_core::audit::Door;
+use portcullis_core::output::Stream;
 use portcullis_core::request::Principal;
 use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
@@ -92,6 +93,24 @@ impl Edge {
                 })
             }
             ToolName::Run => self.run(caller, arguments, context).await,
+            ToolName::ReadOutput => {
+                let stream = if arguments.take("stream") == tools::STREAM_STDERR {
+                    Stream::Stderr
+                } else {
+                    Stream::Stdout
+                };
+                let task = arguments.take("task_id");
+                let request = PageRequest {
+                    task: task.clone(),
+                    stream,
+                    offset: arguments.take_count("offset"),
+                    bytes: arguments.take_count("bytes"),
+                };
+                let page = self.gate.page(caller, request).await;
+                settle(page, |page| {
+                    answers::shaped(&answers::page(&task, stream, page), Standing::Worked)
+                })
+            }
             ToolName::ReloadConfig => answers::reload(self.gate.reload(caller).await),
         }
     }
@@ -181,7 +200,7 @@ impl ServerHandler for Edge {
             Ok(arguments) => arguments,
             Err(fault) => {
                 self.refusals.note(fault.code(), Some(&context.id));
-                return Ok(answers::fault(fault.code(), fault.to_string()).into());
+                return Ok(answers::fault(fault.code(), &fault.to_string()).into());
             }
         };
         // A gate that panics must not leave its caller waiting for ever; what it was doing is unknown.
@@ -192,7 +211,7 @@ impl ServerHandler for Edge {
             tracing::error!("a call ended in a panic");
             answers::fault(
                 "internal",
-                "the call failed inside the gate; its outcome is unknown".to_owned(),
+                "the call failed inside the gate; its outcome is unknown",
             )
         });
         Ok(result.into())

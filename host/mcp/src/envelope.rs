@@ -204,7 +204,9 @@ fn call(
 
 fn kind_of(tool: &str) -> Kind {
     match ToolName::parse(tool) {
-        Some(ToolName::Plan | ToolName::Run | ToolName::ReloadConfig) => Kind::Work,
+        Some(ToolName::Plan | ToolName::Run | ToolName::ReadOutput | ToolName::ReloadConfig) => {
+            Kind::Work
+        }
         Some(ToolName::Ping | ToolName::ListHosts | ToolName::DescribeHost) | None => Kind::Read,
     }
 }

@@ -2,7 +2,7 @@
 //! decides, resolves or runs anything.
 
 use portcullis_core::BoxFuture;
-use portcullis_core::answer::{Fault, Plan, Reload, Run};
+use portcullis_core::answer::{Fault, Page, PageRequest, Plan, Reload, Run};
 use portcullis_core::audit::Door;
 use portcullis_core::inventory::Host;
 use portcullis_core::request::Principal;
@@ -71,6 +71,8 @@ pub trait Gate: Send + Sync {
         alias: String,
         command: String,
     ) -> BoxFuture<'_, Result<Run, Fault>>;
+    /// One page of a run's output, where the policy keeps it, for whoever ran it.
+    fn page(&self, caller: Caller, request: PageRequest) -> BoxFuture<'_, Result<Page, Fault>>;
     /// Reads the configuration again.
     fn reload(&self, caller: Caller) -> BoxFuture<'_, Reload>;
     /// Notes what never became a call. It is called between two lines of the client, on a runtime, so it

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::gate::Caller;
     use portcullis_core::BoxFuture;
-    use portcullis_core::answer::{Fault, Plan, Reload, Run};
+    use portcullis_core::answer::{Fault, Page, PageRequest, Plan, Reload, Run};
     use portcullis_core::inventory::Host;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::task::JoinHandle;
@@ -163,6 +163,10 @@ mod tests {
                 caller.stop.cancelled().await;
                 Err(Fault::Busy)
             })
+        }
+
+        fn page(&self, _: Caller, _: PageRequest) -> BoxFuture<'_, Result<Page, Fault>> {
+            Box::pin(async { Err(Fault::Busy) })
         }
 
         fn reload(&self, _: Caller) -> BoxFuture<'_, Reload> {

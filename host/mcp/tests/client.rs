@@ -19,7 +19,7 @@ async fn connect(stderr: ChildStderr) -> Client {
 #[tokio::test]
 async fn a_client_lists_and_calls_tools_and_closes() {
     let client = connect(ChildStderr::Discard).await;
-    assert_eq!(client.tools().await.unwrap().len(), 6);
+    assert_eq!(client.tools().await.unwrap().len(), 7);
     let pong = client.call("ssh_ping", json!(null)).await.unwrap();
     assert_eq!(
         (pong.structured, pong.is_error),

@@ -128,6 +128,7 @@ fn the_list_of_tools_is_the_same_bytes_each_time() {
             "ssh_describe_host",
             "ssh_plan",
             "ssh_run",
+            "ssh_read_output",
             "ssh_reload_config"
         ]
     );
@@ -183,6 +184,15 @@ fn every_answer_fits_the_schema_of_its_tool() {
         ("ssh_plan", run("refused part")),
         ("ssh_plan", run("refused plugin")),
         ("ssh_plan", run("")),
+        (
+            "ssh_read_output",
+            json!({"task_id": "known", "stream": "stderr", "offset": 7}),
+        ),
+        ("ssh_read_output", json!({"task_id": "nobody's"})),
+        (
+            "ssh_read_output",
+            json!({"task_id": "known", "bytes": 99_999_999}),
+        ),
         ("ssh_reload_config", json!({})),
         ("ssh_reload_config", json!({})),
         (
@@ -194,6 +204,7 @@ fn every_answer_fits_the_schema_of_its_tool() {
         "uptime",
         "both",
         "truncated",
+        "paged",
         "withheld",
         "timeout",
         "unreachable",

@@ -78,7 +78,8 @@ impl Fence {
             self.lines_dropped = self.lines_dropped.saturating_add(1);
             return;
         }
-        let text = clip(text::step(message), LOG_BYTES_MAX - self.lines_bytes);
+        let text = text::step(message).clipped(LOG_BYTES_MAX - self.lines_bytes);
+        let text = text.into_string();
         self.lines_bytes = self.lines_bytes.saturating_add(text.len());
         self.lines.push(Line { level, text });
     }
@@ -302,13 +303,8 @@ impl<'a> Run<'a> {
 
 /// A text of a guest as one clean line of at most [`PLUGIN_REASON_BYTES_MAX`] bytes.
 pub(crate) fn reason(text: &str) -> String {
-    clip(text::step(text), PLUGIN_REASON_BYTES_MAX)
-}
-
-/// At most `bytes_max` bytes of a text, cut between characters.
-fn clip(mut text: String, bytes_max: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes_max));
-    text
+    let text = text::step(text).clipped(PLUGIN_REASON_BYTES_MAX);
+    text.into_string()
 }
 
 #[cfg(test)]

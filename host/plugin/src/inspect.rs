@@ -143,7 +143,7 @@ impl LoadFault {
             plugin: String::new(),
             code: "plugin_load",
             cause,
-            detail: text::step(detail),
+            detail: text::step(detail).into_string(),
             hint: hint.to_owned(),
         }
     }
@@ -317,14 +317,14 @@ fn names(bytes: &[u8]) -> Result<(Vec<Import>, Vec<String>), LoadFault> {
                         // A function, a module, a value: nothing that the interface has.
                         _ => ImportClass::Refused,
                     };
-                    let name = text::step(import.name.name);
+                    let name = text::step(import.name.name).into_string();
                     imports.push(Import { name, class });
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
                     let export = export.map_err(|fault| invalid(&fault.to_string()))?;
-                    exports.push(text::step(export.name.name));
+                    exports.push(text::step(export.name.name).into_string());
                 }
             }
             _ => {}

@@ -113,7 +113,7 @@ impl Running {
         bounds: Bounds<'_>,
         note: &(dyn Fn(u64) + Send + Sync),
     ) -> Outcome {
-        let side = side_bytes(bounds.limits.max_output_bytes);
+        let side = side_bytes(bounds.limits.output_bytes_kept());
         let mut raw = Raw {
             stdout: Capture::new(side),
             stderr: Capture::new(side),

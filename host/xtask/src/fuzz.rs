@@ -37,7 +37,7 @@ const fn loading(name: &'static str) -> Target {
     }
 }
 
-const TARGETS: [Target; 15] = [
+const TARGETS: [Target; 16] = [
     judging("recogniser", SHELL),
     judging("render", SHELL),
     judging("judge", SHELL),
@@ -61,6 +61,10 @@ const TARGETS: [Target; 15] = [
         &["-dict=tests/fuzz/redact.dict", "-max_len=20000"],
     ),
     judging("spans", &["-max_len=512"]),
+    judging(
+        "sanitiser",
+        &["-dict=tests/fuzz/terminal.dict", "-max_len=2048"],
+    ),
     loading("servers"),
     loading("credentials"),
     loading("plugins"),

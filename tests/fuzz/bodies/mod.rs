@@ -20,6 +20,7 @@ mod policy;
 mod recogniser;
 mod redact;
 mod render;
+mod sanitiser;
 mod spans;
 
 /// Longest input that is looked at, in bytes; twice the longest command counted in ASCII.
@@ -33,7 +34,7 @@ fn text(data: &[u8]) -> Option<&str> {
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets by name.
-pub(crate) const TARGETS: [(&str, Body); 15] = [
+pub(crate) const TARGETS: [(&str, Body); 16] = [
     ("recogniser", recogniser),
     ("render", render),
     ("glob", glob),
@@ -49,6 +50,7 @@ pub(crate) const TARGETS: [(&str, Body); 15] = [
     ("plugins", plugins),
     ("portcullis", portcullis),
     ("companions", companions),
+    ("sanitiser", sanitiser),
 ];
 
 /// Reading a command.
@@ -56,6 +58,14 @@ pub(crate) fn recogniser(data: &[u8]) {
     if let Some(text) = text(data) {
         recogniser::hold(text);
     }
+}
+
+/// Making output safe to be read.
+pub(crate) fn sanitiser(data: &[u8]) {
+    sanitiser::hold(
+        data.get(..data.len().min(INPUT_BYTES_MAX))
+            .unwrap_or_default(),
+    );
 }
 
 /// What is sent for a command.

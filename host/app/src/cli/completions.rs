@@ -2,6 +2,7 @@
 
 use super::{Cli, Exit, console};
 use clap::{Args, CommandFactory};
+use portcullis_core::text::SafeText;
 
 /// Prints a completion script, e.g. `portcullis completions bash >/etc/bash_completion.d/portcullis`.
 #[derive(Debug, Args)]
@@ -13,5 +14,6 @@ pub(super) struct Completions {
 pub(super) fn main(verb: &Completions) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(verb.shell, &mut Cli::command(), "portcullis", &mut script);
-    console::written(console::raw(&script), Exit::Ok)
+    let script = SafeText::new(&String::from_utf8_lossy(&script));
+    console::written(console::text(&script), Exit::Ok)
 }

@@ -2,6 +2,7 @@
 
 use super::{Cli, Exit, console};
 use clap::{Args, Command, CommandFactory};
+use portcullis_core::text::SafeText;
 
 /// Deepest nesting of verbs.
 const DEPTH_MAX: usize = 4;
@@ -28,7 +29,10 @@ pub(super) fn main(verb: &Man) -> Exit {
     };
     let mut page = Vec::new();
     match clap_mangen::Man::new(command).render(&mut page) {
-        Ok(()) => console::written(console::raw(&page), Exit::Ok),
+        Ok(()) => {
+            let page = SafeText::new(&String::from_utf8_lossy(&page));
+            console::written(console::text(&page), Exit::Ok)
+        }
         Err(error) => {
             console::fault(&error.to_string(), "");
             Exit::Bug

@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod import;
 mod man;
+mod output;
 mod plan;
 mod plugin;
 mod policy;
@@ -82,6 +83,8 @@ enum Verb {
     Plan(plan::Plan),
     /// Run a command on a host through the same gate.
     Run(run::Run),
+    /// Show the output of an earlier run, page by page, where the policy keeps it.
+    Output(output::Output),
     /// Read standard input and write it as output would be shown: sanitised and redacted.
     Redact(redact::Redact),
     /// Work with the audit journal.
@@ -153,6 +156,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Doctor(verb) => doctor::main(&cli.places, &verb),
         Verb::Plan(verb) => plan::main(&cli.places, &verb),
         Verb::Run(verb) => run::main(&cli.places, &verb),
+        Verb::Output(verb) => output::main(&cli.places, &verb),
         Verb::Redact(verb) => redact::main(&cli.places, &verb),
         Verb::Audit(verb) => audit::main(&cli.places, &verb),
         Verb::Policy(verb) => policy::main(&verb),

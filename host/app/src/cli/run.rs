@@ -62,11 +62,10 @@ fn ran_exit(ran: &answer::Ran, format: Format) -> Exit {
     if format == Format::Json {
         return console::written(console::line(&ran_json(ran).to_string()), exit);
     }
-    let mut text = ran.shown.stdout.clone();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
+    let mut written = console::text(&ran.shown.stdout);
+    if !ran.shown.stdout.is_empty() && !ran.shown.stdout.ends_with('\n') {
+        written = written.and_then(|()| console::line(""));
     }
-    let written = console::raw(text.as_bytes());
     if !ran.shown.stderr.is_empty() {
         console::say(ran.shown.stderr.trim_end());
     }
@@ -97,6 +96,12 @@ fn ran_exit(ran: &answer::Ran, format: Format) -> Exit {
         "[{} on {}: exit {}, {} ms{masked}{left}]",
         ran.closing.state, ran.alias, ran.closing.exit_code, ran.closing.duration_ms
     ));
+    if let (Some(_), true) = (&ran.paging, ran.shown.truncated) {
+        console::say(&format!(
+            "the whole output: portcullis output {}",
+            ran.task_id
+        ));
+    }
     console::written(written, exit)
 }
 
@@ -108,6 +113,15 @@ fn ran_json(ran: &answer::Ran) -> Value {
     ran.closing.fill(&mut body);
     body.insert("output".to_owned(), json!(ran.shown.joined()));
     body.insert("truncated".to_owned(), json!(ran.shown.truncated));
+    if let Some(paging) = &ran.paging {
+        let paging = json!({
+            "stdout_bytes": paging.stdout_bytes,
+            "stderr_bytes": paging.stderr_bytes,
+            "complete": paging.complete,
+            "seconds": paging.seconds,
+        });
+        body.insert("paging".to_owned(), paging);
+    }
     body.insert("redactions".to_owned(), json!(ran.shown.redactions));
     body.insert("sanitised".to_owned(), json!(ran.shown.sanitised));
     body.insert("signal".to_owned(), json!(ran.signal));

@@ -1,12 +1,14 @@
 //! What the verbs share: opening the gate, and turning its answers into words and exit statuses.
 
 use super::{Exit, Format, Places, console};
-use crate::events::{Events, Watch};
+use crate::events::{Events, SystemClock, Watch};
 use crate::files::Dirs;
 use crate::gate::{self, Gatehouse, Live, LoadFault, Scope, keep, load};
 use crate::journal::Journal;
+use crate::spill::Spills;
 use portcullis_core::answer::Fault;
 use portcullis_core::audit::Door;
+use portcullis_core::clock::Clock;
 use portcullis_core::policy::{Opinion, Verdict};
 use portcullis_core::request::Principal;
 use portcullis_mcp::gate::{Caller, Progress};
@@ -65,14 +67,13 @@ pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<
                 Exit::Config
             }
         })?;
-    let journal = watch
-        .pass(dirs.state())
-        .map_err(|fault| fault.to_string())
-        .and_then(|state| {
-            let keep = keep(&live, &principal());
-            Journal::open(&state, keep).map_err(|fault| fault.to_string())
-        });
-    let journal = journal.map_err(|fault| {
+    let state = watch.pass(dirs.state()).map_err(|fault| fault.to_string());
+    let journal = state.and_then(|state| {
+        let keep = keep(&live, &principal());
+        let journal = Journal::open(&state, keep).map_err(|fault| fault.to_string())?;
+        Ok((journal, Spills::open(&state, SystemClock.now())))
+    });
+    let (journal, spills) = journal.map_err(|fault| {
         console::fault(
             &format!("the audit journal cannot be opened: {fault}"),
             "portcullis audit verify names what is wrong; nothing runs without a journal",
@@ -84,6 +85,9 @@ pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<
         live,
         Engine::new(EngineSettings::default()),
         journal,
+        spills
+            .inspect_err(|fault| tracing::error!(%fault, "no output is kept to be paged through"))
+            .ok(),
         events,
         principal(),
     ))

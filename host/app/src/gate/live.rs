@@ -5,15 +5,17 @@ use crate::files::{Dirs, FileFault};
 use crate::provider;
 use portcullis_core::answer::Fault;
 use portcullis_core::audit::Under;
-use portcullis_core::config::{self, ConfigFault, Occasion, Snapshot, Sources};
+use portcullis_core::config::{self, ConfigFault, HostRedaction, Occasion, Snapshot, Sources};
 use portcullis_core::inventory::Target;
 use portcullis_core::redact::Redactor;
-use portcullis_core::request::Principal;
+use portcullis_core::request::{Alias, Principal};
 use portcullis_core::secret::Secret;
 use portcullis_plugin::{LoadFault as PluginLoadFault, Plugins};
 use portcullis_ssh::{Access, Identity, KnownHosts};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 /// How much is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +45,10 @@ pub(crate) struct Live {
     pub(crate) snapshot: Snapshot,
     /// The loaded plugins.
     pub(crate) plugins: Arc<Plugins>,
-    /// The native rules.
+    /// The native rules for what is recorded: all that the policy switches on anywhere.
     pub(crate) redactor: Redactor,
+    /// The native rules for the output of each host, by alias.
+    redactors: BTreeMap<String, Redactor>,
     /// What records say that a decision was made under.
     pub(crate) under: Under,
     known_hosts: Result<Arc<KnownHosts>, String>,
@@ -116,6 +120,11 @@ impl Live {
     /// The validators that have to be heard, in order.
     pub(crate) fn validators(&self) -> Vec<String> {
         self.plugins.validators()
+    }
+
+    /// The native rules for a host's output. A host that is not there has the strictest ones.
+    pub(crate) fn redactor_of(&self, alias: &Alias) -> &Redactor {
+        self.redactors.get(alias.as_str()).unwrap_or(&self.redactor)
     }
 
     /// What is legal and probably not meant.
@@ -281,10 +290,14 @@ pub(crate) async fn load(
             .and_then(|mark| mark.sha256.clone()),
         plugins: plugins.identities(),
     };
+    let redaction = &snapshot.redaction;
+    let redactors = redaction.hosts.iter();
+    let redactors = redactors.map(|(alias, rules)| (alias.clone(), tagged(rules)));
     Ok(Live {
+        redactor: tagged(&redaction.records),
+        redactors: redactors.collect(),
         snapshot,
         plugins,
-        redactor: Redactor::default(),
         under,
         known_hosts,
     })
@@ -316,6 +329,20 @@ fn read(dirs: &Dirs) -> (Sources, Vec<FileFault>) {
 /// The digest of the files as they are now, without a look at what they say.
 pub(crate) fn look(dirs: &Dirs) -> String {
     read(dirs).0.digest()
+}
+
+/// A host's rules, with this process' key where its masks are to have tags. Without randomness there are no
+/// tags, which shows less.
+pub(crate) fn tagged(rules: &HostRedaction) -> Redactor {
+    static KEY: LazyLock<Option<Zeroizing<[u8; 32]>>> = LazyLock::new(|| {
+        let mut key = Zeroizing::new([0_u8; 32]);
+        getrandom::fill(key.as_mut_slice()).ok().map(|()| key)
+    });
+    let redactor = rules.redactor.clone();
+    match KEY.as_ref().filter(|_| rules.keyed_tags) {
+        Some(key) => redactor.tagged(key.as_slice()),
+        None => redactor,
+    }
 }
 
 /// Reads and compiles the plugins; compiling takes long and must not hold up the server.

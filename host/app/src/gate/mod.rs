@@ -16,15 +16,16 @@ mod plan;
 mod reload;
 mod run;
 
-pub(crate) use live::{Live, LoadFault, Scope, load, owner};
+pub(crate) use live::{Live, LoadFault, Scope, load, owner, tagged};
 pub(crate) use notes::keep;
 
 use crate::events::{Events, SystemClock, Watch};
 use crate::files::Dirs;
 use crate::journal::Journal;
+use crate::spill::{Owner, Spills};
 use notes::{Notes, fields};
 use portcullis_core::BoxFuture;
-use portcullis_core::answer::{Fault, Plan, Reload, Run};
+use portcullis_core::answer::{Fault, Page, PageRequest, Plan, Reload, Run};
 use portcullis_core::audit::{Door, Origin, Stamp};
 use portcullis_core::clock::Clock;
 use portcullis_core::config::changes;
@@ -47,6 +48,8 @@ struct House {
     live: RwLock<Arc<Live>>,
     engine: Engine,
     journal: Journal,
+    /// `None` where no state is known to keep output in.
+    spills: Option<Spills>,
     events: Events,
     clock: SystemClock,
     runs: TaskTracker,
@@ -63,6 +66,7 @@ impl Gatehouse {
         live: Live,
         engine: Engine,
         journal: Journal,
+        spills: Option<Spills>,
         events: Events,
         owner: Principal,
     ) -> Self {
@@ -71,6 +75,7 @@ impl Gatehouse {
             live: RwLock::new(Arc::new(live)),
             engine,
             journal,
+            spills,
             events,
             clock: SystemClock,
             runs: TaskTracker::new(),
@@ -157,6 +162,39 @@ impl House {
         };
         self.note_input(&fault, stamp).await;
         Err(fault)
+    }
+
+    /// One page of a run's output. A run that is unknown, over its time, or another principal's is answered in
+    /// the same words.
+    async fn page_request(&self, caller: Caller, request: PageRequest) -> Result<Page, Fault> {
+        let (live, origin) = (self.live(), self.origin(&caller));
+        let stamp = Stamp {
+            origin: &origin,
+            under: &live.under,
+        };
+        let task = portcullis_core::text::step(&request.task);
+        let more = fields([
+            ("task_id", json!(live.redactor.mask(&task).0)),
+            ("stream", json!(request.stream.name())),
+            ("offset", json!(request.offset)),
+        ]);
+        self.note_read("output", stamp, more).await;
+        let owner = Owner {
+            task: request.task.trim().to_owned(),
+            principal: caller.principal.as_str().to_owned(),
+        };
+        let (spills, now) = (self.spills.clone(), self.clock.now());
+        let page = tokio::task::spawn_blocking(move || {
+            let page = spills?.page(&owner, request.stream, request.offset, request.bytes, now);
+            page.unwrap_or_else(|fault| {
+                tracing::error!(%fault, "kept output cannot be read");
+                None
+            })
+        });
+        page.await.ok().flatten().ok_or(Fault::Setup {
+            code: "unknown_task",
+            message: "No output is kept under this task id",
+        })
     }
 
     async fn reload(&self, origin: &Origin, scope: Scope) -> Reload {
@@ -265,6 +303,10 @@ impl Gate for Gatehouse {
         command: String,
     ) -> BoxFuture<'_, Result<Run, Fault>> {
         Box::pin(Arc::clone(&self.0).run_request(caller, alias, command))
+    }
+
+    fn page(&self, caller: Caller, request: PageRequest) -> BoxFuture<'_, Result<Page, Fault>> {
+        Box::pin(self.0.page_request(caller, request))
     }
 
     fn reload(&self, caller: Caller) -> BoxFuture<'_, Reload> {

@@ -6,11 +6,12 @@
 
 use super::{House, Live, journal_refusal};
 use crate::events::Watch;
-use portcullis_core::answer::{Denied, Fault, Ran, Run, Timing};
+use crate::spill::Owner;
+use portcullis_core::answer::{Denied, Fault, Paging, Ran, Run, Timing};
 use portcullis_core::audit::events::{self, Step, Subject};
-use portcullis_core::audit::{self, Closing, Receipt, Stamp};
+use portcullis_core::audit::{self, Closing, Receipt, Spent, Stamp};
 use portcullis_core::clock::Clock;
-use portcullis_core::output::{PluginFailure, Shown};
+use portcullis_core::output::{Caps, Paged, PluginFailure, Shown};
 use portcullis_core::policy::{
     Admitted, Case, Decision, Heard, Outcome, Refusal, Refused, RuleRef,
 };
@@ -204,13 +205,18 @@ impl House {
 
         let scrubbing = Instant::now();
         let (snapshot, host) = (Arc::clone(live), spent.heard().case.target().host.clone());
-        let output_bytes_max = spent.heard().limits.max_output_bytes;
+        let limits = &spent.heard().limits;
+        let caps = Caps {
+            shown_bytes_max: limits.max_output_bytes,
+            paged_bytes_max: limits.output_spill_bytes,
+        };
+        let kept_seconds = limits.task_result_ttl;
         let (bytes_out, bytes_err) = (raw.stdout.total(), raw.stderr.total());
         let scrubbed = tokio::task::spawn_blocking(move || {
-            raw.cap(output_bytes_max)
+            raw.cap(caps)
                 .sanitise()
                 .redact(
-                    &snapshot.redactor,
+                    snapshot.redactor_of(&host.alias),
                     snapshot.plugins.as_ref(),
                     host.alias.as_str(),
                     &host.tags,
@@ -219,7 +225,11 @@ impl House {
         })
         .await;
         // A panic there is our bug. The command has run all the same: its record is closed, its output withheld.
-        let shown = scrubbed.unwrap_or_else(|_| withheld(bytes_out, bytes_err));
+        let mut shown = scrubbed.unwrap_or_else(|_| withheld(bytes_out, bytes_err));
+        let paging = match shown.paged.take() {
+            Some(paged) => self.keep(&spent, paged, kept_seconds).await,
+            None => None,
+        };
         timing.output_us = micros(scrubbing);
 
         let closing = Closing {
@@ -232,7 +242,7 @@ impl House {
             cancelled: matches!(end, End::Cancelled(_)),
             timeout: matches!(end, End::TimedOut(_)),
             target_ip: peer.map(|peer| peer.to_string()).unwrap_or_default(),
-            redactions: shown.redactions.values().sum(),
+            redactions: shown.redactions.clone(),
         };
         let now = self.clock.now();
         let closed = audit::close(&self.journal, &stamp, &spent, &closing, now).await;
@@ -254,9 +264,35 @@ impl House {
             closing,
             signal: end.signal(),
             shown,
+            paging,
             fault,
             timing,
             journal_fault: closed.is_err(),
+        }
+    }
+
+    /// Keeps redacted output to be paged through. Where that fails the run has still been made, so the answer
+    /// says nothing of pages and the log says why.
+    async fn keep(&self, spent: &Spent, paged: Paged, seconds: u64) -> Option<Paging> {
+        let paging = Paging {
+            stdout_bytes: paged.stdout.len() as u64,
+            stderr_bytes: paged.stderr.len() as u64,
+            complete: paged.complete,
+            seconds,
+        };
+        let owner = Owner {
+            task: spent.task().as_str().to_owned(),
+            principal: spent.heard().case.principal().as_str().to_owned(),
+        };
+        let (spills, now) = (self.spills.clone()?, self.clock.now());
+        let kept = tokio::task::spawn_blocking(move || spills.keep(&owner, &paged, now, seconds));
+        match kept.await {
+            Ok(Ok(())) => Some(paging),
+            Ok(Err(fault)) => {
+                tracing::error!(%fault, "output was not kept to be paged through");
+                None
+            }
+            Err(_) => None,
         }
     }
 

@@ -16,6 +16,7 @@ use cap_std::fs::Dir;
 use portcullis_core::BoxFuture;
 use portcullis_core::audit::chain::SealFault;
 use portcullis_core::audit::{Draft, Durability, Receipt, Sink, SinkFault};
+use portcullis_core::text::safe_record;
 use rustix::fs::{Mode, OFlags};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -160,7 +161,9 @@ impl Drop for Journal {
 }
 
 impl Sink for Journal {
-    fn append(&self, draft: Draft) -> BoxFuture<'_, Result<Receipt, SinkFault>> {
+    fn append(&self, mut draft: Draft) -> BoxFuture<'_, Result<Receipt, SinkFault>> {
+        // Whoever wrote the texts of a record, they are read on a terminal one day.
+        draft.body = safe_record(draft.body);
         Box::pin(async move {
             let (answer, asked) = oneshot::channel();
             self.queue

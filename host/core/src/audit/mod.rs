@@ -22,7 +22,7 @@ pub use stamp::{Door, Origin, REQUEST_ID_CHARS_MAX, SHAPE_VERSION, Stamp, Under}
 use crate::BoxFuture;
 use crate::clock::Micros;
 use crate::policy::{Admitted, Heard, Opinion, Refusal, Refused, RuleRef, Verdict};
-use crate::redact::Redactor;
+use crate::redact::{Counts, Redactor};
 use crate::request::{TaskId, sha256_hex};
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
@@ -261,8 +261,8 @@ pub struct Closing {
     pub timeout: bool,
     /// The peer's address; empty where no connection was made.
     pub target_ip: String,
-    /// Secrets masked in the output, all kinds together.
-    pub redactions: u64,
+    /// Secrets masked in the output, counted by kind.
+    pub redactions: Counts,
 }
 
 /// Records how a run ended.
@@ -304,7 +304,11 @@ impl Closing {
         body.insert("cancelled".to_owned(), json!(self.cancelled));
         body.insert("timeout".to_owned(), json!(self.timeout));
         body.insert("target_ip".to_owned(), json!(self.target_ip));
-        body.insert("redactions".to_owned(), json!(self.redactions));
+        let masked: u64 = self.redactions.values().sum();
+        body.insert("redactions".to_owned(), json!(masked));
+        if masked > 0 {
+            body.insert("redactions_by_kind".to_owned(), json!(self.redactions));
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub use names::{
     PathFault, SecretNameFault, VariableFault, path_text, secret_name, secret_variable,
     variable_name,
 };
-pub use policy_file::policy;
+pub use policy_file::{HostRedaction, RedactionLayers, policy};
 pub use profiles::{shipped_data, shipped_entry, shipped_profiles};
 pub use refused::{RefusedAs, RefusedText, refused_texts};
 pub use schema::{FILES, reference, schema};
@@ -39,6 +39,7 @@ use crate::inventory::Inventory;
 use crate::policy::Policy;
 use crate::request::sha256_hex;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// The file of hosts.
 pub const SERVERS: &str = "servers.yml";
@@ -177,6 +178,8 @@ pub struct Snapshot {
     pub inventory: Inventory,
     /// Rules, limits, address lists.
     pub policy: Policy,
+    /// Which rules look for secrets, by alias.
+    pub redaction: Redaction,
     /// Plugins, in the order in which they are called.
     pub plugins: Vec<PluginEntry>,
     /// The gate's own settings.
@@ -191,6 +194,47 @@ pub struct Snapshot {
     pub files: Vec<FileMark>,
     /// What is legal and probably not meant.
     pub warnings: Vec<ConfigFault>,
+}
+
+/// The redaction rules of a snapshot, built.
+#[derive(Debug, Clone, Default)]
+pub struct Redaction {
+    /// For texts that are recorded: all that any place of the policy switches on, and nothing off.
+    pub records: HostRedaction,
+    /// For texts of which no host is known.
+    pub no_host: HostRedaction,
+    /// For the output of each host, by alias.
+    pub hosts: BTreeMap<String, HostRedaction>,
+}
+
+impl Redaction {
+    fn build(layers: &RedactionLayers, inventory: &Inventory) -> Result<Self, Vec<ConfigFault>> {
+        let mut faults = Vec::new();
+        let mut fault = |path: String, message: String| {
+            faults.push(ConfigFault {
+                path,
+                ..tree::whole_file(POLICY, &message, "Give each rule a name of its own.")
+            });
+            HostRedaction::default()
+        };
+        let records = layers.of_records();
+        let records = records.unwrap_or_else(|message| fault("redaction".to_owned(), message));
+        let mut hosts = BTreeMap::new();
+        for host in inventory.hosts() {
+            let path = format!("redaction of host {}", host.alias);
+            let rules = layers.of(host);
+            let rules = rules.unwrap_or_else(|message| fault(path, message));
+            hosts.insert(host.alias.as_str().to_owned(), rules);
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self {
+            records,
+            no_host: layers.of_no_host(),
+            hosts,
+        })
+    }
 }
 
 impl Snapshot {
@@ -238,7 +282,8 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         Some(text) => servers::read(text, credentials.names.as_ref()),
         None => servers::missing(),
     };
-    let (mut policy, prints, mut policy_faults, mut policy_warnings) = rules(sources, occasion);
+    let (mut policy, (prints, redaction), mut policy_faults, mut policy_warnings) =
+        rules(sources, occasion);
     let mut plugins = plugins::read(sources.plugins.as_deref());
     let (settings, mut settings_faults) = settings::read(sources.portcullis.as_deref());
     let mut companions = companions::read(sources.companions.as_deref());
@@ -260,6 +305,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
             |fault: &dyn std::fmt::Display| tree::whole_file(SERVERS, &fault.to_string(), "");
         faults.iter().map(|fault| whole(fault)).collect::<Vec<_>>()
     })?;
+    let redaction = Redaction::build(&redaction, &inventory)?;
     policy.prepare(inventory.hosts().iter());
     warn_of_rules_without_hosts(&policy, &inventory, &mut policy_warnings);
     let warnings = in_order([
@@ -272,6 +318,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
     Ok(Snapshot {
         inventory,
         policy,
+        redaction,
         plugins: plugins.entries,
         settings,
         companions: companions.entries,
@@ -304,11 +351,14 @@ fn warn_of_rules_without_hosts(policy: &Policy, inventory: &Inventory, warnings:
 
 type Faults = Vec<ConfigFault>;
 
-fn rules(sources: &Sources, occasion: Occasion) -> (Policy, Prints, Faults, Faults) {
-    let none = |faults, warnings| (Policy::default(), Prints::default(), faults, warnings);
+fn rules(
+    sources: &Sources,
+    occasion: Occasion,
+) -> (Policy, (Prints, RedactionLayers), Faults, Faults) {
+    let none = |faults, warnings| (Policy::default(), Default::default(), faults, warnings);
     match (&sources.policy, occasion) {
         (Some(text), Occasion::Start | Occasion::Reload) => match policy_file::read(text) {
-            Ok((rules, prints, warnings)) => (rules, prints, Vec::new(), warnings),
+            Ok((rules, parts, warnings)) => (rules, parts, Vec::new(), warnings),
             Err(faults) => none(faults, Vec::new()),
         },
         (None, Occasion::Start) => {

@@ -10,7 +10,10 @@ mod advice;
 mod denying;
 mod examples;
 mod prints;
+mod redaction;
 mod rule;
+
+pub use redaction::{HostRedaction, RedactionLayers};
 
 use super::ConfigFault;
 use super::changes::Prints;
@@ -120,6 +123,10 @@ pub(super) struct RawPolicy {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Vec<RawDenyItem>")]
     deny_commands: Option<denying::RawList>,
+    /// Which rules look for secrets in output. Default: every rule of class `secret`.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "redaction::RawRedaction")]
+    redaction: Option<Spanned<redaction::RawRedaction>>,
 }
 
 /// How a host's commands may be joined.
@@ -165,6 +172,15 @@ struct RawLimits {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "u64", range(min = *HARD_STOP_BYTES.start(), max = *HARD_STOP_BYTES.end()), extend("default" = limits::OUTPUT_HARD_STOP_BYTES_DEFAULT))]
     output_hard_stop_bytes: Option<Spanned<Count>>,
+    /// Redacted output of each stream that is kept for `task_result_ttl` seconds, in bytes, to be read page by page by
+    /// whoever made the run. 0 keeps nothing.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(min = 0, max = limits::OUTPUT_BYTES_MAX), extend("default" = 0))]
+    output_spill_bytes: Option<Spanned<Count>>,
+    /// Under `overrides`: which rules look for secrets in the output of these hosts.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "redaction::RawRedaction")]
+    redaction: Option<Spanned<redaction::RawRedaction>>,
     /// Read for compatibility and ignored: unknown host keys are never added.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "bool")]
@@ -237,8 +253,11 @@ pub fn policy(text: &str) -> Result<(Policy, Vec<ConfigFault>), Vec<ConfigFault>
     read(text).map(|(policy, _, warnings)| (policy, warnings))
 }
 
-/// The same with the digests of its parts.
-pub(super) fn read(text: &str) -> Result<(Policy, Prints, Vec<ConfigFault>), Vec<ConfigFault>> {
+/// What a policy's text says besides its rules: the digests of its parts, and redaction.
+type Parts = (Prints, RedactionLayers);
+
+/// The same with the digests of its parts and with what it says of redaction.
+pub(super) fn read(text: &str) -> Result<(Policy, Parts, Vec<ConfigFault>), Vec<ConfigFault>> {
     let mut notes = Notes::default();
     let raw = if yaml::is_empty(text) {
         RawPolicy::default()
@@ -246,9 +265,9 @@ pub(super) fn read(text: &str) -> Result<(Policy, Prints, Vec<ConfigFault>), Vec
         from_yaml::<RawPolicy>(FILE, text).or_else(|first| rest(text, first, &mut notes))?
     };
     let prints = raw.prints();
-    let policy = raw.compile(&mut notes);
+    let (policy, redaction) = raw.compile(&mut notes);
     if notes.faults.is_empty() {
-        Ok((policy, prints, notes.warnings))
+        Ok((policy, (prints, redaction), notes.warnings))
     } else {
         Err(notes.faults)
     }
@@ -302,7 +321,7 @@ fn note(at: Location, path: &str, message: String, hint: &str) -> ConfigFault {
 }
 
 impl RawPolicy {
-    fn compile(self, notes: &mut Notes) -> Policy {
+    fn compile(self, notes: &mut Notes) -> (Policy, RedactionLayers) {
         let mut profiles_are_known = !notes.concern("profiles") && !notes.concern("secret_paths");
         let profiles = match with_profiles(FILE, self.profiles, self.secret_paths) {
             Ok((profiles, replaced)) => {
@@ -339,9 +358,24 @@ impl RawPolicy {
                 "A file of another version is never read as if it were known.",
             );
         }
-        let mut base = self.limits.unwrap_or_default().compile("limits", notes);
+        let mut limits = self.limits.unwrap_or_default();
+        if let Some(misplaced) = limits.redaction.take() {
+            notes.fault(
+                misplaced.defined,
+                "limits.redaction",
+                "`redaction` for all hosts stands at the top of the file",
+                "Move it out of `limits`.",
+            );
+        }
+        let mut base = limits.compile("limits", notes);
         base.mode = self.mode.map(Mode::from).or(base.mode);
-        let overrides = self.overrides.unwrap_or_default();
+        let mut overrides = self.overrides.unwrap_or_default();
+        let redaction = RedactionLayers::compile(
+            self.redaction,
+            redactions(&mut overrides.aliases),
+            redactions(&mut overrides.tags),
+            notes,
+        );
         let aliases = layers(overrides.aliases, "overrides.aliases", notes);
         let tags = layers(overrides.tags, "overrides.tags", notes);
         let network = self.network.unwrap_or_default().compile(notes);
@@ -368,15 +402,25 @@ impl RawPolicy {
                 examples::verify(index, rule, &own, &profiles, notes);
             }
         }
-        Policy::new(
+        let policy = Policy::new(
             self.known_hosts_path,
             rules,
             LimitLayers::new(&base, aliases, tags),
             network,
         )
         .with_profiles(profiles)
-        .with_deny_commands(deny)
+        .with_deny_commands(deny);
+        (policy, redaction)
     }
+}
+
+/// Takes what the overrides say of redaction.
+fn redactions(
+    raw: &mut BTreeMap<String, RawLimits>,
+) -> BTreeMap<String, Spanned<redaction::RawRedaction>> {
+    raw.iter_mut()
+        .filter_map(|(name, limits)| Some((name.clone(), limits.redaction.take()?)))
+        .collect()
 }
 
 fn layers(
@@ -419,6 +463,11 @@ impl RawLimits {
                 "output_hard_stop_bytes",
                 self.output_hard_stop_bytes,
                 HARD_STOP_BYTES,
+            ),
+            output_spill_bytes: number(
+                "output_spill_bytes",
+                self.output_spill_bytes,
+                0..=limits::OUTPUT_BYTES_MAX,
             ),
             task_result_ttl: number(
                 "task_result_ttl",

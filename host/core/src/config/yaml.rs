@@ -122,7 +122,7 @@ pub(super) fn quote(value: &str, secret: bool) -> String {
         let head: String = value.chars().take(QUOTE_CHARS_MAX).collect();
         format!("{head}...")
     } else {
-        value
+        value.into_string()
     }
 }
 

@@ -10,12 +10,15 @@
 mod binary;
 mod capture;
 mod cut;
+mod flow;
 mod part;
 
 pub use capture::Capture;
+pub use flow::{Flow, OPENING_BYTES, Place, Released, is_binary};
 
 use crate::limits::{OUTPUT_CUT_SLACK_BYTES, PLUGIN_LABEL_BYTES_MAX, PLUGIN_SPANS_MAX};
 use crate::redact::{Counts, Edge, Redactor, Span, add};
+use crate::text::SafeText;
 use cut::Body;
 use part::Part;
 
@@ -91,7 +94,37 @@ impl Scrubber for NoScrubber {
 pub struct Capped {
     stdout: Kept,
     stderr: Kept,
-    output_bytes_max: u64,
+    caps: Caps,
+}
+
+/// How much of the output is shown, and how much is kept to be paged through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Shown, both streams together, in bytes.
+    pub shown_bytes_max: u64,
+    /// Kept, each stream by itself, in bytes; 0 keeps nothing.
+    pub paged_bytes_max: u64,
+}
+
+impl From<u64> for Caps {
+    /// So much is shown and nothing is kept.
+    fn from(shown_bytes_max: u64) -> Self {
+        Self {
+            shown_bytes_max,
+            paged_bytes_max: 0,
+        }
+    }
+}
+
+/// The redacted text of both streams, as far as it is kept to be paged through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Paged {
+    /// Standard output.
+    pub stdout: SafeText,
+    /// Standard error.
+    pub stderr: SafeText,
+    /// Whether nothing was left out.
+    pub complete: bool,
 }
 
 /// What is kept of one stream: all of it in `head`, or both ends around a gap.
@@ -108,7 +141,7 @@ struct Kept {
 pub struct Sanitised {
     stdout: Clean,
     stderr: Clean,
-    output_bytes_max: u64,
+    caps: Caps,
 }
 
 /// One sanitised stream.
@@ -147,9 +180,9 @@ pub enum Scrubbed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown {
     /// Standard output, cut and clean.
-    pub stdout: String,
+    pub stdout: SafeText,
     /// Standard error, cut and clean.
-    pub stderr: String,
+    pub stderr: SafeText,
     /// Whether anything was left out by the cap.
     pub truncated: bool,
     /// All bytes that the command wrote to standard output.
@@ -160,6 +193,8 @@ pub struct Shown {
     pub redactions: Counts,
     /// What was removed or marked by the sanitiser, per kind.
     pub sanitised: Counts,
+    /// What is kept to be paged through, where that was asked for.
+    pub paged: Option<Paged>,
     /// The plugin and its failure, where the output is withheld.
     pub withheld: Option<(String, PluginFailure)>,
 }
@@ -191,7 +226,7 @@ pub fn scrub_text(
     let capped = Capped {
         stdout: whole(bytes),
         stderr: whole(&[]),
-        output_bytes_max: u64::MAX,
+        caps: Caps::from(u64::MAX),
     };
     capped
         .sanitise()
@@ -200,13 +235,15 @@ pub fn scrub_text(
 }
 
 impl Raw {
-    /// Cuts to `output_bytes_max` bytes for both streams together, head and tail of each.
-    pub fn cap(self, output_bytes_max: u64) -> Capped {
-        let side = Capture::sides_for(output_bytes_max);
+    /// Cuts to what is shown, for both streams together, or to what can be paged through, head and tail of
+    /// each.
+    pub fn cap(self, caps: impl Into<Caps>) -> Capped {
+        let caps = caps.into();
+        let side = Capture::sides_for(caps.shown_bytes_max.max(caps.paged_bytes_max));
         Capped {
             stdout: keep(self.stdout, side),
             stderr: keep(self.stderr, side),
-            output_bytes_max,
+            caps,
         }
     }
 }
@@ -240,7 +277,7 @@ impl Capped {
         Sanitised {
             stdout: clean(self.stdout),
             stderr: clean(self.stderr),
-            output_bytes_max: self.output_bytes_max,
+            caps: self.caps,
         }
     }
 }
@@ -285,7 +322,7 @@ impl Sanitised {
         let Self {
             mut stdout,
             mut stderr,
-            output_bytes_max,
+            caps,
         } = self;
         let mut shown = Shown {
             stdout_bytes: stdout.total,
@@ -313,20 +350,33 @@ impl Sanitised {
                 }
             }
         }
-        let budget = usize::try_from(output_bytes_max).unwrap_or(usize::MAX);
+        let budget = usize::try_from(caps.shown_bytes_max).unwrap_or(usize::MAX);
         let (for_stdout, for_stderr) = cut::share(budget, stdout.body.wants(), stderr.body.wants());
         let (text, stdout_cut) = stdout.body.render(for_stdout, stdout.total);
-        shown.stdout = text;
+        shown.stdout = SafeText::scanned(text);
         let (text, stderr_cut) = stderr.body.render(for_stderr, stderr.total);
-        shown.stderr = text;
+        shown.stderr = SafeText::scanned(text);
         shown.truncated = stdout_cut || stderr_cut;
+        if caps.paged_bytes_max > 0 {
+            let room = usize::try_from(caps.paged_bytes_max).unwrap_or(usize::MAX);
+            let (out, out_cut) = stdout.body.render(room, stdout.total);
+            let (err, err_cut) = stderr.body.render(room, stderr.total);
+            shown.paged = Some(Paged {
+                stdout: SafeText::scanned(out),
+                stderr: SafeText::scanned(err),
+                complete: !out_cut && !err_cut,
+            });
+        }
         Scrubbed::Redacted(Redacted { shown })
     }
 }
 
 /// The spans that the plugins want masked in one text. Spans that make no sense are a failure of the
 /// plugins: to leave them out would show what somebody wanted hidden.
-fn plugin_spans(
+///
+/// # Errors
+/// The plugin's name and its failure.
+pub fn plugin_spans(
     scrubber: &dyn Scrubber,
     context: &Context<'_>,
     text: &str,

@@ -408,7 +408,7 @@ proptest! {
             prop_assert!(text.ends_with(tail));
             prop_assert!(fits(head) || head.strip_suffix('\n').is_some_and(fits));
         } else if shown.truncated {
-            prop_assert!(text.starts_with(&shown.stdout));
+            prop_assert!(text.starts_with(shown.stdout.as_str()));
         } else {
             prop_assert_eq!(shown.stdout, text);
         }
@@ -422,7 +422,7 @@ proptest! {
     ) {
         let shown = check(&stdout, &stderr, max);
         for text in [&shown.stdout, &shown.stderr] {
-            prop_assert_eq!(&crate::text::sanitise(text.as_bytes()).text, text);
+            prop_assert_eq!(&crate::text::sanitise(text.as_bytes()).text, text.as_str());
         }
     }
 }

@@ -476,7 +476,7 @@ impl Refusal {
             Code::Objection,
             format!("Validator {plugin} objects ({code}): {reason}"),
         );
-        refusal.plugin = Some((plugin, code));
+        refusal.plugin = Some((plugin.into_string(), code.into_string()));
         refusal
     }
 
@@ -492,7 +492,7 @@ impl Refusal {
         refusal.hint =
             "A validator that fails refuses everything; the operator finds its fault in the log."
                 .to_owned();
-        refusal.plugin = Some((plugin, failure.code.to_owned()));
+        refusal.plugin = Some((plugin.into_string(), failure.code.to_owned()));
         refusal
     }
 
@@ -503,7 +503,7 @@ impl Refusal {
             format!("Validator {plugin} asks for a human's approval: {reason}"),
         );
         refusal.hint = "Approvals are not available on this server.".to_owned();
-        refusal.plugin = Some((plugin, "require_approval".to_owned()));
+        refusal.plugin = Some((plugin.into_string(), "require_approval".to_owned()));
         refusal
     }
 

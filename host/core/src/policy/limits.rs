@@ -22,6 +22,8 @@ pub struct Limits {
     pub max_output_bytes: u64,
     /// Output after which the command is ended, in bytes.
     pub output_hard_stop_bytes: u64,
+    /// Output that is kept for paging, each stream by itself, in bytes of redacted text; 0 keeps none.
+    pub output_spill_bytes: u64,
     /// Always false: unknown host keys are never added, whatever a policy says.
     pub host_key_auto_add: bool,
     /// Always true: host keys are always verified, whatever a policy says.
@@ -36,12 +38,21 @@ pub struct Limits {
     pub mode: Mode,
 }
 
+impl Limits {
+    /// How much of a stream the reader of it has to keep, for what is shown and for what can be paged.
+    #[must_use]
+    pub fn output_bytes_kept(&self) -> u64 {
+        self.max_output_bytes.max(self.output_spill_bytes)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_seconds: limits::RUN_SECONDS_DEFAULT,
             max_output_bytes: limits::OUTPUT_BYTES_DEFAULT,
             output_hard_stop_bytes: limits::OUTPUT_HARD_STOP_BYTES_DEFAULT,
+            output_spill_bytes: 0,
             host_key_auto_add: false,
             require_known_host: true,
             task_result_ttl: limits::TASK_RESULT_TTL_SECONDS_DEFAULT,
@@ -61,6 +72,8 @@ pub struct LimitKeys {
     pub max_output_bytes: Option<u64>,
     /// See [`Limits::output_hard_stop_bytes`].
     pub output_hard_stop_bytes: Option<u64>,
+    /// See [`Limits::output_spill_bytes`].
+    pub output_spill_bytes: Option<u64>,
     /// See [`Limits::task_result_ttl`].
     pub task_result_ttl: Option<u64>,
     /// See [`Limits::task_progress_interval`].
@@ -93,6 +106,7 @@ impl LimitKeys {
                 self.output_hard_stop_bytes,
                 other.output_hard_stop_bytes,
             ),
+            output_spill_bytes: least(self.output_spill_bytes, other.output_spill_bytes),
             task_result_ttl: least(self.task_result_ttl, other.task_result_ttl),
             task_progress_interval: least(
                 self.task_progress_interval,
@@ -114,6 +128,7 @@ impl LimitKeys {
             &mut limits.output_hard_stop_bytes,
             self.output_hard_stop_bytes,
         );
+        set(&mut limits.output_spill_bytes, self.output_spill_bytes);
         set(&mut limits.task_result_ttl, self.task_result_ttl);
         set(
             &mut limits.task_progress_interval,

@@ -440,7 +440,7 @@ pub(super) fn shown(source: &str) -> String {
     let part = end.and_then(|(end, _)| source.get(..end));
     let clean = text::step(part.unwrap_or(source));
     if part.is_none() && clean.chars().count() <= SHOWN_CHARS_MAX {
-        return clean;
+        return clean.into_string();
     }
     let head: String = clean.chars().take(SHOWN_CHARS_MAX).collect();
     format!("{head}...")

@@ -363,7 +363,7 @@ fn is_one_word(value: &str) -> bool {
 }
 
 /// Adds counts to counts.
-pub(crate) fn add(to: &mut Counts, more: &Counts) {
+pub fn add(to: &mut Counts, more: &Counts) {
     for (kind, count) in more {
         *to.entry(kind.clone()).or_default() += count;
     }

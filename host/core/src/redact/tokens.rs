@@ -6,14 +6,14 @@
 
 use super::catalog::shipped;
 use super::source::{Found, Label, Source, is_base64, is_word};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The longest token that is followed to its end, in bytes. What is longer is masked up to here and
 /// then on, piece by piece, by nothing: no known format comes near.
 const TOKEN_BYTES_MAX: usize = 65_536;
 
 /// Which letters a token's body has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     /// Letters and digits.
@@ -47,7 +47,7 @@ impl Body {
 }
 
 /// A sum that a token's last letters hold of the ones before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checksum {
     /// The last six letters are the CRC-32 of the ones before in base 62, as GitHub and npm write it.

@@ -2,13 +2,60 @@
 //! happens to them. Known limit: flag emoji made of tag characters are treated as tags, because the
 //! same characters carry smuggled text.
 
+/// What the sanitiser counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Ansi,
+    Control,
+    CarriageReturn,
+    Bidi,
+    Tags,
+    Variation,
+    Invisible,
+    PrivateUse,
+    Noncharacter,
+    InvalidUtf8,
+}
+
+impl Kind {
+    /// Every kind, in the order of the counters.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Ansi,
+        Self::Control,
+        Self::CarriageReturn,
+        Self::Bidi,
+        Self::Tags,
+        Self::Variation,
+        Self::Invisible,
+        Self::PrivateUse,
+        Self::Noncharacter,
+        Self::InvalidUtf8,
+    ];
+
+    /// Its name in results.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ansi => "ansi",
+            Self::Control => "control",
+            Self::CarriageReturn => "carriage_return",
+            Self::Bidi => "bidi",
+            Self::Tags => "tags",
+            Self::Variation => "variation",
+            Self::Invisible => "invisible",
+            Self::PrivateUse => "private_use",
+            Self::Noncharacter => "noncharacter",
+            Self::InvalidUtf8 => "invalid_utf8",
+        }
+    }
+}
+
 /// The kind under which a hidden character is counted; `None` for a character that a reader sees.
 /// Spaces wider than the blank count as seen.
-pub(super) fn hidden_kind(c: char) -> Option<&'static str> {
+pub(super) fn hidden_kind(c: char) -> Option<Kind> {
     let kind = match u32::from(c) {
-        0x61C | 0x200E | 0x200F | 0x202A..=0x202E | 0x2066..=0x2069 => "bidi",
-        0xE0000..=0xE007F => "tags",
-        0x180B..=0x180D | 0x180F | 0xFE00..=0xFE0F | 0xE0100..=0xE01EF => "variation",
+        0x61C | 0x200E | 0x200F | 0x202A..=0x202E | 0x2066..=0x2069 => Kind::Bidi,
+        0xE0000..=0xE007F => Kind::Tags,
+        0x180B..=0x180D | 0x180F | 0xFE00..=0xFE0F | 0xE0100..=0xE01EF => Kind::Variation,
         0xAD
         | 0x34F
         | 0x115F
@@ -30,12 +77,22 @@ pub(super) fn hidden_kind(c: char) -> Option<&'static str> {
         | 0x1BCA0..=0x1BCA3
         | 0x1D159
         | 0x1D173..=0x1D17A
-        | 0xE0080..=0xE0FFF => "invisible",
-        code if is_noncharacter(code) => "noncharacter",
-        0xE000..=0xF8FF | 0xF0000..=0x0010_FFFF => "private_use",
+        | 0xE0080..=0xE0FFF => Kind::Invisible,
+        code if is_noncharacter(code) => Kind::Noncharacter,
+        0xE000..=0xF8FF | 0xF0000..=0x0010_FFFF => Kind::PrivateUse,
         _ => return None,
     };
     Some(kind)
+}
+
+/// Whether a character beyond ASCII is surely seen and no control: a coarse part of what
+/// [`hidden_kind`] says, for the fast path.
+pub(super) fn is_surely_seen(c: char) -> bool {
+    matches!(u32::from(c),
+        0xA0..=0xAC | 0xAE..=0x34E | 0x350..=0x61B | 0x61D..=0x115E | 0x1161..=0x17B3 | 0x17B6..=0x180A
+        | 0x1810..=0x200A | 0x2010..=0x2027 | 0x202F..=0x205F | 0x2070..=0x3163 | 0x3165..=0xD7FF
+        | 0xF900..=0xFDCF | 0xFDF0..=0xFDFF | 0xFE10..=0xFEFE | 0xFF01..=0xFF9F | 0xFFA1..=0xFFEF
+        | 0xFFFD | 0x1F000..=0x1FAFF | 0x20000..=0x2FFFD)
 }
 
 /// The code points that Unicode promises never to assign.
@@ -60,4 +117,16 @@ pub(super) fn is_joining(c: char) -> bool {
         | 0x11000..=0x1167F)
         && !c.is_numeric()
         && hidden_kind(c).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_surely_seen_is_neither_hidden_nor_a_control() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| is_surely_seen(*c)) {
+            assert!(hidden_kind(c).is_none() && !c.is_control(), "{c:?}");
+        }
+    }
 }

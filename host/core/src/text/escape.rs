@@ -9,84 +9,122 @@
 /// How long a sequence may be before it counts as text, in bytes.
 pub(super) const SEQUENCE_BYTES_MAX: usize = 4_096;
 
-/// Where the scanner stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Where the scanner stands. The payload of a string sequence is the scanner's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Mode {
     /// In text.
     #[default]
     Text,
-    /// After ESC and any intermediate bytes.
+    /// After ESC and so many intermediate bytes.
     Escape(usize),
-    /// In a control sequence, after its introducer.
+    /// In a control sequence, so many bytes after its introducer.
     Control(usize),
-    /// In a string sequence, with its payload so far.
-    Payload(String),
+    /// In a string sequence.
+    Payload,
     /// In a string sequence after an ESC that may be half of its terminator.
-    PayloadEscape(String),
+    PayloadEscape,
 }
 
 /// What one character does to a sequence under way.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// It belongs to the sequence, which goes on.
     Goes(Mode),
+    /// It belongs to the payload of a string sequence.
+    Held,
     /// It ends the sequence and belongs to it.
     Ended,
-    /// The sequence is over or was none: `shown` comes back as text, then the character is read
-    /// anew in `mode`.
-    Broken {
-        /// Payload to show.
-        shown: String,
-        /// Where to read the character again.
-        mode: Mode,
-    },
+    /// The sequence is over or was none: its payload comes back as text, then the character is read
+    /// anew in this mode.
+    Broken(Mode),
 }
 
-/// The mode that a C1 control opens, if it opens one.
-pub(super) fn introduced(c: char) -> Option<Mode> {
+/// The mode that ESC or a C1 control opens, if it opens one.
+pub(super) fn opened(c: char) -> Option<Mode> {
     match u32::from(c) {
+        0x1B => Some(Mode::Escape(0)),
         0x9B => Some(Mode::Control(0)),
-        0x90 | 0x98 | 0x9D..=0x9F => Some(Mode::Payload(String::new())),
+        0x90 | 0x98 | 0x9D..=0x9F => Some(Mode::Payload),
         _ => None,
     }
 }
 
-impl Mode {
-    /// Reads one character inside a sequence. In [`Mode::Text`] nothing is under way.
-    pub(super) fn read(self, c: char) -> Step {
-        match self {
-            Self::Text => broken(String::new(), Self::Text),
-            Self::Escape(length) => escape(length, c),
-            Self::Control(length) => control(length, c),
-            Self::Payload(payload) => in_payload(payload, c),
-            Self::PayloadEscape(payload) => match c {
-                '\\' => Step::Ended,
-                _ => broken(payload, Self::Escape(0)),
-            },
-        }
-    }
-
-    /// What a sequence that never ended shows.
-    pub(super) fn unfinished(self) -> String {
-        match self {
-            Self::Text | Self::Escape(_) | Self::Control(_) => String::new(),
-            Self::Payload(payload) | Self::PayloadEscape(payload) => payload,
-        }
+/// The first character of a text and its length in bytes, where it is one that sequences are made of: ASCII
+/// or a C1 control.
+pub(super) fn near(text: &[u8]) -> Option<(char, usize)> {
+    match text {
+        [byte @ ..=0x7F, ..] => Some((char::from(*byte), 1)),
+        [0xC2, byte @ 0x80..=0x9F, ..] => Some((char::from(*byte), 2)),
+        _ => None,
     }
 }
 
-fn broken(shown: String, mode: Mode) -> Step {
-    Step::Broken { shown, mode }
+/// Reads over introducers and control sequences, the parts of sequences that hold nothing: the mode behind
+/// them, how many bytes they are, and how many sequences were over. Says the same as [`Mode::read`] does for
+/// one character after the other, faster.
+pub(super) fn skim(mut mode: Mode, bytes: &[u8]) -> (Mode, usize, u64) {
+    let (mut at, mut over) = (0_usize, 0_u64);
+    while let Some(byte) = bytes.get(at) {
+        mode = match (mode, byte) {
+            (Mode::Text, 0x1B) => Mode::Escape(0),
+            (Mode::Escape(0) | Mode::Control(_), 0x1B) => {
+                over += 1;
+                Mode::Escape(0)
+            }
+            (Mode::Escape(0), b'[') => Mode::Control(0),
+            (Mode::Escape(0), b']' | b'P' | b'X' | b'^' | b'_') => Mode::Payload,
+            (Mode::Control(length), b' '..=b'?') if length < SEQUENCE_BYTES_MAX => {
+                Mode::Control(length + 1)
+            }
+            (Mode::Control(_), b'@'..=b'~') => {
+                over += 1;
+                Mode::Text
+            }
+            (Mode::Payload, 0x1B) => Mode::PayloadEscape,
+            (Mode::PayloadEscape, 0x1B) => {
+                over += 2;
+                Mode::Escape(0)
+            }
+            (Mode::PayloadEscape, b']' | b'P' | b'X' | b'^' | b'_') => {
+                over += 1;
+                Mode::Payload
+            }
+            (Mode::PayloadEscape, b'[') => {
+                over += 1;
+                Mode::Control(0)
+            }
+            _ => break,
+        };
+        at += 1;
+    }
+    (mode, at, over)
+}
+
+impl Mode {
+    /// Reads one character inside a sequence with so many bytes of payload. In [`Mode::Text`] nothing is
+    /// under way.
+    pub(super) fn read(self, c: char, payload_bytes: usize) -> Step {
+        match self {
+            Self::Text => Step::Broken(Self::Text),
+            Self::Escape(length) => escape(length, c),
+            Self::Control(length) => control(length, c),
+            Self::Payload => in_payload(c, payload_bytes),
+            Self::PayloadEscape => match c {
+                '\\' => Step::Ended,
+                _ => Step::Broken(Self::Escape(0)),
+            },
+        }
+    }
 }
 
 fn escape(length: usize, c: char) -> Step {
     match c {
         '[' if length == 0 => Step::Goes(Mode::Control(0)),
-        ']' | 'P' | 'X' | '^' | '_' if length == 0 => Step::Goes(Mode::Payload(String::new())),
+        ']' | 'P' | 'X' | '^' | '_' if length == 0 => Step::Goes(Mode::Payload),
         ' '..='/' if length < SEQUENCE_BYTES_MAX => Step::Goes(Mode::Escape(length + 1)),
         _ if is_passed_over(c) && length < SEQUENCE_BYTES_MAX => Step::Goes(Mode::Escape(length)),
         '0'..='~' => Step::Ended,
-        _ => broken(String::new(), Mode::Text),
+        _ => Step::Broken(Mode::Text),
     }
 }
 
@@ -103,21 +141,16 @@ fn control(length: usize, c: char) -> Step {
         }
         ' '..='?' if length < SEQUENCE_BYTES_MAX => Step::Goes(Mode::Control(length + 1)),
         '@'..='~' => Step::Ended,
-        _ => broken(String::new(), Mode::Text),
+        _ => Step::Broken(Mode::Text),
     }
 }
 
-fn in_payload(mut payload: String, c: char) -> Step {
+fn in_payload(c: char, payload_bytes: usize) -> Step {
     match c {
         '\u{7}' | '\u{9C}' => Step::Ended,
-        '\u{1B}' => Step::Goes(Mode::PayloadEscape(payload)),
-        '\n' | '\r' | '\u{18}' | '\u{1A}' => broken(payload, Mode::Text),
-        _ if introduced(c).is_some() || payload.len() >= SEQUENCE_BYTES_MAX => {
-            broken(payload, Mode::Text)
-        }
-        _ => {
-            payload.push(c);
-            Step::Goes(Mode::Payload(payload))
-        }
+        '\u{1B}' => Step::Goes(Mode::PayloadEscape),
+        '\n' | '\r' | '\u{18}' | '\u{1A}' => Step::Broken(Mode::Text),
+        _ if opened(c).is_some() || payload_bytes >= SEQUENCE_BYTES_MAX => Step::Broken(Mode::Text),
+        _ => Step::Held,
     }
 }

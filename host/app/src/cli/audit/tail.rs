@@ -101,8 +101,8 @@ fn human(record: &Value) -> String {
     let own = |name: &str| {
         let value = record.get(name).filter(|value| !value.is_null());
         value.map(|value| match value {
-            Value::String(text) => text::step(text),
-            other => text::step(&other.to_string()),
+            Value::String(text) => text::step(text).into_string(),
+            other => text::step(&other.to_string()).into_string(),
         })
     };
     let or_dash = |name: &str| own(name).unwrap_or_else(|| "-".to_owned());

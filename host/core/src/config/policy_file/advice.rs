@@ -400,7 +400,7 @@ pub(super) fn of_text(text: &str) -> Option<(String, String)> {
 }
 
 fn shown(pattern: &str) -> String {
-    crate::text::step(pattern)
+    crate::text::step(pattern).into_string()
 }
 
 #[cfg(test)]

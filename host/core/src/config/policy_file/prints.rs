@@ -21,6 +21,7 @@ impl RawPolicy {
             profiles,
             secret_paths,
             deny_commands,
+            redaction,
         } = self;
         let mut prints = Prints::default();
         for rule in rules.iter().flatten().filter_map(|slot| slot.0.as_ref()) {
@@ -38,6 +39,7 @@ impl RawPolicy {
         }
         prints.part("known_hosts_path", known_hosts_path);
         prints.part("network", network);
+        prints.part("redaction", redaction);
         prints.part("deny_commands", deny_commands);
         if !profiles.is_empty() {
             prints.part("profiles", profiles);
@@ -62,6 +64,8 @@ impl RawLimits {
             max_seconds,
             max_output_bytes,
             output_hard_stop_bytes,
+            output_spill_bytes,
+            redaction: _,
             host_key_auto_add: _,
             require_known_host: _,
             task_result_ttl,
@@ -72,6 +76,7 @@ impl RawLimits {
             ("max_seconds", max_seconds),
             ("max_output_bytes", max_output_bytes),
             ("output_hard_stop_bytes", output_hard_stop_bytes),
+            ("output_spill_bytes", output_spill_bytes),
             ("task_result_ttl", task_result_ttl),
             ("task_progress_interval", task_progress_interval),
         ] {

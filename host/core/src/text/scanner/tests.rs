@@ -254,6 +254,33 @@ proptest! {
     }
 
     #[test]
+    fn skimming_says_what_reading_says(bytes in "[\\x1b\\x1b\\[\\]PX^_0-9;?mA \\x07a\\\\]{0,40}") {
+        let (bytes, mut whole) = (bytes.as_bytes(), Mode::Text);
+        let (skimmed, length, over) = escape::skim(Mode::Text, bytes);
+        let mut ended = 0;
+        for byte in &bytes[..length] {
+            let c = char::from(*byte);
+            loop {
+                let step = match whole {
+                    Mode::Text => Step::Goes(escape::opened(c).unwrap()),
+                    _ => whole.read(c, 0),
+                };
+                match step {
+                    Step::Goes(mode) => whole = mode,
+                    Step::Ended => (whole, ended) = (Mode::Text, ended + 1),
+                    Step::Broken(mode) => {
+                        (whole, ended) = (mode, ended + 1);
+                        continue;
+                    }
+                    Step::Held => panic!("a payload was skimmed"),
+                }
+                break;
+            }
+        }
+        prop_assert_eq!((whole, ended), (skimmed, over));
+    }
+
+    #[test]
     fn every_stretch_overlooked_lies_in_the_text(bytes in hostile()) {
         let cleaned = sanitise(&bytes);
         for range in &cleaned.overlooked {
