@@ -155,7 +155,7 @@ impl<'v> Printer<'v> {
         Self {
             verb,
             told: Instant::now(),
-            terminal: std::io::stderr().is_terminal() && !std::io::stdout().is_terminal(),
+            terminal: std::io::stderr().is_terminal(),
         }
     }
 
