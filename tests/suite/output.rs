@@ -292,7 +292,9 @@ async fn hostile_text_of_files_callers_and_servers_reaches_no_door_as_it_is() {
             let _ = stream.write_all(format!("{HOSTILE}\nSSH-2.0-{HOSTILE}\r\n").as_bytes());
         }
     });
-    let quoted = serde_json::to_string(HOSTILE).unwrap();
+    // Escaped, as YAML takes it.
+    let escaped = HOSTILE.chars().map(|c| format!("\\U{:08x}", u32::from(c)));
+    let quoted = format!("\"{}\"", escaped.collect::<String>());
     edit(&gate, "servers.yml", |text| {
         format!(
             "{text}  - alias: odd1\n    host: 127.0.0.1\n    port: {port}\n    credentials: test\n    description: {quoted}\n"
