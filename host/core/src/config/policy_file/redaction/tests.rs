@@ -25,7 +25,7 @@ fn host(alias: &str, tags: &[&str]) -> Host {
 }
 
 fn layers(text: &str) -> (RedactionLayers, Vec<ConfigFault>) {
-    let (_, layers, warnings) = read(text).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let (_, (_, layers), warnings) = read(text).unwrap_or_else(|faults| panic!("{faults:?}"));
     (layers, warnings)
 }
 
