@@ -14,8 +14,8 @@ use super::JournalFault;
 use super::disk::{JOURNAL, open, sync_directory};
 use super::fault::{io, rustix_io};
 use super::keep::{Keep, is_older, now};
-use super::segments::{self, At, UNFINISHED, closed_name};
-use super::store::{Locked, next_line};
+use super::segments::{self, At, Digesting, UNFINISHED, closed_name};
+use super::store::{Line, Locked, next_line};
 use portcullis_core::audit::chain::{self, Place, SealFault, Verifier};
 use portcullis_core::audit::{Draft, Durability};
 use rustix::fs::{AtFlags, OFlags};
@@ -190,8 +190,15 @@ impl Locked<'_> {
 
     /// Removes the oldest segments that are not to be kept, after a record that says so.
     fn retain(&mut self, keep: &Keep) -> Result<(), JournalFault> {
+        if keep.retain_files.is_none() && keep.retain_age.is_none() {
+            return Ok(());
+        }
         let closed = segments::closed(&self.store.dir, &self.records)?;
         let open = self.place().first;
+        // SECURITY: a name that no segment follows would count as one, and have an honest one removed too early.
+        for (index, first) in closed.iter().enumerate() {
+            self.followed_by(*first, closed.get(index + 1).copied(), open)?;
+        }
         let mut removed = Vec::new();
         let (mut through, mut reason) = (None, "files");
         for (index, first) in closed.iter().take(REMOVED_MAX).enumerate() {
@@ -268,15 +275,17 @@ impl Locked<'_> {
         sealed.map(drop).map_err(JournalFault::Seal)
     }
 
-    /// What the segment after one says of it, checked against the key and against the file.
-    ///
-    /// SECURITY: whatever this lets through is signed as removed. Somebody who changed an old segment must not
-    /// have the traces taken away, so a segment that is not as it was closed stays.
-    fn follower(&self, first: u64, next: Option<u64>, open: u64) -> Result<Follower, JournalFault> {
+    /// How the segment after a closed one begins: the place before it and its first record, which the key vouches
+    /// for and which names the closed one.
+    fn followed_by(
+        &self,
+        first: u64,
+        next: Option<u64>,
+        open: u64,
+    ) -> Result<(Place, Value), JournalFault> {
         let changed = || JournalFault::SegmentChanged {
             name: closed_name(first),
         };
-        let file = segments::open_closed(&self.store.dir, first)?.ok_or_else(changed)?;
         let opened;
         let following = match next {
             Some(next) => {
@@ -302,9 +311,43 @@ impl Locked<'_> {
             .take(&line)
             .map_err(|_| changed())?;
         let record: Value = serde_json::from_slice(&line).map_err(|_| changed())?;
-        let bytes = file.metadata().map_err(io("looking at a segment"))?.len();
-        let sha256 = segments::digest(&file, bytes)?;
-        let fits = record.get("previous_first") == Some(&json!(first))
+        if record.get("previous_first") != Some(&json!(first)) {
+            return Err(changed());
+        }
+        Ok((before, record))
+    }
+
+    /// What the segment after one says of it, checked against the key and against the file.
+    ///
+    /// SECURITY: whatever this lets through is signed as removed. Somebody who changed an old segment must not
+    /// have the traces taken away, so a segment that is not as it was written, record by record, stays; its
+    /// digest alone would vouch for what was changed while the segment was still open.
+    fn follower(&self, first: u64, next: Option<u64>, open: u64) -> Result<Follower, JournalFault> {
+        let changed = || JournalFault::SegmentChanged {
+            name: closed_name(first),
+        };
+        let (before, record) = self.followed_by(first, next, open)?;
+        let file = segments::open_closed(&self.store.dir, first)?.ok_or_else(changed)?;
+        let opening = segments::opening(&file)?.ok_or_else(changed)?;
+        let start = Place {
+            seq: first.saturating_sub(1),
+            mac: opening.prev,
+            first,
+            bytes: 0,
+        };
+        let mut verifier = Verifier::after(&self.store.key, start);
+        let mut reader = BufReader::new(Digesting::new(At::start(&file)));
+        let mut line = Vec::new();
+        loop {
+            match next_line(&mut reader, &mut line).map_err(io("reading a closed segment"))? {
+                Line::Whole => verifier.take(&line).map(drop).map_err(|_| changed())?,
+                Line::Torn => return Err(changed()),
+                Line::End => break,
+            }
+        }
+        let end = verifier.place();
+        let (bytes, sha256) = reader.into_inner().finish();
+        let fits = (end.seq, end.mac) == (before.seq, before.mac)
             && record.get("previous_bytes") == Some(&json!(bytes))
             && record.get("previous_sha256") == Some(&json!(sha256));
         if !fits {

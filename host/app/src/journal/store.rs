@@ -129,7 +129,8 @@ impl Store {
         .ok_or(removed(JOURNAL))?;
         let named = read_head(&head, &self.key)?;
         let length = length(&records)?;
-        let known = in_segment(self.known(named)?, &records)?;
+        self.still_there(named, &records)?;
+        let known = in_segment(&self.key, self.known(named)?, &records)?;
         if length < known.bytes {
             return Err(JournalFault::Cut {
                 expected: known.bytes,
@@ -210,6 +211,24 @@ impl Store {
         Ok(())
     }
 
+    /// Whether what this process has seen still stands where it stood, where others have gone on since. A journal
+    /// that was put back to an earlier state and written on from there has a newer head and another past.
+    fn still_there(&self, head: Place, records: &File) -> Result<(), JournalFault> {
+        let seen = self.seen;
+        if head.seq <= seen.seq || seen.bytes == 0 {
+            return Ok(());
+        }
+        let opening = segments::opening(records)?;
+        if opening.is_some_and(|opening| opening.first == seen.first) {
+            return check_end(records, &seen);
+        }
+        // A segment that is gone was removed, and the record of that is in the chain.
+        match segments::open_closed(&self.dir, seen.first)? {
+            Some(closed) => check_end(&closed, &seen),
+            None => Ok(()),
+        }
+    }
+
     /// The newest place that is known to hold: the head's, or the one this process wrote after it.
     fn known(&self, head: Place) -> Result<Place, JournalFault> {
         if head.seq > self.seen.seq {
@@ -223,14 +242,34 @@ impl Store {
 }
 
 /// A place in the open segment. Where a rotation was ended before it could write the head, the open segment begins
-/// right behind the place that is known, and the chain tells whether it follows.
-fn in_segment(known: Place, records: &File) -> Result<Place, JournalFault> {
+/// right behind the place that is known.
+///
+/// SECURITY: that it does is believed only of a whole first record which the key vouches for and which names
+/// that place. Otherwise a few bytes in the place of the journal would take everything in it away.
+fn in_segment(key: &Key, known: Place, records: &File) -> Result<Place, JournalFault> {
+    let not_the_heads = JournalFault::NotTheHeads { seq: known.seq };
     match segments::opening(records)? {
         // Empty, or nothing that a record begins with: what is known of its length says whether that is right.
         None => Ok(known),
         Some(opening) if opening.first == known.first => Ok(known),
-        Some(opening) if opening.first == known.seq.saturating_add(1) => Ok(known.next_segment()),
-        Some(_) => Err(JournalFault::NotTheHeads { seq: known.seq }),
+        Some(opening) if opening.first == known.seq.saturating_add(1) => {
+            let mut line = Vec::new();
+            let mut reader = BufReader::new(segments::At::start(records));
+            let read = next_line(&mut reader, &mut line).map_err(io("reading records"))?;
+            let follows = matches!(read, Line::Whole)
+                && Verifier::after(key, known).take(&line).is_ok()
+                && serde_json::from_slice::<Value>(&line).is_ok_and(|record| {
+                    record.get("kind") == Some(&json!("rotated"))
+                        && record.get("previous_first") == Some(&json!(known.first))
+                        && record.get("previous_bytes") == Some(&json!(known.bytes))
+                });
+            if follows {
+                Ok(known.next_segment())
+            } else {
+                Err(not_the_heads)
+            }
+        }
+        Some(_) => Err(not_the_heads),
     }
 }
 

@@ -346,7 +346,7 @@ fn decision_body(
                 "runs": finding
                     .runs
                     .iter()
-                    .map(|(command, user)| json!({"command": mask(command), "user": user}))
+                    .map(|(command, user)| json!({"command": mask(command), "user": user.as_deref().map(mask)}))
                     .collect::<Vec<_>>(),
             })
         })

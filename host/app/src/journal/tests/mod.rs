@@ -10,6 +10,7 @@
 
 mod crash;
 mod disk;
+mod laundering;
 mod rotation;
 mod tamper;
 mod writers;

@@ -15,7 +15,7 @@ fn small() -> Keep {
     }
 }
 
-fn keeping(files: u64) -> Keep {
+pub(super) fn keeping(files: u64) -> Keep {
     Keep {
         retain_files: Some(files),
         ..small()
@@ -23,7 +23,7 @@ fn keeping(files: u64) -> Keep {
 }
 
 /// A journal of that many records of the callers, in small segments.
-fn segmented(count: u64, keep: &Keep) -> Folder {
+pub(super) fn segmented(count: u64, keep: &Keep) -> Folder {
     let folder = Folder::new();
     let journal = Journal::open(&folder.state(), keep.clone()).unwrap();
     append(&journal, count, Durability::Synced);
@@ -32,7 +32,7 @@ fn segmented(count: u64, keep: &Keep) -> Folder {
 }
 
 /// The files of the journal's closed segments, oldest first.
-fn closed(folder: &Folder) -> Vec<String> {
+pub(super) fn closed(folder: &Folder) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder.path("journal"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -63,7 +63,7 @@ fn all(folder: &Folder) -> Vec<Value> {
     all
 }
 
-fn count(folder: &Folder, kind: &str) -> usize {
+pub(super) fn count(folder: &Folder, kind: &str) -> usize {
     all(folder).iter().filter(|it| it["kind"] == kind).count()
 }
 
