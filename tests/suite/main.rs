@@ -24,5 +24,6 @@ mod promises;
 mod proofs;
 mod records;
 mod reload;
+mod replaced;
 mod schemas;
 mod soak;
