@@ -461,7 +461,7 @@ fn a_secret_that_was_used_is_not_left_in_memory() {
 
 /// As another user than root, what a process shows of itself belongs to that user, unless it has given it up.
 #[test]
-fn a_gate_shows_its_memory_and_environment_to_nobody_of_its_user() {
+fn a_running_gate_shows_its_memory_and_environment_to_nobody_of_its_user() {
     const NOBODY: u32 = 65_534;
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::process::CommandExt;

@@ -25,5 +25,6 @@ mod promises;
 mod proofs;
 mod records;
 mod reload;
+mod replaced;
 mod schemas;
 mod soak;

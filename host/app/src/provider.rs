@@ -9,15 +9,16 @@
 //! LIMIT: a process that leaves the program's group outlives it. The library that reads JSON keeps a short-lived copy
 //! of a value that is written with escapes, which is not wiped.
 
+use crate::files::{FileFault, program, program_failed, taken};
 use portcullis_core::config::settings::secrets::Order;
 use portcullis_core::secret::Secret;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -32,22 +33,40 @@ const OUTPUT_BYTES_MAX: usize = 65_536;
 const CHUNK_BYTES: usize = 4_096;
 /// Longest pause between two looks at whether the program has ended, in milliseconds.
 const LOOK_PAUSE_MS_MAX: u64 = 50;
-const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// Why a provider gave no secret. Holds nothing that it wrote.
 #[derive(Debug, thiserror::Error)]
 #[error("secret provider {provider}: {why}")]
 pub(crate) struct ProviderFault {
     provider: String,
+    program: String,
     why: Why,
+}
+
+impl ProviderFault {
+    /// Tells whoever records refusals of files; nothing where nobody is to blame.
+    pub(crate) fn tell(&self, complain: &dyn Fn(&FileFault)) {
+        let reason = match &self.why {
+            Why::Program(fault) => return complain(fault),
+            Why::Stopped => return,
+            Why::Start(_) => "not_started",
+            Why::Read(_) => "output_not_readable",
+            Why::TimedOut { .. } => "timed_out",
+            Why::Failed(_) => "failed",
+            Why::TooLarge => "output_too_large",
+            Why::NotJson | Why::NoField(_) | Why::Twice(_) => "output_not_understood",
+            Why::Empty => "value_is_empty",
+        };
+        complain(&program_failed(&self.program, reason));
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Why {
     #[error("its program cannot be started: {0}")]
     Start(std::io::Error),
-    #[error("its program may be exchanged by others (mode {mode:o}, owner {owner})")]
-    Untrusted { mode: u32, owner: u32 },
+    #[error("its program is not started: {0}")]
+    Program(FileFault),
     #[error("its output cannot be read: {0}")]
     Read(std::io::Error),
     #[error("it did not end within {seconds} s and was killed")]
@@ -62,6 +81,8 @@ enum Why {
     NotJson,
     #[error("expected a text in the field {0}, got none")]
     NoField(String),
+    #[error("expected each field on the way to {0} once, got one twice")]
+    Twice(String),
     #[error("expected a value, got an empty one")]
     Empty,
 }
@@ -81,6 +102,7 @@ pub(crate) async fn ask(
     let asked = asked(order, env, stop).await;
     asked.map_err(|why| ProviderFault {
         provider: order.provider.clone(),
+        program: order.command.first().cloned().unwrap_or_default(),
         why,
     })
 }
@@ -107,10 +129,10 @@ async fn asked(
         return Err(Why::Failed(status));
     }
     let secret = match &order.field {
-        None => crate::files::taken(written).ok_or(Why::Empty)?,
+        None => taken(written).ok_or(Why::Empty)?,
         Some(way) => field(&written, way)?,
     };
-    if secret.expose().is_empty() {
+    if secret.expose().trim_ascii().is_empty() {
         return Err(Why::Empty);
     }
     Ok(secret)
@@ -125,13 +147,14 @@ struct Started {
 
 impl Started {
     fn start(order: &Order, env: &(dyn Fn(&str) -> Option<OsString> + Sync)) -> Result<Self, Why> {
-        let (program, arguments) = order
+        let (name, arguments) = order
             .command
             .split_first()
             .ok_or_else(|| Why::Start(std::io::ErrorKind::InvalidInput.into()))?;
-        trusted(program)?;
-        let mut command = Command::new(program);
+        // SECURITY: what is started is the way that was judged, not the name that led to it.
+        let mut command = Command::new(program(name).map_err(Why::Program)?);
         command
+            .arg0(name)
             .args(arguments)
             .env_clear()
             .envs(
@@ -215,20 +238,37 @@ impl Drop for Started {
     }
 }
 
-/// A program that others can exchange gives others every secret that it is asked for.
-fn trusted(program: &str) -> Result<(), Why> {
-    let meta = std::fs::metadata(program).map_err(Why::Start)?;
-    let (mode, owner) = (meta.mode() & 0o7777, meta.uid());
-    let gate = rustix::process::geteuid().as_raw();
-    if mode & WRITABLE_BY_OTHERS != 0 || (owner != 0 && owner != gate) {
-        return Err(Why::Untrusted { mode, owner });
-    }
-    Ok(())
+/// A mapping whose values are not looked into.
+struct Unread<'j> {
+    fields: HashMap<Cow<'j, str>, &'j RawValue>,
+    /// Whether a key stands in it twice: two readers would take two values from it.
+    twice: bool,
 }
 
-/// A mapping whose values are not looked into.
-#[derive(Deserialize)]
-struct Unread<'j>(#[serde(borrow)] HashMap<Cow<'j, str>, &'j RawValue>);
+impl<'j> Deserialize<'j> for Unread<'j> {
+    fn deserialize<D: Deserializer<'j>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'j> Visitor<'j> for Fields {
+            type Value = Unread<'j>;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'j>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let (mut fields, mut twice) = (HashMap::new(), false);
+                // BOUND: the text is at most OUTPUT_BYTES_MAX.
+                while let Some((key, value)) = map.next_entry::<Text<'j>, &'j RawValue>()? {
+                    twice |= fields.insert(key.0, value).is_some();
+                }
+                Ok(Unread { fields, twice })
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
 
 /// A text that is not copied where it stands without escapes.
 #[derive(Deserialize)]
@@ -241,7 +281,11 @@ fn field(json: &[u8], way: &[String]) -> Result<Secret, Why> {
     let mut here: &RawValue = serde_json::from_str(text).map_err(|_| Why::NotJson)?;
     for key in way {
         let fields: Unread<'_> = serde_json::from_str(here.get()).map_err(|_| none())?;
-        here = fields.0.get(key.as_str()).copied().ok_or_else(none)?;
+        if fields.twice {
+            return Err(Why::Twice(way.join(".")));
+        }
+        let found = fields.fields.get(key.as_str());
+        here = found.copied().ok_or_else(none)?;
     }
     let value: Text<'_> = serde_json::from_str(here.get()).map_err(|_| none())?;
     match value.0 {

@@ -25,7 +25,12 @@ pub(super) fn main(places: &Places, verb: &Check) -> Exit {
         };
     match runtime.block_on(load(&dirs, &watch, Scope::Start, None)) {
         Ok(live) => {
-            let warnings = live.warnings();
+            let mut warnings = live.warnings();
+            let (refused, missing) = live.program_faults();
+            if !refused.is_empty() {
+                return wrong(verb.format, &refused, Exit::Config);
+            }
+            warnings.extend(missing);
             let text = match verb.format {
                 Format::Json => json!({
                     "ok": true,
@@ -60,25 +65,28 @@ pub(super) fn main(places: &Places, verb: &Check) -> Exit {
             } else {
                 Exit::Config
             };
-            let faults = fault.config_faults();
-            let text = match verb.format {
-                Format::Json => json!({
-                    "ok": false,
-                    "faults": faults.iter().map(value).collect::<Vec<_>>(),
-                })
-                .to_string(),
-                Format::Human => {
-                    let mut text: String = faults
-                        .iter()
-                        .map(|fault| human("error", Colour::Red, fault))
-                        .collect();
-                    text.push_str(&format!("{} faults; nothing was loaded", faults.len()));
-                    text
-                }
-            };
-            console::written(console::line(&text), exit)
+            wrong(verb.format, &fault.config_faults(), exit)
         }
     }
+}
+
+fn wrong(format: Format, faults: &[ConfigFault], exit: Exit) -> Exit {
+    let text = match format {
+        Format::Json => json!({
+            "ok": false,
+            "faults": faults.iter().map(value).collect::<Vec<_>>(),
+        })
+        .to_string(),
+        Format::Human => {
+            let mut text: String = faults
+                .iter()
+                .map(|fault| human("error", Colour::Red, fault))
+                .collect();
+            text.push_str(&format!("{} faults; nothing was loaded", faults.len()));
+            text
+        }
+    };
+    console::written(console::line(&text), exit)
 }
 
 fn human(kind: &str, colour: Colour, fault: &ConfigFault) -> String {

@@ -1,6 +1,7 @@
 //! A file that is not read: what was attempted, where that leads, and why not.
 //!
-//! Must not: hold what stands in a file. What a configuration names is masked and cut before it is kept.
+//! Must not: hold what stands in a file. What a configuration names is masked and cut before it is kept; where a secret's
+//! name belongs and no name stands, it may be the secret, and only its length and what is wrong with it are kept.
 
 use super::kind::Kind;
 use super::why::Why;
@@ -23,13 +24,34 @@ pub(crate) struct FileFault {
     resolved: String,
     base: PathBuf,
     why: Box<Why>,
+    /// What is told of a text that is not kept.
+    unnamed: Option<Box<Unnamed>>,
+}
+
+/// A text that stands where a secret's name belongs and is none.
+#[derive(Debug)]
+struct Unnamed {
+    chars: usize,
+    /// The kinds of characters in it that no name has.
+    holds: Vec<&'static str>,
+    /// Whether it is a path that leads up, or an absolute one: an attempt at a file, not a slip of the pen.
+    leads: Option<&'static str>,
 }
 
 impl FileFault {
     /// A fault of something that is named beneath a directory, or absolutely.
     pub(super) fn new(kind: Kind, attempted: &str, base: &Path, why: Why) -> Self {
-        let masked = masked(attempted);
-        let resolved = if masked.is_empty() {
+        let unnamed = matches!(why, Why::Name(_)).then(|| Box::new(Unnamed::of(attempted)));
+        let masked = match &unnamed {
+            Some(unnamed) if !unnamed.is_path(attempted) => {
+                format!("({} characters, not shown)", unnamed.chars)
+            }
+            _ => masked(attempted),
+        };
+        let hidden = unnamed
+            .as_ref()
+            .is_some_and(|unnamed| !unnamed.is_path(attempted));
+        let resolved = if masked.is_empty() || hidden {
             base.to_owned()
         } else {
             base.join(&masked)
@@ -40,6 +62,7 @@ impl FileFault {
             resolved: resolved.display().to_string(),
             base: base.to_owned(),
             why: Box::new(why),
+            unnamed,
         }
     }
 
@@ -69,7 +92,11 @@ impl FileFault {
     /// Whether the file is there and its owner or its permissions are why it is not read.
     pub(crate) fn is_permissions(&self) -> bool {
         match &*self.why {
-            Why::Writable { .. } | Why::Readable { .. } | Why::Owner { .. } | Why::Exposed => true,
+            Why::Writable { .. }
+            | Why::Readable { .. }
+            | Why::NoProgram { .. }
+            | Why::Owner { .. }
+            | Why::Exposed => true,
             Why::Io(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
             _ => false,
         }
@@ -82,7 +109,12 @@ impl FileFault {
                 "make one of them from the sample configuration, or name a directory with --config"
             }
             (Why::NoState, _) => "name a directory with --state or PORTCULLIS_STATE_DIR",
-            (Why::Exposed, _) => "chmod 700 the directory",
+            (Why::Exposed, Kind::Program) => {
+                "chmod go-w the directory, or name the program in another one"
+            }
+            (Why::Exposed, _) => "chmod 700 the directory, or name one beneath it",
+            (Why::Replaced, _) => "SIGHUP opens every directory anew",
+            (Why::NoProgram { .. }, _) => "chmod +x the program",
             (Why::Writable { .. } | Why::Readable { .. }, _) if self.kind.is_secret() => {
                 "chmod 600 the file where the gate's user owns it; where root does, give it the gate's group and chmod 440"
             }
@@ -135,22 +167,58 @@ impl FileFault {
         if self.kind == Kind::Secret {
             put("secret_name", json!(self.attempted));
         }
+        if let Some(unnamed) = &self.unnamed {
+            put("length", json!(unnamed.chars));
+            put("holds", json!(unnamed.holds));
+        }
         Some(Value::Object(body))
     }
 
     fn event_kind(&self) -> Option<(&'static str, &'static str)> {
         // A secret's name that is a path is an attempt at one, not a slip of the pen.
-        if self.kind == Kind::Secret && matches!(*self.why, Why::Name(SecretNameFault::Characters))
+        if self.kind == Kind::Secret
+            && matches!(*self.why, Why::Name(SecretNameFault::Characters))
+            && let Some(reason) = self.unnamed.as_ref().and_then(|unnamed| unnamed.leads)
         {
-            if self.attempted.contains("..") {
-                return Some(("path_traversal_attempt", "path_outside_allowed_directory"));
-            }
-            if self.attempted.starts_with('/') {
-                return Some(("path_traversal_attempt", "absolute_path_rejected"));
-            }
+            return Some(("path_traversal_attempt", reason));
         }
         self.why.event(self.kind)
     }
+}
+
+impl Unnamed {
+    fn of(text: &str) -> Self {
+        let leads = if text.contains("..") {
+            Some("path_outside_allowed_directory")
+        } else if text.starts_with('/') {
+            Some("absolute_path_rejected")
+        } else {
+            None
+        };
+        let holds = [
+            ("blanks", text.contains(char::is_whitespace)),
+            ("control", text.contains(char::is_control)),
+            ("non_ascii", !text.is_ascii()),
+            ("punctuation", text.contains(is_odd)),
+        ];
+        Self {
+            chars: text.chars().count(),
+            holds: holds
+                .into_iter()
+                .filter_map(|(word, held)| held.then_some(word))
+                .collect(),
+            leads,
+        }
+    }
+
+    /// Whether the text is a path beyond doubt, so that it can be shown. A slash alone stands in passphrases too.
+    fn is_path(&self, text: &str) -> bool {
+        self.leads.is_some() && (text.starts_with('/') || text.split('/').any(|step| step == ".."))
+    }
+}
+
+fn is_odd(c: char) -> bool {
+    c.is_ascii_punctuation() && !matches!(c, '-' | '_')
 }
 
 /// SECURITY: what a configuration names may be of any length and hold anything, such as the key itself

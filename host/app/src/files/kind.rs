@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     KnownHosts,
     /// A plugin's component.
     Plugin,
+    /// A program that is asked for secrets.
+    Program,
     /// A file of another tool, which is proposed from and never trusted.
     Foreign,
 }
@@ -35,9 +37,12 @@ impl Kind {
                 "secrets",
             ),
             Self::Plugin => (&["PORTCULLIS_PLUGINS_DIR"], "plugins"),
-            Self::Config | Self::State | Self::File(_) | Self::KnownHosts | Self::Foreign => {
-                (&[], "")
-            }
+            Self::Config
+            | Self::State
+            | Self::File(_)
+            | Self::KnownHosts
+            | Self::Program
+            | Self::Foreign => (&[], ""),
         }
     }
 
@@ -51,6 +56,7 @@ impl Kind {
             Self::EnvFile => "secrets file",
             Self::KnownHosts => "known_hosts file",
             Self::Plugin => "plugin",
+            Self::Program => "program",
             Self::Foreign => "file",
         }
     }
@@ -63,6 +69,7 @@ impl Kind {
             Self::Key | Self::Secret | Self::EnvFile => "credentials.yml",
             Self::KnownHosts => "policy.yml",
             Self::Plugin => "plugins.yml",
+            Self::Program => "portcullis.yml",
         }
     }
 
@@ -72,7 +79,12 @@ impl Kind {
             Self::Key => "key_path",
             Self::Secret | Self::EnvFile => "secret_name",
             Self::KnownHosts => "known_hosts_path",
-            Self::Config | Self::State | Self::File(_) | Self::Plugin | Self::Foreign => "path",
+            Self::Config
+            | Self::State
+            | Self::File(_)
+            | Self::Plugin
+            | Self::Program
+            | Self::Foreign => "path",
         }
     }
 
@@ -85,6 +97,7 @@ impl Kind {
             | Self::File(_)
             | Self::KnownHosts
             | Self::Plugin
+            | Self::Program
             | Self::Foreign => false,
         }
     }
@@ -104,6 +117,7 @@ impl Kind {
             | Self::EnvFile
             | Self::KnownHosts
             | Self::Plugin
+            | Self::Program
             | Self::Foreign => false,
         }
     }

@@ -5,6 +5,8 @@
 //! * `reading`: one file beneath a handle, never out of it, never more than its bound
 //! * `trust`: whom a file may belong to, and who else may touch it
 //! * `secrets`: a secret from the environment, `.env` or its file
+//! * `walk`: a way whose links are resolved and whose directories are judged step by step
+//! * `program`: a program that nobody else can exchange
 //! * `foreign`: files of other tools, for an import
 //! * `looking`: what files look like from outside, for `doctor`
 //! * `why`, `fault`: why a file is not read, as words and as a security event
@@ -16,14 +18,17 @@ pub(crate) mod foreign;
 mod kind;
 mod looking;
 mod places;
+mod program;
 mod reading;
 mod secrets;
 mod trust;
+mod walk;
 mod why;
 
 pub(crate) use fault::FileFault;
 pub(crate) use looking::{Role, Seen, ambient_text};
 pub(crate) use places::config_dir;
+pub(crate) use program::{program, program_failed};
 pub(crate) use secrets::taken;
 
 use cap_std::ambient_authority;
@@ -34,7 +39,7 @@ use portcullis_core::config::{RefusedAs, RefusedText, path_text};
 use portcullis_core::limits::{KEY_FILE_BYTES_MAX, KNOWN_HOSTS_BYTES_MAX, YAML_BYTES_MAX};
 use portcullis_core::request::sha256_hex;
 use portcullis_core::secret::Secret;
-use rustix::fs::Mode;
+use rustix::fs::{FileType, Mode};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -87,7 +92,7 @@ impl Dirs {
             keys: beneath(Kind::Key)?,
             secrets: beneath(Kind::Secret)?,
             plugins: beneath(Kind::Plugin)?,
-            credentials: systemd_credentials(env)?,
+            credentials: systemd_credentials(env),
             host_keys: Mutex::new(None),
             state: places::state_dir(state, env),
             home: places::home(env),
@@ -99,8 +104,8 @@ impl Dirs {
     /// The state directory; it is made, for its owner alone, where it does not exist.
     ///
     /// # Errors
-    /// [`FileFault`] where no place is known, or everybody may write there, or it belongs to somebody else, or
-    /// the system refuses.
+    /// [`FileFault`] where no place is known, or others may write there, or it belongs to somebody else, or the
+    /// system refuses.
     pub(crate) fn state(&self) -> Result<Dir, FileFault> {
         let fault = |path: &Path, why| FileFault::new(Kind::State, "", path, why);
         let path = self
@@ -118,7 +123,7 @@ impl Dirs {
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(refused)?;
         let stat = rustix::fs::fstat(&dir).map_err(|errno| refused(errno.into()))?;
         // SECURITY: whoever can write here can exchange the journal together with its key.
-        if Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH) {
+        if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
             return Err(fault(path, Why::Exposed));
         }
         let gate = rustix::process::geteuid().as_raw();
@@ -170,11 +175,46 @@ impl Dirs {
 
     /// The fault of a text in the configuration that is no path or name: what would have come of its use.
     pub(crate) fn refused(&self, refused: &RefusedText) -> FileFault {
+        let root = PathBuf::from("/");
         let (kind, base, why) = match refused.why {
             RefusedAs::KeyPath(fault) => (Kind::Key, &self.keys.path, Why::Path(fault)),
             RefusedAs::SecretName(fault) => (Kind::Secret, &self.secrets.path, Why::Name(fault)),
+            RefusedAs::PluginPath(fault) => (Kind::Plugin, &self.plugins.path, Why::Path(fault)),
+            RefusedAs::ProgramPath(fault) => (Kind::Program, &root, Why::Path(fault)),
         };
         FileFault::new(kind, &refused.text, base, why)
+    }
+
+    /// The same directories opened anew by their paths, for a reload that the operator asks for by signal.
+    ///
+    /// # Errors
+    /// As [`Dirs::open`].
+    pub(crate) fn reopen(&self, env: &Env<'_>) -> Result<Self, FileFault> {
+        Self::open(Some(&self.config.path), self.state.as_deref(), env)
+    }
+
+    /// Whether each directory that was opened is still the one that stands at its path. Where somebody has put
+    /// another in its place, reading on through the old handle would keep old rules without a word.
+    ///
+    /// # Errors
+    /// [`FileFault`] of the first directory that is not.
+    pub(crate) fn in_place(&self) -> Result<(), FileFault> {
+        let held = self.host_keys.lock();
+        let host_keys = held.unwrap_or_else(PoisonError::into_inner).clone();
+        let places = [
+            (Kind::Config, Some(&self.config)),
+            (Kind::Key, Some(&self.keys)),
+            (Kind::Secret, Some(&self.secrets)),
+            (Kind::Plugin, Some(&self.plugins)),
+            (Kind::Secret, self.credentials.as_ref()),
+            (Kind::KnownHosts, host_keys.as_deref()),
+        ];
+        for (kind, place) in places {
+            if let Some(place) = place.filter(|place| !place.is_in_place()) {
+                return Err(FileFault::new(kind, "", &place.path, Why::Replaced));
+            }
+        }
+        Ok(())
     }
 
     /// A private key: a path relative to the keys directory, or an absolute one inside it.
@@ -281,6 +321,17 @@ impl Dirs {
 const OWN_KNOWN_HOSTS: &str = "~/.ssh/known_hosts";
 
 impl Place {
+    /// Whether the path leads to the directory that was opened, or to none where there was none.
+    fn is_in_place(&self) -> bool {
+        let now = rustix::fs::stat(&self.path);
+        match &self.dir {
+            None => !now.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()),
+            Some(dir) => rustix::fs::fstat(dir).is_ok_and(|held| {
+                now.is_ok_and(|now| (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino))
+            }),
+        }
+    }
+
     /// Reads a file by a path that a configuration names.
     fn read(
         &self,
@@ -311,14 +362,14 @@ impl Place {
     }
 }
 
-/// The credentials that systemd passes to a service: the directory is named by systemd alone.
-fn systemd_credentials(env: &Env<'_>) -> Result<Option<Place>, FileFault> {
+/// The credentials that systemd passes to a service: the directory is named by systemd alone, for whatever it starts.
+/// One that cannot be opened is a fault where a secret is looked for there, and nowhere else.
+fn systemd_credentials(env: &Env<'_>) -> Option<Place> {
     let path = places::variable(&["CREDENTIALS_DIRECTORY"], env).filter(|path| path.is_absolute());
     path.map(|path| {
-        let dir = Some(named(Kind::Secret, &path)?);
-        Ok(Place { path, dir })
+        let dir = named(Kind::Secret, &path).ok();
+        Place { path, dir }
     })
-    .transpose()
 }
 
 /// Whether a path means a directory to the system: `name/` and `name/.`, which are dropped where a path is

@@ -2,7 +2,7 @@
 //! what is read.
 //!
 //! Most files are opened step by step without following a link. A configuration file may be a link that stays
-//! beneath its directory; the system, or `cap-std` on an old one, resolves it there.
+//! beneath its directory: `walk` goes where it leads, and each directory there is judged as the first one.
 //!
 //! Must not: take a path that could leave the directory, read more than the bound, or open what is no regular
 //! file: opening some devices has an effect.
@@ -12,13 +12,14 @@
 
 use super::kind::Kind;
 use super::trust::{self, Standing, Trusted};
+use super::walk::{Above, walk};
 use super::why::Why;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
@@ -28,6 +29,8 @@ use zeroize::Zeroizing;
 pub(super) const STEPS_MAX: usize = 32;
 /// Room beyond a secret's bound, so that reading to its end never moves the buffer: what is moved is left behind.
 const SPARE_BYTES: usize = 64;
+/// The magic numbers of proc, sysfs, debugfs and tracefs.
+const SYSTEM_FILE_SYSTEMS: [u64; 4] = [0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163];
 /// Without NONBLOCK a pipe in the file's place would hang the gate.
 const FILE_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
 
@@ -42,13 +45,15 @@ pub(super) struct Found {
 /// The bytes of a regular file of a kind.
 pub(super) fn read(kind: Kind, dir: &Dir, path: &Path, bytes_max: u64) -> Result<Found, Why> {
     trust::directory(kind, mode_of(dir.as_fd())?)?;
+    on_disk(kind, dir.as_fd())?;
     let file = if kind.follows_links_beneath() {
-        open_beneath(dir, path)?
+        open_beneath(kind, dir, path)?
     } else {
         open(kind, dir, path)?
     };
     let meta = file.metadata().map_err(Why::Io)?;
     regular(FileType::from_raw_mode(meta.mode()))?;
+    on_disk(kind, file.as_fd())?;
     let standing = Standing {
         mode: Mode::from_raw_mode(meta.mode()),
         owner: meta.uid(),
@@ -98,41 +103,33 @@ fn system(errno: Errno) -> Why {
     Why::of(errno.into())
 }
 
-/// Opens a file that may be a link, as long as the link stays beneath the directory.
-fn open_beneath(dir: &Dir, path: &Path) -> Result<File, Why> {
-    // Opening comes after this look, so that what is no file is not even opened; the look that counts is the
-    // one at the open file.
-    let meta = dir
-        .metadata(path)
-        .map_err(|error| beneath(dir, path, error))?;
-    if meta.is_dir() {
-        return Err(Why::Directory);
+/// Host keys are named by any absolute path, and the system's own file systems hold what is no file: the gate's
+/// environment, or a log that is gone once it is read. Looked at before a file there is opened, too.
+fn on_disk(kind: Kind, fd: BorrowedFd<'_>) -> Result<(), Why> {
+    if kind != Kind::KnownHosts {
+        return Ok(());
     }
-    if !meta.is_file() {
+    let found = rustix::fs::fstatfs(fd).map_err(system)?;
+    // The numbers have another width on other systems; these fit all.
+    let magic = u64::try_from(found.f_type).unwrap_or_default();
+    if SYSTEM_FILE_SYSTEMS.contains(&magic) {
         return Err(Why::NotRegular);
     }
-    let mut options = OpenOptions::new();
-    let flags = (FILE_FLAGS | OFlags::NOCTTY).bits().cast_signed();
-    options.read(true).custom_flags(flags);
-    dir.open_with(path, &options)
-        .map(cap_std::fs::File::into_std)
-        .map_err(|error| beneath(dir, path, error))
+    Ok(())
 }
 
-/// Only chooses the words of a refusal that has been made.
-fn beneath(dir: &Dir, path: &Path, error: io::Error) -> Why {
-    let link = dir
-        .symlink_metadata(path)
-        .is_ok_and(|meta| meta.is_symlink());
-    match (error.kind(), error.raw_os_error()) {
-        // The library's own refusal has no number of the system.
-        (io::ErrorKind::PermissionDenied, None) => Why::LeadsOut,
-        // A link to nothing must not count as a file that does not exist: a plugin list that is lost would be
-        // no plugins.
-        (io::ErrorKind::NotFound, _) if link => Why::Link,
-        (_, Some(number)) if number == Errno::LOOP.raw_os_error() => Why::Link,
-        _ => Why::of(error),
-    }
+/// Opens a file that may be a link, as long as the link stays beneath the directory.
+fn open_beneath(kind: Kind, dir: &Dir, path: &Path) -> Result<File, Why> {
+    let arrived = walk(dir.as_fd(), path, Above::Refused, &|step| {
+        if step.link {
+            return Ok(());
+        }
+        trust::directory(kind, step.mode)
+    })?;
+    // Opening comes after this look, so that what is no file is not even opened; the look that counts is the
+    // one at the open file.
+    regular(FileType::from_raw_mode(arrived.stat.st_mode))?;
+    step(arrived.parent.as_fd(), &arrived.name, FILE_FLAGS).map(File::from)
 }
 
 fn open(kind: Kind, dir: &Dir, path: &Path) -> Result<File, Why> {

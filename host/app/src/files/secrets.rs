@@ -44,7 +44,7 @@ impl Sources<'_> {
     ) -> Result<Secret, FileFault> {
         match variable.and_then(self.env) {
             Some(value) => taken(Zeroizing::new(value.into_vec()))
-                .ok_or_else(|| FileFault::new(Kind::Secret, name, &self.place.path, Why::Empty)),
+                .ok_or_else(|| empty_variable(name, variable.unwrap_or_default())),
             None => self.find(name),
         }
     }
@@ -54,11 +54,15 @@ impl Sources<'_> {
         let fault = |why| FileFault::new(Kind::Secret, name, &self.place.path, why);
         secret_name(name).map_err(|why| fault(Why::Name(why)))?;
         if let Some(value) = (self.env)(&secret_variable(name)) {
-            return taken(Zeroizing::new(value.into_vec())).ok_or_else(|| fault(Why::Empty));
+            return taken(Zeroizing::new(value.into_vec()))
+                .ok_or_else(|| empty_variable(name, &secret_variable(name)));
         }
         if let Some(dir) = self.place.dir.as_ref() {
             if let Some(value) = self.in_env_file(dir, name)? {
-                return value.ok_or_else(|| fault(Why::Empty));
+                return value.ok_or_else(|| {
+                    let file = self.place.path.join(ENV_FILE);
+                    FileFault::at(Kind::Secret, name, &file, &self.place.path, Why::Empty)
+                });
             }
             match self.in_file(self.place, dir, name) {
                 Err(fault) if fault.is_missing() => {}
@@ -68,7 +72,10 @@ impl Sources<'_> {
         match self.credentials {
             Some(place) => match place.dir.as_ref() {
                 Some(dir) => self.in_file(place, dir, name),
-                None => Err(fault(Why::Missing)),
+                None => {
+                    let why = Why::NoDirectory;
+                    Err(FileFault::new(Kind::Secret, name, &place.path, why))
+                }
             },
             None => Err(fault(Why::Missing)),
         }
@@ -105,6 +112,17 @@ impl Sources<'_> {
             Trusted::Complained { mode } => (self.complain)(&fault(Why::Readable { mode })),
         }
     }
+}
+
+fn empty_variable(name: &str, variable: &str) -> FileFault {
+    let source = format!("variable {variable}");
+    FileFault::at(
+        Kind::Secret,
+        name,
+        Path::new(&source),
+        Path::new(""),
+        Why::Empty,
+    )
 }
 
 /// The bytes without the blanks at both ends, in their own buffer; `None` where nothing is left.

@@ -25,8 +25,8 @@ pub(crate) enum Why {
     /// There is no place for state: no argument, no variable, no home.
     #[error("expected a place for state, got none")]
     NoState,
-    /// Everybody may write in a directory.
-    #[error("expected a directory that only its owner can write, got one that everybody can")]
+    /// Others may write in a directory.
+    #[error("expected a directory that only its owner can write, got one that others can")]
     Exposed,
     /// The directory in which it should lie does not exist.
     #[error("expected its directory, got none")]
@@ -83,6 +83,21 @@ pub(crate) enum Why {
         /// Its mode.
         mode: u32,
     },
+    /// It cannot be started.
+    #[error("expected a program that can be started, got mode {mode:o}")]
+    NoProgram {
+        /// Its mode.
+        mode: u32,
+    },
+    /// A program that was asked for a secret gave none.
+    #[error("expected a secret from the program, got none ({reason})")]
+    Asked {
+        /// Why, as records name it.
+        reason: &'static str,
+    },
+    /// The directory that was opened is not the one that stands there now.
+    #[error("expected the directory that was opened at start, got another one or none")]
+    Replaced,
     /// Others may read it.
     #[error("expected a file that others cannot read, got mode {mode:o}")]
     Readable {
@@ -147,6 +162,9 @@ impl Why {
             Self::TooLarge { .. } => ("file_size_limit_exceeded", too_large(kind)),
             Self::Writable { .. } | Self::Readable { .. } => (PERMISSIONS, too_permissive(kind)),
             Self::Owner { .. } => (PERMISSIONS, "owner_not_trusted"),
+            Self::NoProgram { .. } => (VALIDATION, "file_not_executable"),
+            Self::Replaced => (VALIDATION, "directory_replaced"),
+            Self::Asked { reason } => ("secret_provider_failed", reason),
             Self::Exposed => (PERMISSIONS, "directory_permissions_too_permissive"),
             Self::NoConfig { .. } | Self::NoState => return None,
         })
@@ -162,7 +180,7 @@ impl Why {
                 "field": kind.field(), "length": chars, "max_length": KEY_PATH_CHARS_MAX,
             }),
             Self::TooLarge { size, max } => json!({"file_size": size, "max_size": max}),
-            Self::Writable { mode } | Self::Readable { mode } => {
+            Self::Writable { mode } | Self::Readable { mode } | Self::NoProgram { mode } => {
                 json!({"mode": format!("{mode:o}")})
             }
             Self::OtherNames { names } => json!({"names": names}),
@@ -172,6 +190,8 @@ impl Why {
             Self::NoConfig { .. }
             | Self::NoState
             | Self::Exposed
+            | Self::Replaced
+            | Self::Asked { .. }
             | Self::NoDirectory
             | Self::Name(SecretNameFault::Characters)
             | Self::Path(PathFault::Empty | PathFault::Traversal | PathFault::Characters)
@@ -197,6 +217,7 @@ fn too_long(kind: Kind) -> &'static str {
         | Kind::File(_)
         | Kind::KnownHosts
         | Kind::Plugin
+        | Kind::Program
         | Kind::Foreign => "path_too_long",
     }
 }
@@ -211,6 +232,7 @@ fn too_large(kind: Kind) -> &'static str {
         | Kind::Secret
         | Kind::KnownHosts
         | Kind::Plugin
+        | Kind::Program
         | Kind::Foreign => "file_too_large",
     }
 }
@@ -225,6 +247,7 @@ fn too_permissive(kind: Kind) -> &'static str {
         | Kind::File(_)
         | Kind::KnownHosts
         | Kind::Plugin
+        | Kind::Program
         | Kind::Foreign => "file_permissions_too_permissive",
     }
 }

@@ -1,7 +1,7 @@
 //! The snapshot that holds: configuration, plugins, host keys, redaction rules. Built whole or not at all.
 
 use crate::events::Watch;
-use crate::files::{Dirs, FileFault};
+use crate::files::{self, Dirs, FileFault};
 use crate::provider;
 use portcullis_core::answer::Fault;
 use portcullis_core::audit::Under;
@@ -140,6 +140,25 @@ impl Live {
         warnings
     }
 
+    /// What is wrong with the programs that are asked for secrets: those that will not be started, and those that are
+    /// not there, which they need not be on the machine of whoever checks a configuration.
+    pub(crate) fn program_faults(&self) -> (Vec<ConfigFault>, Vec<ConfigFault>) {
+        let (mut refused, mut missing) = (Vec::new(), Vec::new());
+        for (provider, program) in self.snapshot.settings.secrets.programs() {
+            let Err(fault) = files::program(program) else {
+                continue;
+            };
+            let list = if fault.is_missing() {
+                &mut missing
+            } else {
+                &mut refused
+            };
+            let message = format!("secret provider {provider}: {fault}");
+            list.push(whole_file(fault.file(), message, fault.hint().to_owned()));
+        }
+        (refused, missing)
+    }
+
     /// Reads what is needed to log into a host. Keys and secrets are read for each run and wiped after it.
     ///
     /// # Cancel
@@ -216,9 +235,10 @@ impl Live {
         if let Some(order) = self.snapshot.settings.secrets.order(name) {
             let asked = provider::ask(&order, &|name| std::env::var_os(name), stop).await;
             return asked
-                .inspect_err(
-                    |fault| tracing::error!(%fault, secret = name, "a secret cannot be read"),
-                )
+                .inspect_err(|fault| {
+                    tracing::error!(%fault, secret = name, "a secret cannot be read");
+                    fault.tell(&|fault| watch.complain(fault));
+                })
                 .ok();
         }
         dirs.secret(name, variable, &|fault| watch.complain(fault))

@@ -44,7 +44,8 @@ pub(crate) struct Gatehouse(Arc<House>);
 
 /// Everything that a request passes.
 struct House {
-    dirs: Dirs,
+    /// Exchanged together with the snapshot that was read through them.
+    dirs: RwLock<Arc<Dirs>>,
     live: RwLock<Arc<Live>>,
     engine: Engine,
     journal: Journal,
@@ -71,7 +72,7 @@ impl Gatehouse {
         owner: Principal,
     ) -> Self {
         let house = Self(Arc::new(House {
-            dirs,
+            dirs: RwLock::new(Arc::new(dirs)),
             live: RwLock::new(Arc::new(live)),
             engine,
             journal,
@@ -144,6 +145,24 @@ impl House {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The directories that the snapshot was read through. A run keeps those that it began with.
+    fn dirs(&self) -> Arc<Dirs> {
+        Arc::clone(&self.dirs.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where a reload reads. The operator's signal opens everything anew. A tool that an agent can call reads on
+    /// through the handles of the start, and is told where that is no longer what stands at the paths.
+    fn reading_from(&self, scope: Scope, watch: &Watch) -> Result<Arc<Dirs>, LoadFault> {
+        let dirs = self.dirs();
+        let found = if scope == Scope::Everything {
+            dirs.reopen(&|name| std::env::var_os(name)).map(Arc::new)
+        } else {
+            dirs.in_place().map(|()| dirs)
+        };
+        let fault = |fault| LoadFault::Files(vec![fault], Vec::new());
+        watch.pass(found).map_err(fault)
+    }
+
     /// Checks the inputs and finds the host: the first two steps of every decision. What ends here is
     /// recorded too, without the text that was not taken.
     async fn admit_request(
@@ -205,8 +224,15 @@ impl House {
             under: &old.under,
         };
         let watch = Watch::of(&self.reports(stamp));
-        match load(&self.dirs, &watch, scope, Some(&old)).await {
-            Ok(new) => {
+        let loaded = match self.reading_from(scope, &watch) {
+            Ok(dirs) => {
+                let loaded = load(&dirs, &watch, scope, Some(&old)).await;
+                loaded.map(|new| (dirs, new))
+            }
+            Err(fault) => Err(fault),
+        };
+        match loaded {
+            Ok((dirs, new)) => {
                 let answer = Reload::Reloaded {
                     digest: new.snapshot.digest.clone(),
                     hosts: new.snapshot.inventory.hosts().len(),
@@ -214,11 +240,13 @@ impl House {
                     changed: new.snapshot.digest != old.snapshot.digest,
                     changes: Box::new(changes(&old.snapshot, &new.snapshot)),
                 };
-                self.say_reload(origin, &answer);
                 self.note_reload(origin, scope, &old, Some(&new), &answer)
                     .await;
                 self.journal.set_keep(keep(&new, &self.owner));
+                *self.dirs.write().unwrap_or_else(PoisonError::into_inner) = dirs;
                 *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+                // Whoever hears of it may ask at once, and is answered by the new snapshot.
+                self.say_reload(origin, &answer);
                 answer
             }
             Err(fault) => {

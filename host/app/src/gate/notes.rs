@@ -262,7 +262,7 @@ impl House {
             ("version", json!(env!("CARGO_PKG_VERSION"))),
             ("instance", json!(self.notes.instance)),
             ("pid", json!(std::process::id())),
-            ("directories", json!(self.dirs.digests())),
+            ("directories", json!(self.dirs().digests())),
             ("hosts", json!(live.snapshot.inventory.hosts().len())),
             ("rules", json!(live.snapshot.policy.rule_count())),
         ]);

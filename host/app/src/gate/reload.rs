@@ -39,7 +39,7 @@ impl House {
     /// Looks at the files' bytes as often as the settings say. Bytes that are the same in two looks, and not those
     /// of the snapshot that holds, are read; those that do not load are tried once.
     pub(super) async fn watch(&self, origin: &Origin) {
-        let (mut seen, mut refused) = (None, None);
+        let (mut seen, mut refused, mut replaced) = (None, None, false);
         loop {
             let seconds = self.live().snapshot.settings.reload.poll_seconds;
             if seconds == 0 {
@@ -47,7 +47,17 @@ impl House {
                 continue;
             }
             tokio::time::sleep(Duration::from_secs(seconds)).await;
-            let now = look(&self.dirs);
+            let dirs = self.dirs();
+            if dirs.in_place().is_err() {
+                // What is read through the old handles never changes again. That is said once.
+                if !replaced {
+                    replaced = true;
+                    self.reload(origin, Scope::Yaml).await;
+                }
+                continue;
+            }
+            replaced = false;
+            let now = look(&dirs);
             if now == self.live().snapshot.digest {
                 (seen, refused) = (None, None);
                 continue;

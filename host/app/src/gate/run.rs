@@ -109,7 +109,8 @@ impl House {
         };
         let (reports, target) = (self.reports(stamp), admitted.heard().case.target());
         let watch = Watch::of(&reports);
-        let access = live.access(&self.dirs, &watch, target, &caller.stop);
+        let dirs = self.dirs();
+        let access = live.access(&dirs, &watch, target, &caller.stop);
         let access = match access.await {
             Ok(access) => access,
             Err(fault) => return self.cannot_log_in(&live, stamp, admitted, fault).await,

@@ -120,6 +120,17 @@ async fn what_a_provider_does_wrong_is_a_fault_without_a_word_of_its_output() {
             "expected JSON",
         ),
         (r#"echo '{"value": ""}'"#, Some("value"), "empty"),
+        (r#"echo '{"value": " "}'"#, Some("value"), "empty"),
+        (
+            r#"echo '{"value": "a", "value": "CANARY-of-a-provider"}'"#,
+            Some("value"),
+            "twice",
+        ),
+        (
+            r#"echo '{"a": {"b": "x", "c": 1, "\u0063": 2}}'"#,
+            Some("a.b"),
+            "twice",
+        ),
         ("printf ' \\n'", None, "empty"),
         ("true", None, "empty"),
         (
@@ -265,10 +276,98 @@ async fn a_program_that_others_can_exchange_is_not_run() {
         assert_eq!(answer(&order).await.is_ok(), runs, "{mode:o}");
     }
     order.command = vec![folder.path().join("none").display().to_string()];
-    assert!(
-        answer(&order)
-            .await
-            .unwrap_err()
-            .contains("cannot be started")
+    let fault = answer(&order).await.unwrap_err();
+    assert!(fault.contains("got none"), "{fault}");
+}
+
+/// What others could exchange on the way to a program counts as the program itself.
+#[tokio::test]
+async fn a_program_behind_a_directory_or_a_link_of_others_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for dir in ["open/deep", "safe"] {
+        fs::create_dir_all(path(dir)).unwrap();
+    }
+    for program in ["open/program", "open/deep/program", "safe/program"] {
+        fs::write(path(program), "#!/bin/sh\necho s\n").unwrap();
+        fs::set_permissions(path(program), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    std::os::unix::fs::symlink("../safe/program", path("open/link")).unwrap();
+    std::os::unix::fs::symlink(path("open/deep"), path("safe/way")).unwrap();
+    std::os::unix::fs::symlink("program", path("safe/link")).unwrap();
+    let asked = async |name: &str| {
+        let mut order = order("", None);
+        order.command = vec![path(name).display().to_string()];
+        answer(&order).await
+    };
+    let all = [
+        "open/program",
+        "open/deep/program",
+        "open/link",
+        "safe/way/program",
+    ];
+    for (mode, runs) in [
+        (0o777, false),
+        (0o775, false),
+        (0o1777, true),
+        (0o755, true),
+    ] {
+        fs::set_permissions(path("open"), fs::Permissions::from_mode(mode)).unwrap();
+        for name in all {
+            let answer = asked(name).await;
+            assert_eq!(answer.is_ok(), runs, "{mode:o} {name}: {answer:?}");
+            if let Err(fault) = answer {
+                assert!(fault.contains("only its owner can write"), "{fault}");
+            }
+        }
+        assert!(asked("safe/program").await.is_ok());
+        assert!(asked("safe/link").await.is_ok());
+    }
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::lchown(path("safe/link"), Some(4_711), None).unwrap();
+        let fault = asked("safe/link").await.unwrap_err();
+        assert!(fault.contains("user 4711"), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_an_event_that_names_its_program() {
+    let told = async |order: &Order| {
+        let fault = ask(order, &|_| None, &CancellationToken::new()).await;
+        let told = std::cell::RefCell::new(None);
+        let fault = fault.map(drop).unwrap_err();
+        fault.tell(&|fault| *told.borrow_mut() = fault.event());
+        let event = told.take().unwrap();
+        assert!(!event.to_string().contains(CANARY), "{event}");
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        (text("event_type"), text("reason"), text("attempted_path"))
+    };
+    let failed = |reason: &str| {
+        (
+            "secret_provider_failed".to_owned(),
+            reason.to_owned(),
+            SHELL.to_owned(),
+        )
+    };
+    let mut slow = order("sleep 1000", None);
+    slow.timeout_seconds = 1;
+    assert_eq!(told(&slow).await, failed("timed_out"));
+    assert_eq!(
+        told(&order("echo CANARY-of-a-provider; exit 1", None)).await,
+        failed("failed")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    fs::write(&program, "").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o777)).unwrap();
+    let mut open = order("", None);
+    open.command = vec![program.display().to_string()];
+    let (event_type, reason, _) = told(&open).await;
+    assert_eq!(
+        (event_type.as_str(), reason.as_str()),
+        (
+            "insecure_file_permissions",
+            "file_permissions_too_permissive"
+        )
     );
 }

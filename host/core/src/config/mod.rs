@@ -98,8 +98,9 @@ pub struct ConfigFault {
 
 impl std::fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A fault of the whole file has no line.
+        // A fault of the whole file has no line, and one of a directory no file.
         match self.line {
+            0 if self.file.is_empty() => {}
             0 => write!(f, "{}: ", self.file)?,
             line => write!(f, "{}:{line}:{}: ", self.file, self.column)?,
         }

@@ -1,10 +1,10 @@
-//! The paths and names in `credentials.yml` that are refused by their text alone: the same texts that are faults of the
-//! file, for whoever has to write down what was attempted.
+//! The paths and names in `credentials.yml`, `plugins.yml` and `portcullis.yml` that are refused by their text alone: the
+//! same texts that are faults of the files, for whoever has to write down what was attempted.
 //!
 //! Must not: decide anything. That a file is wrong is said by its reader.
 
 use super::names::{PathFault, SecretNameFault, path_text, secret_name};
-use super::{CREDENTIALS, Sources, yaml};
+use super::{CREDENTIALS, PLUGINS, PORTCULLIS, Sources, yaml};
 use serde_json::Value;
 
 /// Most texts of one file; a file of nothing else must not flood a log.
@@ -17,6 +17,10 @@ pub enum RefusedAs {
     KeyPath(PathFault),
     /// It is no name of a secret.
     SecretName(SecretNameFault),
+    /// It is no path of a plugin.
+    PluginPath(PathFault),
+    /// It is no path of a program that is asked for secrets.
+    ProgramPath(PathFault),
 }
 
 /// A text that is refused. It may hold anything, a secret too, and is masked before it is shown.
@@ -28,16 +32,50 @@ pub struct RefusedText {
     pub why: RefusedAs,
 }
 
-/// The texts that are refused, in the order of the file; none where the file cannot be read as YAML.
+/// Finds what is refused in a file.
+type Finder = fn(&Value) -> Vec<RefusedText>;
+
+/// The texts that are refused, file by file in their order; none of a file that cannot be read as YAML.
 #[must_use]
 pub fn refused_texts(sources: &Sources) -> Vec<RefusedText> {
-    let text = sources.credentials.as_deref().unwrap_or_default();
-    let Ok(document) = yaml::from_yaml::<Value>(CREDENTIALS, text) else {
-        return Vec::new();
-    };
+    let files: [(_, _, Finder); 3] = [
+        (CREDENTIALS, &sources.credentials, of_credentials),
+        (PLUGINS, &sources.plugins, of_plugins),
+        (PORTCULLIS, &sources.portcullis, of_settings),
+    ];
+    let mut refused = Vec::new();
+    for (file, text, found) in files {
+        let text = text.as_deref().unwrap_or_default();
+        if let Ok(document) = yaml::from_yaml::<Value>(file, text) {
+            refused.extend(found(&document).into_iter().take(TEXTS_MAX));
+        }
+    }
+    refused
+}
+
+fn of_credentials(document: &Value) -> Vec<RefusedText> {
     let entries = document.get("entries").and_then(Value::as_array);
-    let entries = entries.into_iter().flatten();
-    entries.flat_map(of_entry).take(TEXTS_MAX).collect()
+    entries.into_iter().flatten().flat_map(of_entry).collect()
+}
+
+fn of_plugins(document: &Value) -> Vec<RefusedText> {
+    let plugins = document.get("plugins").and_then(Value::as_array);
+    let paths = plugins.into_iter().flatten().filter_map(|plugin| {
+        let path = plugin.get("path")?.as_str()?.trim();
+        Some((path, path_text(path).map_err(RefusedAs::PluginPath)))
+    });
+    refused(paths)
+}
+
+fn of_settings(document: &Value) -> Vec<RefusedText> {
+    let section = |name: &str| document.get("secrets")?.get(name)?.as_object();
+    let programs = section("providers").into_iter().flatten();
+    let programs = programs.filter_map(|(_, provider)| {
+        let program = provider.get("command")?.get(0)?.as_str()?.trim();
+        Some((program, path_text(program).map_err(RefusedAs::ProgramPath)))
+    });
+    let names = section("from").into_iter().flatten();
+    refused(programs.chain(names.map(|(name, _)| named(name.trim()))))
 }
 
 fn of_entry(entry: &Value) -> Vec<RefusedText> {
@@ -47,11 +85,13 @@ fn of_entry(entry: &Value) -> Vec<RefusedText> {
         text("key_passphrase_secret").map(named),
         text("password_secret").map(named),
     ];
-    let refused = texts
-        .into_iter()
-        .flatten()
-        .filter(|(text, _)| !text.is_empty());
-    refused
+    refused(texts.into_iter().flatten())
+}
+
+/// Those of some texts that are refused; an empty one attempts nothing.
+fn refused<'t>(texts: impl Iterator<Item = (&'t str, Result<(), RefusedAs>)>) -> Vec<RefusedText> {
+    texts
+        .filter(|(text, _)| !text.is_empty())
         .filter_map(|(text, checked)| {
             let why = checked.err()?;
             let text = text.to_owned();
@@ -100,5 +140,42 @@ mod tests {
             };
             assert!(refused_texts(&sources).is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_plugins_and_settings_name_is_refused_by_its_text_too() {
+        let sources = Sources {
+            plugins: Some(
+                "plugins:\n  - {name: a, path: ../../etc/passwd}\n  - {name: b, path: b.wasm}\n"
+                    .to_owned(),
+            ),
+            portcullis: Some(
+                "secrets:\n  providers:\n    v: {command: [/opt/../bin/x, \"..\"]}\n    w: {command: [/bin/w]}\n    x: 1\n  from:\n    ../../etc/shadow: v\n    fine: v\n"
+                    .to_owned(),
+            ),
+            ..Sources::default()
+        };
+        let refused = refused_texts(&sources);
+        let found: Vec<_> = refused
+            .iter()
+            .map(|refused| (refused.text.as_str(), refused.why))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (
+                    "../../etc/passwd",
+                    RefusedAs::PluginPath(PathFault::Traversal)
+                ),
+                (
+                    "/opt/../bin/x",
+                    RefusedAs::ProgramPath(PathFault::Traversal)
+                ),
+                (
+                    "../../etc/shadow",
+                    RefusedAs::SecretName(SecretNameFault::Characters)
+                ),
+            ]
+        );
     }
 }

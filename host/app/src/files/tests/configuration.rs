@@ -120,3 +120,86 @@ fn the_folder_of_absolute_host_keys_is_opened_once() {
     fs::write(stage.path("moved/known_hosts"), "renewed").unwrap();
     assert_eq!(read(), b"renewed");
 }
+
+/// What a link leads through decides what is read as much as the directory does.
+#[test]
+fn a_configuration_link_through_a_directory_that_everybody_writes_is_refused() {
+    let stage = Stage::new();
+    let dirs = stage.dirs();
+    let open = stage.path("config/open");
+    fs::create_dir_all(open.join("deep")).unwrap();
+    for place in ["open", "open/deep"] {
+        let file = stage.path("config").join(place).join("policy.yml");
+        fs::write(file, place).unwrap();
+    }
+    let way = |mode, to: &str| {
+        fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+        let link = stage.path("config/policy.yml");
+        let _ = fs::remove_file(&link);
+        symlink(to, link).unwrap();
+        dirs.config_file("policy.yml")
+    };
+    for to in [
+        "open/policy.yml",
+        "open/deep/policy.yml",
+        "open/../open/policy.yml",
+    ] {
+        assert!(way(0o755, to).unwrap().is_some(), "{to}");
+        assert!(way(0o1777, to).unwrap().is_some(), "{to}");
+        let fault = refused(way(0o777, to));
+        assert!(matches!(fault.why(), Why::Exposed), "{to}: {fault}");
+    }
+    // A link to itself ends, and so does a chain of many.
+    assert!(matches!(refused(way(0o755, "policy.yml")).why(), Why::Link));
+}
+
+#[test]
+fn host_keys_are_no_file_of_the_system() {
+    let stage = Stage::new();
+    let dirs = stage.dirs();
+    for path in [
+        "/proc/self/environ",
+        "/proc/version",
+        "/sys/kernel/uevent_seqnum",
+    ] {
+        if Path::new(path).exists() {
+            let fault = refused(dirs.known_hosts(Some(path)));
+            assert!(matches!(fault.why(), Why::NotRegular), "{path}: {fault}");
+        }
+    }
+}
+
+/// As somebody does who keeps the old configuration beside the new one.
+#[test]
+fn a_directory_that_was_replaced_is_noticed_and_opened_anew() {
+    for name in ["config", "keys", "secrets", "plugins"] {
+        let stage = Stage::new();
+        let dirs = stage.dirs();
+        dirs.in_place().unwrap();
+        let old = stage.path("old");
+        fs::rename(stage.path(name), &old).unwrap();
+        let gone = refused(dirs.in_place());
+        assert!(matches!(gone.why(), Why::Replaced), "{name}: {gone}");
+        fs::create_dir(stage.path(name)).unwrap();
+        let fault = refused(dirs.in_place());
+        assert!(matches!(fault.why(), Why::Replaced), "{name}: {fault}");
+        assert!(fault.to_string().contains(name), "{fault}");
+        assert!(fault.hint().contains("SIGHUP"));
+        dirs.reopen(&stage.env()).unwrap().in_place().unwrap();
+    }
+    // The directory of host keys is opened when it is named.
+    let stage = Stage::new();
+    let dirs = stage.dirs();
+    let other = stage.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("known_hosts"), "first").unwrap();
+    let path = other.join("known_hosts");
+    assert_eq!(dirs.known_hosts(path.to_str()).unwrap(), b"first");
+    dirs.in_place().unwrap();
+    fs::rename(&other, stage.path("old")).unwrap();
+    fs::create_dir(&other).unwrap();
+    fs::write(&path, "second").unwrap();
+    assert!(matches!(refused(dirs.in_place()).why(), Why::Replaced));
+    let again = dirs.reopen(&stage.env()).unwrap();
+    assert_eq!(again.known_hosts(path.to_str()).unwrap(), b"second");
+}

@@ -347,6 +347,11 @@ fn an_empty_value_is_a_fault_and_not_the_next_source() {
     empty(stage.secret("password", &[("MCP_SSH_SECRET_PASSWORD", " \n")]));
     private(&stage.path("secrets/.env"), "PASSWORD=\"\"\n");
     empty(stage.secret("password", &[]));
+    let said = |variables| refused(stage.secret("password", variables)).to_string();
+    assert!(said(&[]).contains("/secrets/.env: "), "{}", said(&[]));
+    let variable = said(&[("MCP_SSH_SECRET_PASSWORD", " ")]);
+    assert!(variable.contains("MCP_SSH_SECRET_PASSWORD"), "{variable}");
+    assert!(!variable.contains("secrets/password"), "{variable}");
     fs::remove_file(stage.path("secrets/.env")).unwrap();
     private(&stage.path("secrets/password"), "\n");
     empty(stage.secret("password", &[]));
@@ -382,6 +387,36 @@ fn the_name_of_a_secret_is_judged_before_anything_is_looked_up() {
             pair("invalid_secret_name", "contains_invalid_characters"),
             "{name}"
         );
+    }
+}
+
+/// A passphrase that was written where the name of a secret belongs is not told to anybody.
+#[test]
+fn what_stands_in_place_of_a_secrets_name_is_shown_only_where_it_is_a_path() {
+    let stage = Stage::new();
+    let (dirs, long) = (stage.dirs(), "Canary!".repeat(30));
+    for (text, holds) in [
+        ("S3cr3t!pass", vec!["punctuation"]),
+        ("two words/and..more", vec!["blanks", "punctuation"]),
+        ("pa/ss", vec!["punctuation"]),
+        ("gehe\u{ef}m", vec!["non_ascii"]),
+        (long.as_str(), vec!["punctuation"]),
+    ] {
+        let refusal = RefusedText {
+            text: text.to_owned(),
+            why: RefusedAs::SecretName(portcullis_core::config::secret_name(text).unwrap_err()),
+        };
+        for fault in [refused(quietly(&dirs, text)), dirs.refused(&refusal)] {
+            let event = recorded(&fault);
+            let told = format!("{fault} {fault:?} {event}");
+            assert!(!told.contains(text), "{told}");
+            assert_eq!(event["length"], text.chars().count());
+            assert_eq!(event["holds"], serde_json::json!(holds));
+        }
+    }
+    for path in ["../outside", "/etc/passwd", "a/../b"] {
+        let fault = refused(quietly(&dirs, path));
+        assert_eq!(recorded(&fault)["attempted_path"], path);
     }
 }
 
@@ -493,7 +528,7 @@ fn a_directory_that_is_missing_is_a_fault_only_when_it_is_needed() {
 }
 
 #[test]
-fn the_state_directory_is_made_for_its_owner_and_refused_if_everybody_can_write() {
+fn the_state_directory_is_made_for_its_owner_and_refused_if_others_can_write() {
     let stage = Stage::new();
     let dirs = stage.dirs();
     assert!(!stage.path("state").exists());
@@ -501,8 +536,13 @@ fn the_state_directory_is_made_for_its_owner_and_refused_if_everybody_can_write(
     let mode = |name: &str| fs::metadata(stage.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("state"), 0o700);
     dirs.state().unwrap();
-    fs::set_permissions(stage.path("state"), fs::Permissions::from_mode(0o1777)).unwrap();
-    assert!(matches!(refused(dirs.state()).why(), Why::Exposed));
+    for open in [0o1777, 0o777, 0o770, 0o2770, 0o720] {
+        fs::set_permissions(stage.path("state"), fs::Permissions::from_mode(open)).unwrap();
+        assert!(
+            matches!(refused(dirs.state()).why(), Why::Exposed),
+            "{open:o}"
+        );
+    }
     fs::remove_dir(stage.path("state")).unwrap();
     fs::write(stage.path("state"), "").unwrap();
     assert!(dirs.state().is_err());

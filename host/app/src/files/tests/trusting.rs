@@ -107,5 +107,12 @@ fn the_credentials_of_systemd_come_last() {
     assert!(refused(stage.secret("none", &[])).is_missing());
     let none = stage.path("none");
     let stage = stage.set("CREDENTIALS_DIRECTORY", &none);
-    assert!(stage.try_dirs().is_err());
+    // Only a secret that is looked for there is missing, with the directory's name.
+    assert_eq!(stage.found("password"), b"hunter2");
+    let fault = refused(stage.secret("token", &[]));
+    assert!(matches!(fault.why(), Why::NoDirectory));
+    assert_eq!(
+        recorded(&fault)["base_dir"],
+        none.display().to_string().as_str()
+    );
 }

@@ -73,6 +73,14 @@ pub struct Order {
 }
 
 impl Secrets {
+    /// The program of each provider, by the provider's name.
+    pub fn programs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.providers.iter().filter_map(|(name, provider)| {
+            let program = provider.command.first()?;
+            Some((name.as_str(), program.as_str()))
+        })
+    }
+
     /// What is run for a secret; `None` where no provider is named for it.
     #[must_use]
     pub fn order(&self, name: &str) -> Option<Order> {
