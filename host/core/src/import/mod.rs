@@ -46,7 +46,7 @@ pub fn shown(text: &str) -> String {
     // The whole first: of a secret that lies across the end of a line's bound, a part would be left. Then the line:
     // hidden characters may have split one.
     let whole = mask(text.get(..end).unwrap_or_default());
-    let line = text::step(&whole);
+    let line = text::step(&whole).into_string();
     without_passwords(&if line == whole { line } else { mask(&line) })
 }
 
@@ -55,7 +55,7 @@ fn is_secret(text: &str) -> bool {
     if text.len() > SHOWN_BYTES_MAX || mask(text) != text {
         return true;
     }
-    let line = text::step(text);
+    let line = text::step(text).into_string();
     line != text && mask(&line) != line
 }
 
