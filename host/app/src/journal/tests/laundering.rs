@@ -70,7 +70,9 @@ fn a_living_process_sees_that_its_journal_was_put_back_and_written_on() {
         fs::read(folder.journal()).unwrap(),
         fs::read(folder.path("journal/head.json")).unwrap(),
     );
-    append(&living, 3, Durability::Synced);
+    for n in 101..104 {
+        try_append(&living, n, Durability::Synced).unwrap();
+    }
     fs::write(folder.journal(), kept.0).unwrap();
     fs::write(folder.path("journal/head.json"), kept.1).unwrap();
     let other = open(&folder.state());
