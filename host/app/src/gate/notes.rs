@@ -210,7 +210,8 @@ impl House {
             Fault::Busy | Fault::Setup { .. } => None,
         };
         let alias = match fault {
-            Fault::UnknownAlias(alias) => Some(alias.as_str()),
+            // A token may stand where an alias belongs.
+            Fault::UnknownAlias(alias) => Some(Redactor::default().mask(alias.as_str()).0),
             Fault::Input(_) | Fault::Busy | Fault::Setup { .. } => None,
         };
         let body = fields([

@@ -7,9 +7,9 @@
 use super::House;
 use super::live::{Scope, look};
 use portcullis_core::answer::{Changes, Difference, Names, Reload};
-use portcullis_core::audit::Origin;
+use portcullis_core::audit::{Origin, Stamp, events};
 use portcullis_core::clock::Clock;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// How often a watch that is turned off asks whether it has been turned on.
@@ -18,22 +18,22 @@ const IDLE: Duration = Duration::from_secs(2);
 impl House {
     /// Says on standard error how a reload ended: who asked, by which door, and what changed.
     pub(super) fn say_reload(&self, origin: &Origin, answer: &Reload) {
-        let (status, digest, changes, faults) = match answer {
-            Reload::Reloaded {
-                digest, changes, ..
-            } => ("reloaded", digest, Some(changes_value(changes)), 0),
-            Reload::Kept { digest, faults } => ("kept", digest, None, faults.len()),
+        let (status, changes, faults) = match answer {
+            Reload::Reloaded { changes, .. } => ("reloaded", Some(changes_value(changes)), 0),
+            Reload::Kept { faults, .. } => ("kept", None, faults.len()),
         };
-        self.events().emit(&json!({
-            "type": "reload",
-            "ts": self.clock.now().as_seconds(),
-            "principal": origin.principal.as_str(),
-            "door": origin.door.as_str(),
-            "status": status,
-            "config_digest": digest,
-            "changes": changes,
-            "fault_count": faults,
-        }));
+        let live = self.live();
+        let stamp = Stamp {
+            origin,
+            under: &live.under,
+        };
+        let fields = Map::from_iter([
+            ("status".to_owned(), json!(status)),
+            ("changes".to_owned(), json!(changes)),
+            ("fault_count".to_owned(), json!(faults)),
+        ]);
+        self.events()
+            .emit(&events::reload(&stamp, fields, self.clock.now()));
     }
 
     /// Looks at the files' bytes as often as the settings say. Bytes that are the same in two looks, and not those

@@ -81,6 +81,14 @@ pub fn audit(stamp: &Stamp<'_>, subject: &Subject<'_>, closing: &Closing, at: Mi
     Value::Object(body)
 }
 
+/// How a reload ended; `fields` say how. The stamp names the configuration that holds afterwards.
+#[must_use]
+pub fn reload(stamp: &Stamp<'_>, fields: Map<String, Value>, at: Micros) -> Value {
+    let mut body = record("reload", stamp, at);
+    body.extend(fields);
+    Value::Object(body)
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {

@@ -188,7 +188,7 @@ fn an_observed_redactor_neither_masks_nor_withholds() {
         start: 4,
         end: 9,
         kind: "ticket".to_owned(),
-        rule: "ticket-redactor".to_owned(),
+        rule: "tickets".to_owned(),
         ..Span::default()
     };
     assert_eq!(
