@@ -78,6 +78,12 @@ pub(crate) enum JournalFault {
         /// Which.
         name: String,
     },
+    /// What stood before a segment is gone, and no removal that is recorded took it.
+    #[error("segments before journal/{name} are missing, and no recorded removal took them")]
+    SegmentMissing {
+        /// The oldest that is there.
+        name: String,
+    },
     /// A segment was removed while it was to be read.
     #[error("journal/{name} was removed while the journal was read; try again")]
     Vanished {
@@ -126,6 +132,7 @@ impl JournalFault {
             | Self::NotAFile { .. }
             | Self::NameTaken { .. }
             | Self::SegmentChanged { .. }
+            | Self::SegmentMissing { .. }
             | Self::Vanished { .. }
             | Self::TooManySegments
             | Self::Seal(_)

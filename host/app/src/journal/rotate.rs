@@ -199,6 +199,7 @@ impl Locked<'_> {
         for (index, first) in closed.iter().enumerate() {
             self.followed_by(*first, closed.get(index + 1).copied(), open)?;
         }
+        self.begins_where_it_may(&closed)?;
         let mut removed = Vec::new();
         let (mut through, mut reason) = (None, "files");
         for (index, first) in closed.iter().take(REMOVED_MAX).enumerate() {
@@ -239,6 +240,32 @@ impl Locked<'_> {
             }
         }
         sync_directory(&self.store.dir)
+    }
+
+    /// Whether what is missing before the oldest segment is what the newest removal was recorded to remove.
+    ///
+    /// SECURITY: a removal says that everything up to a number was removed. Somebody who deleted the oldest segments
+    /// by hand would have that said of them too.
+    fn begins_where_it_may(&self, closed: &[u64]) -> Result<(), JournalFault> {
+        let Some(oldest) = closed.first().copied().filter(|oldest| *oldest > 1) else {
+            return Ok(());
+        };
+        let mut through = newest_removal(&self.records)?;
+        for first in closed.iter().rev() {
+            if through.is_some() {
+                break;
+            }
+            if let Some(file) = segments::open_closed(&self.store.dir, *first)? {
+                through = newest_removal(&file)?;
+            }
+        }
+        // A removal that was ended half-way leaves segments that it has recorded.
+        if through.is_some_and(|through| through >= oldest - 1) {
+            return Ok(());
+        }
+        Err(JournalFault::SegmentMissing {
+            name: closed_name(oldest),
+        })
     }
 
     /// Whether the segment that follows a closed one began that long ago.
@@ -364,6 +391,22 @@ impl Locked<'_> {
             }),
         })
     }
+}
+
+/// The number through which the newest removal in a segment removed. It is not checked by the chain here: whoever
+/// writes one of his own breaks the chain where it stands, and a broken segment is never signed for.
+fn newest_removal(file: &File) -> Result<Option<u64>, JournalFault> {
+    let mut reader = BufReader::new(At::start(file));
+    let (mut line, mut through) = (Vec::new(), None);
+    while let Line::Whole =
+        next_line(&mut reader, &mut line).map_err(io("looking for the newest removal"))?
+    {
+        if chain::peek(&line).is_some_and(|peek| peek.kind == "retention") {
+            let record: Option<Value> = serde_json::from_slice(&line).ok();
+            through = record.and_then(|record| record.get("through_seq")?.as_u64());
+        }
+    }
+    Ok(through)
 }
 
 /// What follows a closed segment.

@@ -1,7 +1,7 @@
 //! Somebody without the key who wants the journal itself to take his traces away: what he changed must neither be
 //! signed as removed nor be written on from.
 
-use super::rotation::{closed, count, keeping, segmented};
+use super::rotation::{closed, count, keeping, segmented, small};
 use super::*;
 
 #[test]
@@ -79,4 +79,32 @@ fn a_living_process_sees_that_its_journal_was_put_back_and_written_on() {
     append(&other, 6, Durability::Synced);
     other.close();
     assert!(try_append(&living, 4, Durability::Synced).is_err());
+}
+
+#[test]
+fn a_segment_that_was_deleted_by_hand_is_never_covered_by_a_later_removal() {
+    for keep in [small(), keeping(8)] {
+        let folder = segmented(30, &keep);
+        let before = count(&folder, "retention");
+        let oldest = closed(&folder).remove(0);
+        fs::remove_file(folder.path("journal").join(&oldest)).unwrap();
+        let journal = Journal::open(&folder.state(), keeping(2)).unwrap();
+        append(&journal, 30, Durability::Synced);
+        journal.close();
+        assert_eq!(count(&folder, "retention"), before, "{oldest}");
+        assert!(folder.report().bad.is_some(), "{oldest}");
+    }
+}
+
+#[test]
+fn removals_go_on_after_removals() {
+    let folder = segmented(30, &keeping(3));
+    assert!(count(&folder, "retention") > 0);
+    let newest = |folder: &Folder| closed(folder).pop().unwrap();
+    let then = newest(&folder);
+    let journal = Journal::open(&folder.state(), keeping(3)).unwrap();
+    append(&journal, 40, Durability::Synced);
+    journal.close();
+    assert!(!closed(&folder).contains(&then));
+    assert_eq!(folder.report().bad, None);
 }

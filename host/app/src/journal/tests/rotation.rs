@@ -8,7 +8,7 @@ use super::*;
 use std::time::Duration;
 
 /// Closes a segment after about four records.
-fn small() -> Keep {
+pub(super) fn small() -> Keep {
     Keep {
         rotate_bytes: 900,
         ..Keep::default()
