@@ -152,6 +152,10 @@ pub(super) fn read_key(keys: &Dir) -> Result<Option<Key>, JournalFault> {
         let mode = mode.as_raw_mode();
         return Err(JournalFault::KeyExposed { mode });
     }
+    let own = rustix::process::geteuid().as_raw();
+    if stat.st_uid != own && stat.st_uid != 0 {
+        return Err(JournalFault::KeyOwner { uid: stat.st_uid });
+    }
     let mut bytes = Zeroizing::new(Vec::with_capacity(chain::KEY_BYTES + 1));
     file.take(chain::KEY_BYTES as u64 + 1)
         .read_to_end(&mut bytes)

@@ -31,6 +31,12 @@ pub(crate) enum JournalFault {
         /// The file's mode.
         mode: u32,
     },
+    /// The key belongs to somebody else, who can read it and change it.
+    #[error("expected keys/journal.key to belong to this user or to root, got user id {uid}")]
+    KeyOwner {
+        /// Whose it is.
+        uid: u32,
+    },
     /// The key exists and what it vouches for does not.
     #[error("expected the file journal/{name}, which the key vouches for; it was removed")]
     Removed {
@@ -124,6 +130,7 @@ impl JournalFault {
             | Self::KeyMissing
             | Self::KeyForm
             | Self::KeyExposed { .. }
+            | Self::KeyOwner { .. }
             | Self::Removed { .. }
             | Self::HeadDamaged
             | Self::Cut { .. }

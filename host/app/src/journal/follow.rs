@@ -7,10 +7,10 @@ use super::disk::{Snapshot, snapshot};
 use super::fault::io;
 use super::segments::{self, At, name_of};
 use super::store::{Line, next_line};
-use super::verify::{Bad, head_of};
+use super::verify::{Bad, head_of, missing_beginning};
 use super::walk::{BadIn, walk};
 use cap_std::fs::Dir;
-use portcullis_core::audit::chain::{Place, Verifier};
+use portcullis_core::audit::chain::{FirstBad, Place, Reason, Verifier};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -36,7 +36,7 @@ pub(crate) fn newest(
     wanted: &dyn Fn(&[u8]) -> bool,
 ) -> Result<Newest, JournalFault> {
     let snapshot = snapshot(state)?;
-    let (head, _) = head_of(&snapshot)?;
+    let (head, head_fault) = head_of(&snapshot)?;
     // The open segment alone, then twice as many closed ones each time.
     let mut back = 0;
     loop {
@@ -52,9 +52,14 @@ pub(crate) fn newest(
             ControlFlow::Continue(())
         })?;
         if lines.len() >= count || from == 0 || walked.bad.is_some() {
+            let beginning = || match from {
+                0 => missing_beginning(&snapshot, &walked),
+                _ => None,
+            };
+            let bad = walked.bad.clone().map(Bad::from).or_else(beginning);
             return Ok(Newest {
                 lines,
-                bad: walked.bad.map(Bad::from),
+                bad: bad.or_else(|| head_fault.map(Bad::of_the_head)),
                 follower: Follower {
                     place: walked.newest,
                 },
@@ -89,6 +94,18 @@ impl Follower {
             }
             let file = file.as_ref().unwrap_or(&snapshot.records);
             let from = verifier.place().bytes;
+            if *bytes < from {
+                let place = verifier.place();
+                bad = Some(Bad::from(BadIn {
+                    file: name_of(*first),
+                    bad: FirstBad {
+                        line: place.next_line(),
+                        seq: place.seq,
+                        reason: Reason::CutTail { head: place.seq },
+                    },
+                }));
+                break;
+            }
             let part = At::byte(file, from).take(bytes.saturating_sub(from));
             if let Some(fault) = lines(part, &mut verifier, each)? {
                 bad = Some(Bad::from(BadIn {
@@ -127,7 +144,7 @@ fn lines(
     part: impl Read,
     verifier: &mut Verifier<'_>,
     each: &mut dyn FnMut(&[u8]),
-) -> Result<Option<portcullis_core::audit::chain::FirstBad>, JournalFault> {
+) -> Result<Option<FirstBad>, JournalFault> {
     let mut reader = BufReader::new(part);
     let mut line = Vec::new();
     loop {
@@ -138,7 +155,7 @@ fn lines(
         }
         let before = verifier.place();
         if let Err(reason) = verifier.take(&line) {
-            return Ok(Some(portcullis_core::audit::chain::FirstBad {
+            return Ok(Some(FirstBad {
                 line: before.next_line(),
                 seq: before.seq.saturating_add(1),
                 reason,

@@ -58,6 +58,18 @@ pub(crate) struct Bad {
     pub(crate) reason: String,
 }
 
+impl Bad {
+    /// What is wrong with the head.
+    pub(super) fn of_the_head(reason: String) -> Self {
+        Self {
+            file: "head.json".to_owned(),
+            line: 0,
+            seq: None,
+            reason,
+        }
+    }
+}
+
 impl From<BadIn> for Bad {
     fn from(bad: BadIn) -> Self {
         Self {
@@ -126,12 +138,7 @@ pub(crate) fn read(
     let walked = walk(&snapshot, 0, head, known, each)?;
     let bad = walked.bad.clone().map(Bad::from);
     let bad = bad.or_else(|| missing_beginning(&snapshot, &walked));
-    let head_bad = head_fault.map(|reason| Bad {
-        file: "head.json".to_owned(),
-        line: 0,
-        seq: None,
-        reason,
-    });
+    let head_bad = head_fault.map(Bad::of_the_head);
     let expected = expected(known, &walked);
     Ok(VerifyReport {
         records: walked.newest.seq.saturating_sub(walked.start.seq),
@@ -165,7 +172,7 @@ pub(super) fn head_of(snapshot: &Snapshot) -> Result<(Place, Option<String>), Jo
 
 /// What is wrong with a journal that does not begin with its first record: nothing, where a record of the
 /// retention says that everything before was removed.
-fn missing_beginning(snapshot: &Snapshot, walked: &Walked) -> Option<Bad> {
+pub(super) fn missing_beginning(snapshot: &Snapshot, walked: &Walked) -> Option<Bad> {
     let before = walked.start.seq;
     if before == 0 || walked.ended {
         return None;

@@ -108,3 +108,50 @@ fn removals_go_on_after_removals() {
     assert!(!closed(&folder).contains(&then));
     assert_eq!(folder.report().bad, None);
 }
+
+#[test]
+fn the_newest_records_are_not_shown_as_whole_where_the_head_or_the_beginning_is_gone() {
+    let shown = |folder: &Folder| newest(&folder.state(), 100, &|_| true).unwrap();
+    let folder = Folder::with(4);
+    assert_eq!(shown(&folder).bad, None);
+    fs::remove_file(folder.path("journal/head.json")).unwrap();
+    assert!(shown(&folder).bad.is_some());
+
+    let folder = segmented(12, &small());
+    assert_eq!(shown(&folder).bad, None);
+    let oldest = closed(&folder).remove(0);
+    fs::remove_file(folder.path("journal").join(oldest)).unwrap();
+    assert!(shown(&folder).bad.is_some());
+}
+
+#[test]
+fn who_follows_a_journal_sees_that_it_was_put_back() {
+    let folder = Folder::with(2);
+    let kept = fs::read(folder.journal()).unwrap();
+    let journal = open(&folder.state());
+    append(&journal, 3, Durability::Synced);
+    journal.close();
+    let mut follower = newest(&folder.state(), 1, &|_| true).unwrap().follower;
+    assert_eq!(follower.poll(&folder.state(), &mut |_| {}).unwrap(), None);
+    fs::write(folder.journal(), kept).unwrap();
+    assert!(
+        follower
+            .poll(&folder.state(), &mut |_| {})
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[test]
+fn a_key_of_another_user_is_no_key() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can give a file away.
+        return;
+    }
+    let folder = Folder::with(1);
+    std::os::unix::fs::chown(folder.path("keys/journal.key"), Some(65_534), None).unwrap();
+    assert!(matches!(
+        folder.opens(),
+        Err(JournalFault::KeyOwner { uid: 65_534 })
+    ));
+}
