@@ -365,6 +365,28 @@ async fn a_flood_of_lines_that_are_no_calls_is_counted_and_does_not_fill_the_jou
     assert!(recorded < 1_000, "{recorded} records");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn reloads_that_change_nothing_are_counted_when_a_client_asks_for_many() {
+    const CALLS: u64 = 600;
+    let (_target, gate) = target().await;
+    let records = tokio::task::block_in_place(|| {
+        let mut server = Server::start(&gate);
+        for id in 0..CALLS {
+            let answer = server.call(json!(id), "ssh_reload_config", json!({}));
+            assert_eq!(answer["result"]["isError"], false, "{answer}");
+        }
+        server.end();
+        journal(&gate)
+    });
+    let recorded = of_kind(&records, "reload").len() as u64;
+    let counted: u64 = of_kind(&records, "suppressed")
+        .iter()
+        .filter_map(|it| it["counts"]["reload"].as_u64())
+        .sum();
+    assert_eq!(recorded + counted, CALLS);
+    assert!(recorded < CALLS, "{recorded} records");
+}
+
 /// A second handle on a child's input.
 trait CloneForFlood {
     fn try_clone_for_flood(&self) -> fs::File;

@@ -231,6 +231,7 @@ impl House {
             }
             Err(fault) => Err(fault),
         };
+        let told = self.is_told(origin, &old, loaded.as_ref().ok().map(|(_, new)| new));
         match loaded {
             Ok((dirs, new)) => {
                 let answer = Reload::Reloaded {
@@ -240,13 +241,17 @@ impl House {
                     changed: new.snapshot.digest != old.snapshot.digest,
                     changes: Box::new(changes(&old.snapshot, &new.snapshot)),
                 };
-                self.note_reload(origin, scope, &old, Some(&new), &answer)
-                    .await;
+                if told {
+                    self.note_reload(origin, scope, &old, Some(&new), &answer)
+                        .await;
+                }
                 self.journal.set_keep(keep(&new, &self.owner));
                 *self.dirs.write().unwrap_or_else(PoisonError::into_inner) = dirs;
                 *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 // Whoever hears of it may ask at once, and is answered by the new snapshot.
-                self.say_reload(origin, &answer);
+                if told {
+                    self.say_reload(origin, &answer);
+                }
                 answer
             }
             Err(fault) => {
@@ -257,8 +262,10 @@ impl House {
                     digest: old.snapshot.digest.clone(),
                     faults: fault.lines(),
                 };
-                self.say_reload(origin, &answer);
-                self.note_reload(origin, scope, &old, None, &answer).await;
+                if told {
+                    self.say_reload(origin, &answer);
+                    self.note_reload(origin, scope, &old, None, &answer).await;
+                }
                 answer
             }
         }

@@ -322,6 +322,13 @@ impl House {
         }
     }
 
+    /// Whether a reload is recorded. One that changes nothing is counted where a client asks for it again and again:
+    /// it must not push everything else out of the journal.
+    pub(super) fn is_told(&self, origin: &Origin, old: &Live, new: Option<&Live>) -> bool {
+        let changed = new.is_some_and(|new| new.under != old.under);
+        changed || origin.door != Door::Mcp || self.asked(&self.notes.inputs, "reload")
+    }
+
     /// Records a reload before the new snapshot is swapped in. `new` is `None` where the old one is kept.
     pub(super) async fn note_reload(
         &self,
