@@ -313,6 +313,69 @@ fn no_secret_is_found_in_anything_that_the_gate_writes() {
     );
 }
 
+/// What the gate logged in with, as a host may print it: alone, in base64 beside other text, in percent form, and the
+/// lines of the key without those that say what they are.
+fn printed(stage: &Stage, source: &str, value: &str) -> String {
+    let coded = base64::engine::general_purpose::STANDARD.encode(format!("u:{value}:p"));
+    let key = fs::read_to_string(stage.gate.config().join("keys").join(source)).unwrap();
+    let lines: Vec<&str> = key.lines().filter(|line| !line.starts_with("--")).collect();
+    let percent = value.replace('-', "%2D");
+    format!("{value}\n{coded}\nq={percent}&x=1\n{}\n", lines.join("\n"))
+}
+
+#[test]
+fn what_the_gate_logged_in_with_reaches_nobody_when_a_host_prints_it() {
+    let stage = stage();
+    let folder = tempfile::tempdir().unwrap();
+    let policy = stage.gate.config().join("policy.yml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let cat = format!("\"cat {}/*\"", folder.path().display());
+    let text = text.replace("\"cat /srv/*\"", &cat).replace(
+        "  max_seconds: 20\n",
+        "  max_seconds: 20\n  output_spill_bytes: 100000\n",
+    );
+    fs::write(&policy, text).unwrap();
+    let mut calls = Vec::new();
+    let mut written = Vec::new();
+    for (source, value) in SOURCES {
+        let file = folder.path().join(source);
+        fs::write(&file, printed(&stage, source, value)).unwrap();
+        // The one prints it, the other has it in its own text as well.
+        for command in [format!("cat {}", file.display()), format!("echo {value}")] {
+            let run = stage
+                .command(&["run", source, &command, "--format", "json"])
+                .output()
+                .unwrap();
+            let text = String::from_utf8_lossy(&run.stdout).into_owned();
+            assert!(run.status.success(), "{source}: {text}");
+            assert!(text.contains("known-secret"), "{source}: {text}");
+            written.push((format!("run {source}"), [run.stdout, run.stderr].concat()));
+            calls.push(("ssh_run", json!({"alias": source, "command": command})));
+        }
+    }
+    let (answers, errors, ended) = serve(&mut stage.command(&["serve", "--stdio"]), &calls);
+    assert!(ended && answers.len() == calls.len(), "{errors}");
+    for answer in &answers {
+        assert!(answer.to_string().contains("known-secret"), "{answer}");
+        written.push(("an answer".to_owned(), answer.to_string().into_bytes()));
+    }
+    written.push(("standard error of serve".to_owned(), errors.into_bytes()));
+    written.push(("state".to_owned(), bytes_below(&stage.gate.state())));
+    let kept = bytes_below(&stage.gate.state().join("output"));
+    assert!(holds(&kept, b"[REDACTED:known-secret"), "nothing is kept");
+    let needles = stage.needles();
+    for (where_, bytes) in &written {
+        for (what, needle) in &needles {
+            let text = String::from_utf8_lossy(bytes);
+            assert!(!holds(bytes, needle), "{where_} holds {what}:\n{text}");
+        }
+    }
+    // The search finds what a host printed.
+    let printed = bytes_below(folder.path());
+    let found = needles.iter().filter(|(_, needle)| holds(&printed, needle));
+    assert!(found.count() > 3 * SOURCES.len());
+}
+
 /// A process that runs until it is told otherwise, after it has done one run with a secret.
 fn serving(command: &mut Command, alias: &str) -> std::process::Child {
     let mut child = command

@@ -3,7 +3,6 @@
 use super::{Exit, Places, session};
 use crate::events::Events;
 use crate::gate::{Gatehouse, Scope};
-use crate::logs::SafeLines;
 use clap::Args;
 use portcullis_core::audit::Door;
 use portcullis_mcp::{ServeSettings, serve_stdio};
@@ -26,14 +25,7 @@ pub(super) struct Serve {
 }
 
 pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
-    tracing_subscriber::fmt()
-        .json()
-        .with_writer(|| SafeLines)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("PORTCULLIS_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
-        )
-        .init();
+    crate::logs::records();
     let runtime = match session::runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

@@ -120,27 +120,14 @@ pub(super) fn load_quietly(places: &Places) -> Result<Live, String> {
         })
 }
 
-/// Says on standard error what a person has to know who runs a verb: why a key or a secret cannot be read.
-fn say_faults() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("PORTCULLIS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    // Where a log is set up already, that one is kept.
-    let _ = tracing_subscriber::fmt()
-        .without_time()
-        .with_target(false)
-        .with_ansi(false)
-        .with_writer(std::io::stderr)
-        .with_env_filter(filter)
-        .try_init();
-}
-
 /// Opens the gate, does one thing through it, and ends every run before it returns. Ctrl-C and SIGTERM
 /// cancel the one thing; the answer still comes.
 pub(super) fn with_gate<Act>(places: &Places, act: Act) -> Exit
 where
     Act: AsyncFnOnce(&Gatehouse, Caller) -> Exit,
 {
-    say_faults();
+    // What a person has to know who runs a verb: why a key or a secret cannot be read.
+    crate::logs::lines();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

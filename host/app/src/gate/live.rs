@@ -160,6 +160,7 @@ impl Live {
     }
 
     /// Reads what is needed to log into a host. Keys and secrets are read for each run and wiped after it.
+    /// Beside it stands a redactor that knows them in every form, for what the run prints and for its records.
     ///
     /// # Cancel
     /// Dropped, it ends the provider that it waits for.
@@ -169,7 +170,7 @@ impl Live {
         watch: &Watch,
         target: &Target,
         stop: &CancellationToken,
-    ) -> Result<Access, Fault> {
+    ) -> Result<(Access, Redactor), Fault> {
         let setup = |code, message| Fault::Setup { code, message };
         let known_hosts = self.known_hosts.clone().map_err(|fault| {
             tracing::error!(%fault, "no known_hosts");
@@ -217,10 +218,14 @@ impl Live {
             tracing::error!(%fault, "a key cannot be used");
             setup("key_unusable", fault.message())
         })?;
-        Ok(Access {
+        let known = [Some(&key), passphrase.as_ref()];
+        let known = known.into_iter().flatten().map(Secret::expose);
+        let redactor = self.redactor.clone().knowing(known);
+        let access = Access {
             identity,
             known_hosts,
-        })
+        };
+        Ok((access, redactor))
     }
 
     /// A secret: from the provider that is named for it, and from nowhere else, or from where secrets lie. `None`

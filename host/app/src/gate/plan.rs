@@ -82,7 +82,7 @@ impl House {
         };
         let planned = Planned::of(outcome, &addresses);
         let (heard, refusal, network) = (planned.heard(), planned.refusal(), planned.network());
-        self.note_bypass(&live, stamp, heard);
+        self.note_bypass(&live.redactor, stamp, heard);
 
         let now = self.clock.now();
         let record = audit::Planned {

@@ -15,6 +15,7 @@ use portcullis_core::output::{Caps, Paged, PluginFailure, Shown};
 use portcullis_core::policy::{
     Admitted, Case, Decision, Heard, Outcome, Refusal, Refused, RuleRef,
 };
+use portcullis_core::redact::Redactor;
 use portcullis_core::request::{RunRequest, TaskId, sha256_hex};
 use portcullis_mcp::gate::{Caller, Progress};
 use portcullis_ssh::{End, Ended, Phase};
@@ -111,17 +112,17 @@ impl House {
         let watch = Watch::of(&reports);
         let dirs = self.dirs();
         let access = live.access(&dirs, &watch, target, &caller.stop);
-        let access = match access.await {
+        let (access, redactor) = match access.await {
             Ok(access) => access,
             Err(fault) => return self.cannot_log_in(&live, stamp, admitted, fault).await,
         };
-        self.note_bypass(&live, stamp, admitted.heard());
+        self.note_bypass(&redactor, stamp, admitted.heard());
 
         let task = self.mint(&request)?;
         let journaling = Instant::now();
         let opened = audit::open(
             &self.journal,
-            &live.redactor,
+            &redactor,
             &stamp,
             admitted,
             task,
@@ -177,15 +178,16 @@ impl House {
             .run(journaled, &access, caller.stop.clone(), Some(&report))
             .await;
         Ok(Run::Ran(Box::new(
-            self.finish(&live, stamp, &request, ended, timing, began)
+            self.finish((&live, redactor), stamp, &request, ended, timing, began)
                 .await,
         )))
     }
 
-    /// Makes the output fit to be read, records the end, and builds the answer.
+    /// Makes the output fit to be read, records the end, and builds the answer. `known` knows what the gate
+    /// logged in with.
     async fn finish(
         &self,
-        live: &Arc<Live>,
+        (live, known): (&Arc<Live>, Redactor),
         stamp: Stamp<'_>,
         request: &RunRequest,
         ended: Ended,
@@ -217,7 +219,7 @@ impl House {
             raw.cap(caps)
                 .sanitise()
                 .redact(
-                    snapshot.redactor_of(&host.alias),
+                    &snapshot.redactor_of(&host.alias).knowing_as(&known),
                     snapshot.plugins.as_ref(),
                     host.alias.as_str(),
                     &host.tags,
@@ -307,7 +309,7 @@ impl House {
         addresses: &[IpAddr],
     ) -> Run {
         let refusal = refused.refusal().clone();
-        self.note_bypass(live, stamp, refused.heard());
+        self.note_bypass(&live.redactor, stamp, refused.heard());
         self.record_refusal(live, stamp, &refused, addresses).await;
         let hostname = (refusal.code.reason() == "network")
             .then(|| refused.heard().case.target().host.host.clone());
@@ -385,13 +387,13 @@ impl House {
     }
 
     /// Says so when a denied text was hidden by quoting or spacing.
-    pub(super) fn note_bypass(&self, live: &Live, stamp: Stamp<'_>, heard: &Heard) {
+    pub(super) fn note_bypass(&self, redactor: &Redactor, stamp: Stamp<'_>, heard: &Heard) {
         let Some(pattern) = &heard.judgement.bypass_attempt else {
             return;
         };
-        let original = live.redactor.mask(heard.case.line().as_str()).0;
+        let original = redactor.mask(heard.case.line().as_str()).0;
         let normalised = portcullis_core::policy::normalise(heard.case.line().as_str());
-        let normalised = live.redactor.mask(&normalised).0;
+        let normalised = redactor.mask(&normalised).0;
         self.reports(stamp)
             .bypass_attempt(heard, &original, &normalised, pattern);
     }

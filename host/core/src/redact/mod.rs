@@ -183,6 +183,15 @@ impl Redactor {
         }
     }
 
+    /// The same rules, and the values that `other` was made to look for.
+    #[must_use]
+    pub fn knowing_as(&self, other: &Self) -> Self {
+        Self {
+            exact: Arc::clone(&other.exact),
+            ..self.clone()
+        }
+    }
+
     /// The same rules with a tag in each mask: equal values have equal tags, as long as the key is the
     /// same. A tag has 24 bits and says nothing of the value to who has not the key.
     #[must_use]
