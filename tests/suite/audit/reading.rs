@@ -123,6 +123,15 @@ async fn exports_have_the_required_fields_and_lawful_values_of_their_schemas() {
             })
             .sum();
         assert_eq!(events.len(), expected);
+        let uids: BTreeSet<&str> = events
+            .iter()
+            .map(|it| it["metadata"]["uid"].as_str().unwrap())
+            .collect();
+        assert_eq!(uids.len(), events.len(), "two events have one name");
+        for record in records.iter().filter(|it| it["config_digest"].is_string()) {
+            let digest = record["config_digest"].as_str().unwrap();
+            assert!(exported.iter().any(|it| it.contains(digest)), "{record}");
+        }
         let launch = events
             .iter()
             .find(|it| {

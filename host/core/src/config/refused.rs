@@ -1,10 +1,10 @@
-//! The paths and names in `credentials.yml`, `plugins.yml` and `portcullis.yml` that are refused by their text alone: the
+//! The paths and names in `credentials.yml`, `plugins.yml`, `portcullis.yml` and `companions.yml` that are refused by their text alone: the
 //! same texts that are faults of the files, for whoever has to write down what was attempted.
 //!
 //! Must not: decide anything. That a file is wrong is said by its reader.
 
 use super::names::{PathFault, SecretNameFault, path_text, secret_name};
-use super::{CREDENTIALS, PLUGINS, PORTCULLIS, Sources, yaml};
+use super::{COMPANIONS, CREDENTIALS, PLUGINS, PORTCULLIS, Sources, yaml};
 use serde_json::Value;
 
 /// Most texts of one file; a file of nothing else must not flood a log.
@@ -38,10 +38,11 @@ type Finder = fn(&Value) -> Vec<RefusedText>;
 /// The texts that are refused, file by file in their order; none of a file that cannot be read as YAML.
 #[must_use]
 pub fn refused_texts(sources: &Sources) -> Vec<RefusedText> {
-    let files: [(_, _, Finder); 3] = [
+    let files: [(_, _, Finder); 4] = [
         (CREDENTIALS, &sources.credentials, of_credentials),
         (PLUGINS, &sources.plugins, of_plugins),
         (PORTCULLIS, &sources.portcullis, of_settings),
+        (COMPANIONS, &sources.companions, of_companions),
     ];
     let mut refused = Vec::new();
     for (file, text, found) in files {
@@ -76,6 +77,28 @@ fn of_settings(document: &Value) -> Vec<RefusedText> {
     });
     let names = section("from").into_iter().flatten();
     refused(programs.chain(names.map(|(name, _)| named(name.trim()))))
+}
+
+fn of_companions(document: &Value) -> Vec<RefusedText> {
+    let companions = document.get("companions").and_then(Value::as_array);
+    let of_companion = |companion: &Value| {
+        let text = |value: Option<&Value>| Some(value?.as_str()?.trim().to_owned());
+        let program = text(companion.get("command"));
+        let secrets = companion.get("secrets").and_then(Value::as_object);
+        let secrets = secrets.into_iter().flatten();
+        let names = secrets.filter_map(|(_, name)| text(Some(name)));
+        let names: Vec<String> = names.chain(text(companion.get("token_secret"))).collect();
+        let program = program.iter().map(|program| {
+            let checked = path_text(program).map_err(RefusedAs::ProgramPath);
+            (program.as_str(), checked)
+        });
+        refused(program.chain(names.iter().map(|name| named(name))))
+    };
+    companions
+        .into_iter()
+        .flatten()
+        .flat_map(of_companion)
+        .collect()
 }
 
 fn of_entry(entry: &Value) -> Vec<RefusedText> {
@@ -153,6 +176,10 @@ mod tests {
                 "secrets:\n  providers:\n    v: {command: [/opt/../bin/x, \"..\"]}\n    w: {command: [/bin/w]}\n    x: 1\n  from:\n    ../../etc/shadow: v\n    fine: v\n"
                     .to_owned(),
             ),
+            companions: Some(
+                "companions:\n  - {name: c, command: /opt/../x, secrets: {A: fine, B: ../b}, token_secret: a/b}\n  - 1\n"
+                    .to_owned(),
+            ),
             ..Sources::default()
         };
         let refused = refused_texts(&sources);
@@ -175,6 +202,9 @@ mod tests {
                     "../../etc/shadow",
                     RefusedAs::SecretName(SecretNameFault::Characters)
                 ),
+                ("/opt/../x", RefusedAs::ProgramPath(PathFault::Traversal)),
+                ("../b", RefusedAs::SecretName(SecretNameFault::Characters)),
+                ("a/b", RefusedAs::SecretName(SecretNameFault::Characters)),
             ]
         );
     }

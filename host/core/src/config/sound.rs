@@ -223,6 +223,7 @@ impl<'de> Deserializer<'de> for Walk<'_, '_> {
             Value::List(members) => visitor.visit_seq(Members {
                 walk: &self,
                 rest: members.iter().enumerate(),
+                broken: false,
             }),
             Value::Map(_) => return self.entries(None, visitor),
         };
@@ -335,10 +336,12 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The members of a list. A list with a broken member is left out as a whole.
+/// The members of a list. A list with a broken member is left out as a whole, when all its members were looked at.
 struct Members<'w, 'n, 's, I> {
     walk: &'w Walk<'n, 's>,
     rest: I,
+    /// Whether a member was passed over.
+    broken: bool,
 }
 
 impl<'de, 'n, I: Iterator<Item = (usize, &'n Node)>> SeqAccess<'de> for Members<'_, 'n, '_, I> {
@@ -348,9 +351,26 @@ impl<'de, 'n, I: Iterator<Item = (usize, &'n Node)>> SeqAccess<'de> for Members<
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Stop> {
-        match self.rest.next() {
-            Some((index, node)) => seed.deserialize(self.walk.member(index, node)).map(Some),
-            None => Ok(None),
+        for (index, node) in self.rest.by_ref() {
+            let member = self.walk.member(index, node);
+            let (path, said) = (member.path.clone(), self.walk.notes.said);
+            if said.borrow().left_out.contains(&path) {
+                self.broken = true;
+                continue;
+            }
+            return match seed.deserialize(member) {
+                // Whoever reads the list stops here; it is offered again without this member.
+                Err(Stop::Noted) => {
+                    said.borrow_mut().left_out.insert(path);
+                    Err(Stop::LeftOut)
+                }
+                made => made.map(Some),
+            };
+        }
+        if self.broken {
+            Err(Stop::Noted)
+        } else {
+            Ok(None)
         }
     }
 }
@@ -553,6 +573,16 @@ mod tests {
         assert_eq!(inner.value.name.value, "b");
         assert_eq!(inner.value.name.defined.line(), 5);
         assert_eq!((inner.value.count, value.other), (None, None));
+    }
+
+    #[test]
+    fn every_broken_member_of_a_list_is_named() {
+        let (value, faults) = read("other: [a, [b], c, {d: e}, [f]]\nlist: [{name: x}]\n");
+        let paths: Vec<&str> = faults.iter().map(|(_, path)| path.as_str()).collect();
+        assert_eq!(paths, ["other[1]", "other[3]", "other[4]"]);
+        let value = value.unwrap();
+        // Its other members are no list that anybody wrote.
+        assert!(value.other.is_none() && value.list[0].0.is_some());
     }
 
     #[test]

@@ -146,3 +146,20 @@ fn every_size_is_taken_or_refused_as_it_should() {
         }
     });
 }
+
+#[test]
+fn the_variable_that_an_entry_names_comes_before_every_other_source() {
+    let stage = Stage::new();
+    private(&stage.path("secrets/db"), "of the file");
+    let variables = [("OWN", "of its own"), ("MCP_SSH_SECRET_DB", "of the name")];
+    let value = |variable, variables: &[(&str, &str)]| {
+        let found = stage.named_secret(("db", variable), variables);
+        found.map(|secret| secret.expose().to_vec())
+    };
+    assert_eq!(value(Some("OWN"), &variables).unwrap(), b"of its own");
+    assert_eq!(value(None, &variables).unwrap(), b"of the name");
+    // One that is not set asks the others, one that is set and empty is a fault.
+    assert_eq!(value(Some("ELSE"), &variables).unwrap(), b"of the name");
+    assert_eq!(value(Some("ELSE"), &[]).unwrap(), b"of the file");
+    assert!(value(Some("OWN"), &[("OWN", " ")]).is_err());
+}

@@ -79,6 +79,15 @@ impl Stage {
 
     /// A secret with these variables in the environment.
     fn secret(&self, name: &str, variables: &[(&str, &str)]) -> Result<Secret, FileFault> {
+        self.named_secret((name, None), variables)
+    }
+
+    /// A secret whose entry may name a variable of its own.
+    fn named_secret(
+        &self,
+        (name, variable): (&str, Option<&str>),
+        variables: &[(&str, &str)],
+    ) -> Result<Secret, FileFault> {
         let dirs = self.dirs();
         let env = |asked: &str| {
             let found = variables.iter().find(|(variable, _)| *variable == asked);
@@ -90,7 +99,7 @@ impl Stage {
             credentials: dirs.credentials.as_ref(),
             complain: &|_| {},
         }
-        .find(name)
+        .find_named(name, variable)
     }
 
     fn found(&self, name: &str) -> Vec<u8> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 pub const ECS_VERSION: &str = "9.0.0";
 
 /// Fields of a record that a document has a place for.
-const PLACED: [&str; 20] = [
+const PLACED: [&str; 19] = [
     "v",
     "kind",
     "principal",
@@ -24,7 +24,6 @@ const PLACED: [&str; 20] = [
     "duration_ms",
     "rule",
     "rule_name",
-    "policy_digest",
     "code",
     "detail",
     "plugin",

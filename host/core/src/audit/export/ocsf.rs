@@ -66,7 +66,7 @@ impl Class {
 }
 
 /// Fields of a record that every event has a place for.
-const PLACED: [&str; 9] = [
+const PLACED: [&str; 8] = [
     "v",
     "kind",
     "principal",
@@ -74,7 +74,6 @@ const PLACED: [&str; 9] = [
     "call_id",
     "code",
     "detail",
-    "config_digest",
     "policy_digest",
 ];
 
@@ -149,7 +148,7 @@ fn event(it: Fields<'_>, exporter: &Exporter<'_>, class: Class, more: Map<String
         ("message", Some(json!(it.message()))),
         ("actor", Some(actor(it))),
         ("policy", policy(it)),
-        ("metadata", Some(metadata(it, exporter))),
+        ("metadata", Some(metadata(it, exporter, class))),
         ("unmapped", Some(Value::Object(rest(it, &PLACED)))),
     ]);
     if let Some((action_id, action, disposition_id, disposition)) = action(it) {
@@ -214,7 +213,9 @@ fn policy(it: Fields<'_>) -> Option<Value> {
     Some(json!({"name": "policy.yml", "uid": digest, "is_applied": true}))
 }
 
-fn metadata(it: Fields<'_>, exporter: &Exporter<'_>) -> Value {
+fn metadata(it: Fields<'_>, exporter: &Exporter<'_>, class: Class) -> Value {
+    // Two events of one record are two events.
+    let uid = it.text("mac").map(|mac| format!("{mac}:{}", class.uid));
     Value::Object(known([
         ("version", Some(json!(OCSF_VERSION))),
         ("product", Some(product(exporter))),
@@ -227,7 +228,7 @@ fn metadata(it: Fields<'_>, exporter: &Exporter<'_>) -> Value {
         ),
         ("event_code", Some(json!(it.kind()))),
         ("sequence", it.number("seq").map(Value::from)),
-        ("uid", it.text("mac").map(Value::from)),
+        ("uid", uid.map(Value::from)),
         ("correlation_uid", it.text("call_id").map(Value::from)),
     ]))
 }
