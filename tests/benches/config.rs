@@ -26,7 +26,7 @@ const RUNS: usize = 7;
 /// The peer: parses each file given, and says how long that took in milliseconds and how much memory it had at most in
 /// KiB.
 const PEER: &str = "
-import json, resource, sys, time, yaml
+import json, sys, time, yaml
 best = None
 for _ in range(3):
     start = time.perf_counter()
@@ -35,7 +35,10 @@ for _ in range(3):
             yaml.safe_load(file)
     took = (time.perf_counter() - start) * 1000
     best = took if best is None else min(best, took)
-print(json.dumps([best, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+# What the system counts for a child holds what its parent had when it was made.
+with open('/proc/self/status') as file:
+    peak = next(int(line.split()[1]) for line in file if line.startswith('VmHWM'))
+print(json.dumps([best, peak]))
 ";
 
 fn main() {

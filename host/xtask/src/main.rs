@@ -180,25 +180,10 @@ fn bench() -> Result<(), String> {
     setup::packages()?;
     let guests = setup::guests(&root)?;
     let python = setup::python(&root)?;
-    run(cargo(&root).args(["build", "--release", "--workspace", "--bins"]))?;
-    run(cargo(&root).args([
-        "bench",
-        "--package",
-        "portcullis-core",
-        "--bench",
-        "redaction",
-    ]))?;
+    // The same selection of packages for both, so that nothing is compiled twice.
+    run(cargo(&root).args(["build", "--release", "--workspace", "--all-targets"]))?;
     run(cargo(&root)
-        .args([
-            "bench",
-            "--workspace",
-            "--bench",
-            "config",
-            "--bench",
-            "gate",
-            "--bench",
-            "journal",
-        ])
+        .args(["bench", "--workspace", "--benches"])
         .env("PORTCULLIS_GUESTS", &guests)
         .env("PORTCULLIS_BIN", setup::binary(&root, "release"))
         .env("PORTCULLIS_PYTHON", &python))

@@ -39,7 +39,7 @@ use crate::inventory::Inventory;
 use crate::policy::Policy;
 use crate::request::sha256_hex;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The file of hosts.
 pub const SERVERS: &str = "servers.yml";
@@ -220,12 +220,14 @@ impl Redaction {
         };
         let records = layers.of_records();
         let records = records.unwrap_or_else(|message| fault("redaction".to_owned(), message));
-        let mut hosts = BTreeMap::new();
+        let (mut hosts, mut known) = (BTreeMap::new(), HashMap::new());
         for host in inventory.hosts() {
-            let path = format!("redaction of host {}", host.alias);
-            let rules = layers.of(host);
-            let rules = rules.unwrap_or_else(|message| fault(path, message));
-            hosts.insert(host.alias.as_str().to_owned(), rules);
+            let rules: &HostRedaction = known.entry(layers.places_of(host)).or_insert_with(|| {
+                let path = format!("redaction of host {}", host.alias);
+                let rules = layers.of(host);
+                rules.unwrap_or_else(|message| fault(path, message))
+            });
+            hosts.insert(host.alias.as_str().to_owned(), rules.clone());
         }
         if !faults.is_empty() {
             return Err(faults);

@@ -4,7 +4,6 @@
 
 use super::Limits;
 use super::rule::{Effect, Rule, Shape};
-use crate::inventory::Host;
 use crate::net::Lists;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,17 +59,22 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(rules: &[Rule], host: &Host, limits: Limits, network: Arc<Lists>) -> Self {
+    /// What holds where the rules at these positions do; they are in file order.
+    pub(super) fn new(
+        rules: &[Rule],
+        positions: impl Iterator<Item = usize>,
+        limits: Limits,
+        network: Arc<Lists>,
+    ) -> Self {
         let mut held = Self {
             limits,
             network,
             ..Self::default()
         };
-        let in_scope = rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| rule.holds_on(host));
-        for (position, rule) in in_scope {
+        for position in positions {
+            let Some(rule) = rules.get(position) else {
+                continue;
+            };
             match rule.effect() {
                 Effect::Deny => held.denies.push(position),
                 Effect::Allow => held.add(position, rule),

@@ -19,6 +19,7 @@ mod refusal;
 mod rule;
 mod rules;
 mod scene;
+mod scopes;
 mod tripwire;
 mod wrapped;
 mod wrappers;

@@ -331,6 +331,11 @@ impl Rule {
         self.scope.holds(host)
     }
 
+    /// The globs of aliases and of tags that say where it holds.
+    pub(super) fn scope(&self) -> (&[Glob], &[Glob]) {
+        (&self.scope.aliases, &self.scope.tags)
+    }
+
     /// Whether a leaf, or what it may run, could be what the rule is about.
     pub(super) fn hits(&self, subjects: &Subjects<'_>, index: usize) -> bool {
         let leaf = subjects.scene.leaves().get(index);

@@ -14,6 +14,7 @@ use super::limits::LimitLayers;
 use super::profile::Profiles;
 use super::rule::Rule;
 use super::scene::Scene;
+use super::scopes::Scopes;
 use super::tripwire::{self, Sight};
 use super::wrapped::{Subjects, Texts};
 use super::{Code, Limits, Refusal, RuleRef};
@@ -147,11 +148,28 @@ impl Policy {
     /// Finds out beforehand which rules hold on these hosts, so that no command has to. A host that is
     /// not among them is judged all the same, slower.
     pub fn prepare<'h>(&mut self, hosts: impl Iterator<Item = &'h Host>) {
+        let scopes = Scopes::new(&self.rules);
+        // Hosts of one kind are many, and what holds on them is the same.
+        let mut kinds: HashMap<Vec<usize>, Vec<Arc<Held>>> = HashMap::new();
+        let mut prepared = Vec::new();
         for host in hosts {
-            let held = Arc::new(self.hold(host));
-            let entry = (host.tags.clone(), held);
-            self.held.insert(host.alias.as_str().to_owned(), entry);
+            let positions = scopes.of(host);
+            let (limits, network) = (self.limits.of(host), Arc::clone(&self.network));
+            let alike = kinds.get(&positions).and_then(|kind| {
+                let mut kind = kind.iter();
+                kind.find(|held| held.limits == limits && Arc::ptr_eq(&held.network, &network))
+            });
+            let held = alike.map(Arc::clone).unwrap_or_else(|| {
+                let mut all = [scopes.everywhere(), &positions].concat();
+                all.sort_unstable();
+                let held = Held::new(&self.rules, all.into_iter(), limits, network);
+                let held = Arc::new(held);
+                kinds.entry(positions).or_default().push(Arc::clone(&held));
+                held
+            });
+            prepared.push((host.alias.as_str().to_owned(), (host.tags.clone(), held)));
         }
+        self.held.extend(prepared);
     }
 
     /// As [`prepare`](Self::prepare), for one host as it turns up. Of very many hosts some are forgotten, and
@@ -164,13 +182,16 @@ impl Policy {
         if self.held.len() >= HELD_MAX {
             self.held.clear();
         }
-        self.prepare(std::iter::once(host));
+        let entry = (host.tags.clone(), Arc::new(self.hold(host)));
+        self.held.insert(host.alias.as_str().to_owned(), entry);
     }
 
     fn hold(&self, host: &Host) -> Held {
+        let rules = self.rules.iter().enumerate();
+        let hold = rules.filter(|(_, rule)| rule.holds_on(host));
         Held::new(
             &self.rules,
-            host,
+            hold.map(|(position, _)| position),
             self.limits.of(host),
             Arc::clone(&self.network),
         )

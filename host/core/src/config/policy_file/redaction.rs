@@ -248,6 +248,17 @@ impl RedactionLayers {
         unite([&self.base].into_iter().chain(tags).chain(alias))
     }
 
+    /// The places that name a host. Hosts that the same places name have the same rules.
+    pub(in crate::config) fn places_of<'l>(&'l self, host: &Host) -> Vec<(bool, &'l str)> {
+        let tags = host.tags.iter().filter_map(|tag| {
+            let (name, _) = self.tags.get_key_value(tag)?;
+            Some((false, name.as_str()))
+        });
+        let alias = self.aliases.get_key_value(host.alias.as_str());
+        tags.chain(alias.map(|(name, _)| (true, name.as_str())))
+            .collect()
+    }
+
     /// The rules for texts that belong to no host, or that are recorded: all that any place switches on, and
     /// nothing off.
     ///
