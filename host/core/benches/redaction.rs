@@ -1,8 +1,12 @@
-//! What native redaction costs: over a log, beside plain regular expressions and `sed`, and over the inputs
-//! that are worst for it. Prints JSON Lines `{"name","value","unit","peer","peer_value","ratio"}` (ratio =
-//! value / peer_value), then nothing. Ratios are the anchor; single figures belong to the machine.
+//! What output costs on its way: the sanitiser, the native rules, and the whole of it, over a log beside plain
+//! regular expressions and `sed`, and over the inputs that are worst for each. Prints JSON Lines
+//! `{"name","value","unit","peer","peer_value","ratio"}` (ratio = value / peer_value), then a table. Ratios are
+//! the anchor; single figures belong to the machine.
 //!
-//! `PORTCULLIS_BENCH_MIB` sets the size of the log.
+//! Rates count the time that the thread was on a processor, so that what else the machine does is left out.
+//! A worst input's ratio is its time for a byte over that of the log in the same part: 2 is the bound to hold.
+//!
+//! `PORTCULLIS_BENCH_MIB` sets the size of the log, `PORTCULLIS_BENCH_WORST_MIB` that of each worst input.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -13,7 +17,9 @@
     reason = "a benchmark reports by printing, and by failing"
 )]
 
+use portcullis_core::output::{Capture, Flow, NoScrubber, Raw, Released};
 use portcullis_core::redact::{Edge, Piece, RedactionOptions, Redactor};
+use portcullis_core::text::Sanitiser;
 use regex::bytes::RegexSet;
 use std::hint::black_box;
 use std::process::{Command, Stdio};
@@ -29,14 +35,36 @@ const WORST_RUNS: usize = 2;
 /// One secret in so many lines.
 const LINES_PER_SECRET: usize = 10_000;
 
-fn report(name: &str, value: f64, unit: &str, peer: Option<(&str, f64)>) {
-    let peer_name = peer.map(|(name, _)| name);
-    let peer_value = peer.map(|(_, value)| value);
-    println!(
-        "{}",
-        serde_json::json!({"name": name, "value": value, "unit": unit, "peer": peer_name, "peer_value": peer_value,
-            "ratio": peer_value.map(|other| value / other)})
-    );
+/// What was measured, for the table.
+#[derive(Default)]
+struct Report(Vec<String>);
+
+impl Report {
+    fn add(&mut self, name: &str, value: f64, unit: &str, peer: Option<(&str, f64)>) {
+        let peer_name = peer.map(|(name, _)| name);
+        let peer_value = peer.map(|(_, value)| value);
+        let ratio = peer_value.map(|other| value / other);
+        println!(
+            "{}",
+            serde_json::json!({"name": name, "value": value, "unit": unit, "peer": peer_name, "peer_value": peer_value,
+                "ratio": ratio})
+        );
+        let beside = peer.map_or(String::new(), |(name, other)| {
+            format!("{name:<40} {other:>10.3} {:>8.3}", value / other)
+        });
+        self.0
+            .push(format!("{name:<64} {value:>10.3} {unit:<5} {beside}"));
+    }
+
+    fn table(&self) {
+        println!(
+            "\n{:<64} {:>10} {:<5} {:<40} {:>10} {:>8}",
+            "what", "value", "unit", "peer", "peer value", "ratio"
+        );
+        for line in &self.0 {
+            println!("{line}");
+        }
+    }
 }
 
 /// Numbers that look random and are the same in each run.
@@ -99,6 +127,10 @@ fn rate(text: &str, act: impl Fn() -> usize) -> f64 {
 }
 
 fn best_of(runs: usize, text: &str, act: impl Fn() -> usize) -> f64 {
+    best_bytes(runs, text.as_bytes(), act)
+}
+
+fn best_bytes(runs: usize, text: &[u8], act: impl Fn() -> usize) -> f64 {
     let best = (0..runs)
         .map(|_| {
             let began = on_processor();
@@ -186,28 +218,165 @@ fn base64(bytes: usize, width: usize) -> String {
     text
 }
 
+/// How much comes at a time.
+const CHUNK_BYTES: usize = 65_536;
+
+/// The sanitiser alone.
+fn sanitised(text: &[u8]) -> usize {
+    let (mut scanner, mut out, mut length) = (Sanitiser::default(), String::new(), 0);
+    for chunk in text.chunks(CHUNK_BYTES) {
+        out.clear();
+        scanner.push(chunk, &mut out);
+        length += out.len();
+    }
+    length
+}
+
+/// The native rules alone: masked text, as a stream gives it.
+fn masked(redactor: &Redactor, text: &str) -> usize {
+    let (mut out, mut length) = (String::with_capacity(4 * CHUNK_BYTES), 0);
+    let mut emit = |piece: Piece<'_>| {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Mask(span) => out.push_str(&span.mask()),
+        }
+        if out.len() >= CHUNK_BYTES {
+            length += black_box(out.as_str()).len();
+            out.clear();
+        }
+    };
+    let mut stream = redactor.stream(Edge::Whole);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let taken = rest.floor_char_boundary(rest.len().min(CHUNK_BYTES));
+        let (piece, after) = rest.split_at(taken);
+        stream.push(piece, &[], &mut emit);
+        rest = after;
+    }
+    stream.finish(&mut emit);
+    length + out.len()
+}
+
+/// Sanitised, redacted, cut to a cap, with counts: text as it comes.
+fn flowed(redactor: &Redactor, text: &[u8]) -> usize {
+    let mut shown = String::with_capacity(CAP_BYTES);
+    let mut left = 0;
+    let mut flow = Flow::new(redactor);
+    let mut emit = |released: Released<'_>| {
+        if let Released::Text(text) = released {
+            let room = text.floor_char_boundary(CAP_BYTES - shown.len());
+            shown.push_str(&text[..room]);
+            left += text.len() - room;
+        }
+    };
+    for chunk in text.chunks(CHUNK_BYTES) {
+        flow.push(chunk, &mut emit);
+    }
+    let (redactions, sanitised) = flow.finish(&mut emit);
+    shown.len() + left + redactions.len() + sanitised.len()
+}
+
+/// The way of a command's output: captured, cut with slack, sanitised, redacted, cut. So much of the output
+/// is kept that all of it goes all of the way.
+fn run(redactor: &Redactor, text: &[u8]) -> usize {
+    let mut length = 0;
+    for text in text.chunks(RUN_BYTES) {
+        let mut raw = Raw {
+            stdout: Capture::new(RUN_BYTES),
+            stderr: Capture::new(0),
+        };
+        for chunk in text.chunks(CHUNK_BYTES) {
+            raw.stdout.push(chunk);
+        }
+        let shown = raw
+            .cap(RUN_BYTES as u64 * 2)
+            .sanitise()
+            .redact(redactor, &NoScrubber, "host", &[])
+            .into_shown();
+        length += shown.stdout.len() + shown.redactions.len();
+    }
+    length
+}
+
+/// Most of a text that is shown.
+const CAP_BYTES: usize = 1 << 20;
+/// Output of one command.
+const RUN_BYTES: usize = 4 << 20;
+
+/// Texts that are worst for the native rules.
+fn worst(size: usize) -> Vec<(&'static str, String)> {
+    let repeated = |unit: &str| unit.repeat(size / unit.len());
+    let mut texts = vec![
+        ("base64 on one line", base64(size, 0)),
+        ("base64 in lines", base64(size, 76)),
+        ("one line of words", log(size).replace('\n', " ")),
+    ];
+    let units = [
+        ("one line of one letter", "a"),
+        ("password", "password"),
+        ("password, blanks", "password "),
+        ("password=password=", "password="),
+        ("token=", "token="),
+        ("secret_secret_", "secret_"),
+        ("key fragments in lines", "token_key_secret password_auth\n"),
+        (
+            "key fragments and blanks",
+            "token key secret auth sess salt seed signature ",
+        ),
+        ("keys without values", "key: "),
+        (
+            "prose of secrets",
+            "The password of the token is in the secret key for auth\n",
+        ),
+        ("settings", "DB_PASSWORD=q9sUujZcL9PBQu\n"),
+        ("rests of escape sequences", "[0;31m"),
+        ("dashes", "-----BEGIN "),
+        ("dashes alone", "-"),
+        ("BEGIN", "BEGIN "),
+        ("beginnings of web tokens", "eyJ"),
+        ("beginnings of tokens", "ghp_AKIA"),
+        ("addresses", "a://"),
+        ("addresses in lines", "https://example.com/a/b?c=d\n"),
+        ("quotes", "\""),
+        ("line ends", "\n"),
+    ];
+    texts.extend(units.map(|(name, unit)| (name, repeated(unit))));
+    texts
+}
+
+/// What is worst for the sanitiser.
+const HOSTILE: [(&str, &[u8]); 8] = [
+    ("ESC", b"\x1b"),
+    ("ESC [", b"\x1b["),
+    ("ESC ]", b"\x1b]"),
+    ("ESC P", b"\x1bP"),
+    ("8-bit CSI", b"\x9b"),
+    ("colours", b"\x1b[31ma"),
+    ("carriage returns", b"\r"),
+    ("invisible characters", "\u{200b}x".as_bytes()),
+];
+
+fn mib_of(variable: &str, default: usize) -> usize {
+    let asked = std::env::var(variable).ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
 fn main() {
-    let mib = std::env::var("PORTCULLIS_BENCH_MIB")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(LOG_MIB);
-    let text = log(mib << 20);
+    let mut report = Report::default();
     let redactor = Redactor::default();
-    let masked = redactor.mask(&text);
-    assert_eq!(
-        masked.1.values().sum::<u64>() as usize,
-        text.lines().count() / LINES_PER_SECRET
-    );
-    drop(masked);
-    let found = rate(&text, || redactor.find(&text).len());
+    let text = log(mib_of("PORTCULLIS_BENCH_MIB", LOG_MIB) << 20);
+    let secrets = text.lines().count() / LINES_PER_SECRET;
+    assert_eq!(redactor.find(&text).len(), secrets);
+    let scanned = rate(&text, || sanitised(text.as_bytes()));
+    report.add("sanitiser: a clean log", scanned, "MB/s", None);
     let sed = sed(&text);
-    report(
-        "redaction of a log: spans",
+    let found = rate(&text, || redactor.find(&text).len());
+    report.add(
+        "native rules: spans of a log",
         found,
         "MB/s",
         Some(("sed, five expressions", sed)),
     );
-    let masks = rate(&text, || redactor.mask(&text).0.len());
     let part = &text[..text.floor_char_boundary(16 << 20)];
     let set = RegexSet::new(EXPRESSIONS.iter().map(|text| format!("(?-u){text}"))).unwrap();
     let plain = rate(part, || {
@@ -215,75 +384,56 @@ fn main() {
             .filter(|line| set.is_match(line.as_bytes()))
             .count()
     });
-    report(
-        "redaction of a log: text and masks",
-        masks,
-        "MB/s",
-        Some(("a regular expression set for each line", plain)),
-    );
-    let streamed = rate(&text, || {
-        let mut length = 0;
-        let mut emit = |piece: Piece<'_>| {
-            if let Piece::Text(text) = piece {
-                length += text.len();
-            }
-        };
-        let mut stream = redactor.stream(Edge::Whole);
-        let mut rest = text.as_str();
-        while !rest.is_empty() {
-            let (piece, after) = rest.split_at(rest.floor_char_boundary(rest.len().min(32_768)));
-            stream.push(piece, &[], &mut emit);
-            rest = after;
-        }
-        stream.finish(&mut emit);
-        length
-    });
-    report(
-        "redaction of a log: stream in pieces of 32 KiB",
-        streamed,
-        "MB/s",
-        None,
-    );
+    let native = rate(&text, || masked(&redactor, &text));
+    for peer in [
+        ("sed, five expressions", sed),
+        ("a regular expression set for each line", plain),
+    ] {
+        report.add(
+            "native rules: masked text of a log, in a stream",
+            native,
+            "MB/s",
+            Some(peer),
+        );
+    }
+    let whole = rate(&text, || flowed(&redactor, text.as_bytes()));
+    let captured = rate(&text, || run(&redactor, text.as_bytes()));
+    for (name, value) in [
+        ("all of the way: a log, as it comes", whole),
+        ("all of the way: a log, as runs of 4 MiB", captured),
+    ] {
+        report.add(name, value, "MB/s", Some(("sed, five expressions", sed)));
+    }
     let options = RedactionOptions {
         enable: vec!["pii".to_owned()],
         ..RedactionOptions::default()
     };
     let personal = Redactor::build(&options).unwrap().0;
-    let all = rate(part, || personal.find(part).len());
-    report(
-        "redaction of a log: personal data as well",
-        all,
-        "MB/s",
-        None,
-    );
+    let all = rate(part, || masked(&personal, part));
+    report.add("native rules: personal data as well", all, "MB/s", None);
     drop(text);
-    let size = WORST_MIB << 20;
-    let repeated = |unit: &str| unit.repeat(size / unit.len());
-    for (name, text) in [
-        ("base64 on one line", base64(size, 0)),
-        ("base64 in lines", base64(size, 76)),
-        ("one line of words", log(size).replace('\n', " ")),
-        ("one line of one letter", repeated("a")),
-        ("password=password=", repeated("password=")),
-        ("secret_secret_", repeated("secret_")),
-        (
-            "key fragments in lines",
-            repeated("token_key_secret password_auth\n"),
-        ),
-        ("rests of escape sequences", repeated("[0;31m")),
-        ("dashes", repeated("-----BEGIN ")),
-        ("beginnings of web tokens", repeated("eyJ")),
-        ("addresses", repeated("a://")),
-        ("quotes", repeated("\"")),
-        ("line ends", repeated("\n")),
-    ] {
-        let value = best_of(WORST_RUNS, &text, || redactor.find(&text).len());
-        // Time for each byte of the log over that of this input: above 0.5 is within twice the time.
-        report(
-            &format!("worst input: {name}"),
+    let size = mib_of("PORTCULLIS_BENCH_WORST_MIB", WORST_MIB) << 20;
+    // Nanoseconds for a byte, beside those of the log.
+    let mut worst_of = |name: &str, value: f64, log: f64| {
+        let peer = Some(("a byte of the log", 1e3 / log));
+        report.add(name, 1e3 / value, "ns/B", peer);
+    };
+    for (name, text) in worst(size) {
+        let value = best_of(WORST_RUNS, &text, || masked(&redactor, &text));
+        worst_of(
+            &format!("worst for the native rules: {name}"),
             value,
-            "MB/s",
-            Some(("the log", found)),
+            native,
         );
+        let value = best_of(WORST_RUNS, &text, || flowed(&redactor, text.as_bytes()));
+        worst_of(&format!("worst for all of the way: {name}"), value, whole);
     }
+    for (name, unit) in HOSTILE {
+        let text = unit.repeat(size / unit.len());
+        let value = best_bytes(WORST_RUNS, &text, || sanitised(&text));
+        worst_of(&format!("worst for the sanitiser: {name}"), value, scanned);
+        let value = best_bytes(WORST_RUNS, &text, || flowed(&redactor, &text));
+        worst_of(&format!("worst for all of the way: {name}"), value, whole);
+    }
+    report.table();
 }

@@ -64,16 +64,12 @@ impl Part {
         let mut text = String::with_capacity(raw.len());
         let mut pieces = Vec::new();
         while !rest.is_empty() {
-            let plain = |byte: &u8| matches!(byte, b'\n' | b'\t' | 0x20..=0x7E);
-            let is_plain = rest.first().is_some_and(plain);
-            let length = rest
-                .iter()
-                .position(|byte| plain(byte) != is_plain)
-                .unwrap_or(rest.len());
-            let length = if is_plain {
-                length
+            let plain = plain_length(rest);
+            let length = if plain > 0 {
+                plain
             } else {
-                length.min(ODD_RUN_BYTES_MAX)
+                let odd = rest.iter().take(ODD_RUN_BYTES_MAX);
+                odd.take_while(|byte| !is_plain(**byte)).count()
             };
             let Some((run, after)) = rest.split_at_checked(length) else {
                 break;
@@ -205,6 +201,23 @@ impl Part {
         }
         end
     }
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\t' | 0x20..=0x7E)
+}
+
+/// How many bytes from the start are plain. Blocks are counted without an exit, which is vector code.
+fn plain_length(bytes: &[u8]) -> usize {
+    let (blocks, _) = bytes.as_chunks::<64>();
+    let is_clean = |block: &&[u8; 64]| {
+        block
+            .iter()
+            .fold(true, |clean, byte| clean & is_plain(*byte))
+    };
+    let clean = blocks.iter().take_while(is_clean).count() * 64;
+    let rest = bytes.get(clean..).unwrap_or_default();
+    clean + rest.iter().take_while(|byte| is_plain(**byte)).count()
 }
 
 /// How many bytes of a piece's text there is room for.

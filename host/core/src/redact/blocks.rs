@@ -4,7 +4,9 @@
 //! an end without a beginning masks what stands before it: a cut must never show half a key.
 
 use super::open::Close;
-use super::source::{Found, Label, Source, is_base64, is_blank};
+use super::source::{Found, Label, Source, all_base64, is_base64, is_blank};
+use aho_corasick::{AhoCorasick, MatchKind};
+use std::sync::LazyLock;
 
 pub(super) const PRIVATE_KEY: Label<'static> = Label {
     rule: "private-key-block",
@@ -19,6 +21,8 @@ pub(super) const VAULT: Label<'static> = Label {
 pub const BLOCK_BYTES_MAX: usize = 65_536;
 /// Longest label between the dashes, in bytes.
 const LABEL_BYTES_MAX: usize = 80;
+/// Shortest label of a private key, in bytes.
+const PRIVATE_BYTES_MIN: usize = "STATIC KEY".len();
 /// Longest line of a key's body, in bytes.
 const BODY_LINE_BYTES_MAX: usize = 4_096;
 
@@ -54,6 +58,7 @@ pub(super) fn at(
 pub(super) fn left_open(text: &str) -> Option<(usize, Close)> {
     let source = Source::new(text);
     let mut at = 0;
+    let mut signed = true;
     while let Some(start) = next_start(text, at) {
         at = start + 1;
         let literal = STARTS.iter().find(|literal| source.has(start, literal))?;
@@ -76,27 +81,44 @@ pub(super) fn left_open(text: &str) -> Option<(usize, Close)> {
                     None => return Some((start, Close::Dashes(mark))),
                 }
             }
-            "PuTTY-User-Key-File" => match rest
-                .find("Private-MAC:")
-                .or_else(|| rest.find("Private-Hash:"))
-            {
-                Some(end) => at = start + end,
-                None => return Some((start, Close::Putty)),
-            },
+            "PuTTY-User-Key-File" => {
+                let mac = signed.then(|| rest.find("Private-MAC:")).flatten();
+                // What is not behind one key is not behind a later one.
+                signed &= mac.is_some();
+                match mac.or_else(|| rest.find("Private-Hash:")) {
+                    Some(end) => at = start + end,
+                    None => return Some((start, Close::Putty)),
+                }
+            }
             _ => {}
         }
     }
     None
 }
 
+/// The first place of any of [`STARTS`] from `from` on. One pass for all of them: those that are not there
+/// would each be looked for to the end of the text, again from every place of those that are.
 fn next_start(text: &str, from: usize) -> Option<usize> {
-    let rest = text.get(from..)?;
-    let found = STARTS
-        .iter()
-        .filter_map(|literal| rest.find(literal))
-        .min()?;
-    Some(from + found)
+    let bytes = text.as_bytes();
+    let Some(search) = &*SEARCH else {
+        // Without the searcher each of them is looked for by itself.
+        let rest = bytes.get(from..)?;
+        let found = STARTS
+            .iter()
+            .filter_map(|literal| memchr::memmem::find(rest, literal.as_bytes()))
+            .min()?;
+        return Some(from + found);
+    };
+    let input = aho_corasick::Input::new(bytes).range(from.min(bytes.len())..);
+    search.find(input).map(|found| found.start())
 }
+
+static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(STARTS)
+        .ok()
+});
 
 /// Where a private key ends whose beginning is not in the text.
 pub(super) fn ends_unbegun(text: &str) -> Option<usize> {
@@ -148,6 +170,9 @@ fn label(source: Source<'_>, from: usize) -> Option<(&str, usize)> {
 }
 
 fn is_private(label: &str, ends_text: bool) -> bool {
+    if !ends_text && label.len() < PRIVATE_BYTES_MIN {
+        return false;
+    }
     let upper = label.to_ascii_uppercase();
     ["PRIVATE KEY", "STATIC KEY", "SECRET KEY"]
         .iter()
@@ -206,6 +231,9 @@ fn ended(source: Source<'_>, at: usize, literal: &str, floor: usize) -> Option<F
 /// Whether a line can be part of a key's body: base64 with its indentation, or a header.
 pub(super) fn is_body(line: &[u8]) -> bool {
     let line = line.trim_ascii();
+    if all_base64(line) {
+        return true;
+    }
     let headers: [&[u8]; 3] = [b"Proc-Type:", b"DEK-Info:", b"Comment:"];
     headers.iter().any(|header| line.starts_with(header))
         || line

@@ -4,8 +4,9 @@
 use super::catalog::shipped;
 use super::source::{Found, Label, Source, is_blank, is_word};
 use super::values::{self, Form, Value, Written};
+use aho_corasick::AhoCorasick;
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 const DIRECTIVE: Label<'static> = Label {
@@ -56,8 +57,89 @@ pub(super) fn starts() -> Vec<&'static str> {
     starts
 }
 
+/// How far before a directive the beginning of its line is looked for, in bytes.
+const HEAD_BYTES_MAX: usize = 256;
+
+/// What may lead directives in a text, found in one pass when the first directive asks for it. Places come
+/// in ascending order.
+#[derive(Debug, Default)]
+pub(super) struct Leads {
+    /// Where they begin and which of [`ANYWHERE`] they are.
+    found: Option<Vec<(usize, usize)>>,
+    /// How many of them end before the last directive.
+    passed: usize,
+    /// The last place of each.
+    last: Vec<Option<usize>>,
+}
+
+/// What may stand anywhere in a directive's line.
+struct Anywhere {
+    leads: Vec<String>,
+    /// None where it could not be built; each is then looked for by itself.
+    search: Option<AhoCorasick>,
+}
+
+static ANYWHERE: LazyLock<Anywhere> = LazyLock::new(|| {
+    let rules = shipped().directives.iter();
+    let mut leads: Vec<String> = rules
+        .filter(|rule| rule.anywhere && !rule.line.is_empty())
+        .map(|rule| rule.line.clone())
+        .collect();
+    leads.sort_unstable();
+    leads.dedup();
+    let search = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(&leads)
+        .ok();
+    Anywhere { leads, search }
+});
+
+impl Leads {
+    /// Whether a lead that may stand anywhere stands between two places.
+    fn stands(&mut self, source: Source<'_>, lead: &str, from: usize, to: usize) -> bool {
+        let anywhere = &*ANYWHERE;
+        let (Some(search), Some(index)) = (
+            &anywhere.search,
+            anywhere.leads.iter().position(|other| other == lead),
+        ) else {
+            return source.str(from, to).to_ascii_lowercase().contains(lead);
+        };
+        let found = self.found.get_or_insert_with(|| {
+            let all = search.find_overlapping_iter(source.bytes());
+            all.map(|found| (found.start(), found.pattern().as_usize()))
+                .collect()
+        });
+        self.last.resize(anywhere.leads.len(), None);
+        while let Some((start, which)) = found.get(self.passed)
+            && anywhere
+                .leads
+                .get(*which)
+                .is_some_and(|lead| start + lead.len() <= to)
+        {
+            if let Some(last) = self.last.get_mut(*which) {
+                *last = Some(last.unwrap_or(0).max(*start));
+            }
+            self.passed += 1;
+        }
+        let last = self.last.get(index).copied().flatten();
+        last.is_some_and(|last| last >= from)
+    }
+}
+
+/// Whether a line begins with a lead, after blanks, between two places.
+fn begins(source: Source<'_>, lead: &str, from: usize, to: usize) -> bool {
+    let head = source.str(from, to).trim_start();
+    head.get(..lead.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(lead))
+}
+
 /// The secret after the directive whose literal stands at `start`.
-pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'static>> {
+pub(super) fn at(
+    source: Source<'_>,
+    start: usize,
+    literal: &str,
+    leads: &mut Leads,
+) -> Option<Found<'static>> {
     let after = start + literal.len();
     if is_word(source.before(start)) {
         return None;
@@ -65,19 +147,21 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
     if literal == "identified " {
         return identified(source, after);
     }
-    let line = source.line_start(start, 256);
+    let line = source.line_start(start, HEAD_BYTES_MAX);
     // In `.netrc` the words of one entry may stand on lines of their own.
     let alone = source.slice(line, start).iter().all(|byte| is_blank(*byte));
     let from_line = if alone {
-        source.line_start(line.saturating_sub(1), 256)
+        source.line_start(line.saturating_sub(1), HEAD_BYTES_MAX)
     } else {
         line
     };
-    let head = source.str(from_line, start).to_ascii_lowercase();
-    let fits = shipped()
-        .directives
-        .iter()
-        .any(|rule| rule.words.iter().any(|word| word == literal) && rule.leads(&head));
+    // What is cut within a character counts as empty.
+    let cut = source.str(from_line, start).is_empty();
+    let fits = BY_WORD.get(literal).into_iter().flatten().any(|rule| {
+        rule.line.is_empty()
+            || (!cut && begins(source, &rule.line, from_line, start))
+            || (!cut && rule.anywhere && leads.stands(source, &rule.line, from_line, start))
+    });
     if !fits {
         return None;
     }
@@ -101,10 +185,10 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
         },
     };
     let length = value.end - value.start;
-    let prose = literal.ends_with("password ")
-        && values::begins_prose(source, value)
-        && !head.contains("login ")
-        && !head.contains("machine ");
+    let prose = literal.ends_with("password ") && values::begins_prose(source, value) && {
+        let head = source.str(from_line, start).to_ascii_lowercase();
+        !head.contains("login ") && !head.contains("machine ")
+    };
     if length < 3
         || prose
         || source.at(value.start) == b'-'
@@ -115,6 +199,17 @@ pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Foun
     // Prose says "password for …"; a directive's word is followed by few others.
     Found::new(value.start, value.end, DIRECTIVE)
 }
+
+/// The directives of each literal.
+static BY_WORD: LazyLock<HashMap<&'static str, Vec<&'static Directive>>> = LazyLock::new(|| {
+    let mut by_word: HashMap<&str, Vec<&Directive>> = HashMap::new();
+    for rule in &shipped().directives {
+        for word in &rule.words {
+            by_word.entry(word).or_default().push(rule);
+        }
+    }
+    by_word
+});
 
 /// The words that directives are made of.
 static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
@@ -138,15 +233,6 @@ pub(super) fn is_word_of_one(word: &str) -> bool {
     WORDS.contains(word)
         || (word.bytes().any(|byte| byte.is_ascii_uppercase())
             && WORDS.contains(word.to_ascii_lowercase().as_str()))
-}
-
-impl Directive {
-    /// Whether a line begins as the directive wants.
-    fn leads(&self, head: &str) -> bool {
-        self.line.is_empty()
-            || head.trim_start().starts_with(&self.line)
-            || (self.anywhere && head.contains(&self.line))
-    }
 }
 
 /// `IDENTIFIED BY 'x'`, `IDENTIFIED WITH plugin AS 'x'`.

@@ -78,6 +78,41 @@ fn form(prefix: &str, offset: usize, token: Option<usize>) -> Form {
     }
 }
 
+/// Letters that are decoded before all others.
+const PROBE_LETTERS: usize = 64;
+
+/// Whether the first letters of a long run may hold what a form promises: a run full of such beginnings
+/// would decode the same letters again from each of them.
+fn may_hold(letters: &[u8], form: &Form) -> bool {
+    let Some(probe) = letters
+        .get(..PROBE_LETTERS)
+        .filter(|probe| probe.len() < letters.len())
+    else {
+        return true;
+    };
+    let mut buffer = [0; PROBE_LETTERS];
+    let Ok(length) = LENIENT.decode_slice(probe, &mut buffer) else {
+        return false;
+    };
+    let text = buffer.get(form.offset..length).unwrap_or_default();
+    let Some(index) = form.token else {
+        let line = text
+            .iter()
+            .position(|byte| *byte == b'\n' || !byte.is_ascii());
+        return line.is_none_or(|end| {
+            memchr::memmem::find(text.get(..end).unwrap_or_default(), b"PRIVATE KEY").is_some()
+        });
+    };
+    shipped().tokens.get(index).is_some_and(|token| {
+        let (prefix, body) = text.split_at(token.prefix.len().min(text.len()));
+        token.prefix.as_bytes().starts_with(prefix)
+            && body
+                .iter()
+                .take(token.least)
+                .all(|byte| token.body.has(*byte))
+    })
+}
+
 /// The encoded run around `at`, if it holds what its form promises. `floor` is where the last ended.
 pub(super) fn at(
     source: Source<'_>,
@@ -101,6 +136,9 @@ pub(super) fn at(
             byte => *byte,
         })
         .collect();
+    if !may_hold(&letters, form) {
+        return None;
+    }
     let length = if letters.ends_with(b"=") {
         letters.len()
     } else {

@@ -2,6 +2,7 @@
 //! guessed at leisure, so it counts as the password.
 
 use super::source::{Found, Label, Source, is_word};
+use std::ops::Range;
 
 const HASH: Label<'static> = Label {
     rule: "hash",
@@ -21,39 +22,80 @@ const REST_BYTES_MIN: usize = 13;
 /// Longest hash that is followed, in bytes.
 const HASH_BYTES_MAX: usize = 512;
 
+/// What was read ahead, so that beginnings back to back are read once. A hash of some kinds may hold a colon.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    colons: Stretch,
+    no_colons: Stretch,
+}
+
+/// Letters of a hash, and the last places of what one must have.
+#[derive(Debug, Default)]
+struct Stretch {
+    read: Range<usize>,
+    letter: Option<usize>,
+    digit: Option<usize>,
+    capital: Option<usize>,
+}
+
+impl Stretch {
+    /// Reads from a place on. Places come in ascending order.
+    fn read(&mut self, source: Source<'_>, start: usize, agrees: impl Fn(u8) -> bool) {
+        if !self.read.contains(&start) {
+            *self = Self {
+                read: start..start,
+                ..Self::default()
+            };
+        }
+        let from = self.read.end;
+        let limit = start.saturating_add(HASH_BYTES_MAX);
+        let end = source.run(from, limit.saturating_sub(from), agrees);
+        let last = |is_one: fn(&u8) -> bool| {
+            let place = source.slice(from, end).iter().rposition(is_one);
+            place.map(|place| from + place)
+        };
+        self.letter = last(u8::is_ascii_alphabetic).or(self.letter);
+        self.digit = last(|byte| byte.is_ascii_digit() || *byte == b'$').or(self.digit);
+        self.capital =
+            last(|byte| matches!(byte, b'$' | b'}') || byte.is_ascii_uppercase()).or(self.capital);
+        self.read.end = end;
+    }
+}
+
 /// The hash that begins with a known start at `start`.
-pub(super) fn started(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'static>> {
+pub(super) fn started(
+    source: Source<'_>,
+    start: usize,
+    literal: &str,
+    ahead: &mut Ahead,
+) -> Option<Found<'static>> {
     let after = start + literal.len();
     if source.slice(start, after) != literal.as_bytes() || is_word(source.before(start)) {
         return None;
     }
-    let end = source.run(after, HASH_BYTES_MAX, |byte| {
-        byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'.' | b'/' | b'$' | b'=' | b',' | b'+' | b'_' | b'-' | b':' | b'}' | b'*'
-            )
-    });
     // In `/etc/shadow` the hash ends at a colon; only the kinds that hold one may go past it.
     let holds_colon = ["SCRAM", "scrypt:", "pbkdf2:", "{"]
         .iter()
         .any(|kind| literal.starts_with(kind));
-    let end = match source
-        .slice(after, end)
-        .iter()
-        .position(|byte| *byte == b':')
-    {
-        Some(colon) if !holds_colon => after + colon,
-        _ => end,
+    let stretch = if holds_colon {
+        &mut ahead.colons
+    } else {
+        &mut ahead.no_colons
     };
-    let rest = source.slice(after, end);
-    let is_hash = rest.len() >= REST_BYTES_MIN
-        && (rest.iter().any(u8::is_ascii_digit) || rest.contains(&b'$'))
-        && rest.iter().any(u8::is_ascii_alphabetic)
-        && (literal.starts_with('$')
-            || rest
-                .iter()
-                .any(|byte| matches!(byte, b'$' | b'}') || byte.is_ascii_uppercase()));
+    stretch.read(source, after, |byte| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'.' | b'/' | b'$' | b'=' | b',' | b'+' | b'_' | b'-' | b'}' | b'*'
+            )
+            || (holds_colon && byte == b':')
+    });
+    let end = stretch.read.end;
+    let has = |last: Option<usize>| last.is_some_and(|last| last >= after);
+    let is_hash = end - after >= REST_BYTES_MIN
+        && has(stretch.digit)
+        && has(stretch.letter)
+        && (literal.starts_with('$') || has(stretch.capital));
     if is_hash {
         Found::new(start, end, HASH)
     } else {

@@ -1,7 +1,7 @@
 //! Which lines belong together: a name at the end of a line and its value on the next, pairs of fields,
 //! YAML blocks, lines that only a carriage return parts. Judges no value.
 
-use super::names::FRAGMENTS;
+use super::names;
 use super::source::{Source, is_blank, is_word};
 use super::view::{self, View};
 use super::{commands, directives, settings};
@@ -104,15 +104,9 @@ impl<'t> Joint<'t> {
         if hit < start + head.len() - from {
             return;
         }
-        let name = head
-            .get(head.len() - from..)
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let name = head.get(head.len() - from..).unwrap_or_default();
         // A number or a mode may stand between the name and its sign.
-        let is_name = FRAGMENTS
-            .iter()
-            .any(|part| name.contains(part.trim_end_matches(['=', ':', '"'])));
-        if !is_name {
+        if !names::has_fragment(name) {
             return;
         }
         self.waits = Some(start + head.len());

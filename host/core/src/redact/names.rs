@@ -2,6 +2,8 @@
 //! if it also looks like one. Sees names only.
 
 use super::catalog::shipped;
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
 
 /// What a name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,21 +21,39 @@ pub(super) const FRAGMENTS: &[&str] = &[
     "salt", "seed", "pw=", "pw:", "pw\"", "signature", "sig=", "otp", "pat=", "pat:", "webhook", "dsn", "bearer", "connstr", "connectionstr",
 ];
 
+/// The fragments without the signs behind them, whatever their case. None where it could not be built.
+static MENTIONED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let parts = FRAGMENTS
+        .iter()
+        .map(|part| part.trim_end_matches(['=', ':', '"']));
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(parts)
+        .ok()
+});
+
+/// Whether a fragment stands anywhere in a name. In doubt there is one.
+pub(super) fn has_fragment(name: &str) -> bool {
+    MENTIONED
+        .as_ref()
+        .is_none_or(|search| search.is_match(name))
+}
+
 /// What a name says; `before` is the word before it, for `Unseal Key` and its like.
 pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
-    let words = words(name);
+    let words = Words::of(name);
     let last = words
-        .iter()
+        .all()
         .rev()
         .find(|word| !word.bytes().all(|byte| byte.is_ascii_digit()))?;
-    let joined = words.concat();
+    let joined = words.joined.as_str();
     if joined.contains("public") && joined.contains("key") {
         return None;
     }
     if joined.ends_with("manager") {
         return None;
     }
-    if let Some(kind) = secret_noun(&words, &joined, before) {
+    if let Some(kind) = secret_noun(&words, before) {
         // An id beside a secret is public as often as not; only a random-looking one is masked.
         if last == "id" || last == "ids" {
             return (!joined.contains("accesskeyid")).then_some(Names::Perhaps(kind));
@@ -52,11 +72,11 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
         .then_some(Names::Perhaps("secret"))
 }
 
-fn secret_noun(words: &[String], joined: &str, before: &str) -> Option<&'static str> {
-    let is_pass =
-        |word: &String| word.ends_with("pass") && !shipped().names.not_pass.contains(word);
-    if words.iter().any(is_pass)
-        || (words.len() > 1 && words.iter().any(|word| word == "pwd" || word == "pw"))
+fn secret_noun(words: &Words, before: &str) -> Option<&'static str> {
+    let joined = words.joined.as_str();
+    let is_pass = |word: &str| word.ends_with("pass") && !shipped().names.not_pass.contains(word);
+    if words.all().any(is_pass)
+        || (words.ends.len() > 1 && words.all().any(|word| word == "pwd" || word == "pw"))
     {
         return Some("password");
     }
@@ -88,36 +108,80 @@ fn secret_noun(words: &[String], joined: &str, before: &str) -> Option<&'static 
     {
         return Some("api-key");
     }
-    // `max_tokens` and `tokenizer` count words; a `token` among the words is one.
-    shipped()
-        .names
-        .nouns
-        .iter()
-        .find(|row| {
-            joined.contains(&row.noun) && (row.noun != "token" || !joined.contains("tokeniz"))
-        })
-        .map(|row| row.kind.as_str())
+    noun(joined)
 }
 
+/// The kind of the first noun of the file that stands in a name.
+fn noun(joined: &str) -> Option<&'static str> {
+    let nouns = &shipped().names.nouns;
+    // `max_tokens` and `tokenizer` count words; a `token` among the words is one.
+    let counts = |noun: &str| noun == "token" && joined.contains("tokeniz");
+    let row = match &*NOUNS {
+        Some(search) => search
+            .find_overlapping_iter(joined)
+            .map(|found| found.pattern().as_usize())
+            .filter(|index| nouns.get(*index).is_some_and(|row| !counts(&row.noun)))
+            .min()
+            .and_then(|index| nouns.get(index)),
+        None => nouns
+            .iter()
+            .find(|row| joined.contains(&row.noun) && !counts(&row.noun)),
+    };
+    row.map(|row| row.kind.as_str())
+}
+
+/// One searcher for all nouns. None where it could not be built.
+static NOUNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let nouns = shipped().names.nouns.iter().map(|row| &row.noun);
+    AhoCorasick::new(nouns).ok()
+});
+
 /// The words of a name, in lower case: cut at signs and where the case rises.
-fn words(name: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut previous = '_';
-    for c in name.chars() {
-        let rises = c.is_ascii_uppercase() && previous.is_ascii_lowercase();
-        if (rises || !c.is_ascii_alphanumeric()) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+struct Words {
+    joined: String,
+    /// Where each word ends in the joined ones.
+    ends: Vec<usize>,
+}
+
+impl Words {
+    fn of(name: &str) -> Self {
+        let mut words = Self {
+            joined: String::with_capacity(name.len()),
+            ends: Vec::with_capacity(name.len()),
+        };
+        let mut previous = b'_';
+        for byte in name.bytes() {
+            let rises = byte.is_ascii_uppercase() && previous.is_ascii_lowercase();
+            if rises || !byte.is_ascii_alphanumeric() {
+                words.end();
+            }
+            if byte.is_ascii_alphanumeric() {
+                words.joined.push(char::from(byte.to_ascii_lowercase()));
+            }
+            previous = byte;
         }
-        if c.is_ascii_alphanumeric() {
-            word.push(c.to_ascii_lowercase());
+        words.end();
+        words
+    }
+
+    fn end(&mut self) {
+        let end = self.joined.len();
+        if end > self.ends.last().copied().unwrap_or(0) {
+            self.ends.push(end);
         }
-        previous = c;
     }
-    if !word.is_empty() {
-        words.push(word);
+
+    fn all(&self) -> impl DoubleEndedIterator<Item = &str> {
+        (0..self.ends.len()).map(|index| {
+            let start = index
+                .checked_sub(1)
+                .and_then(|before| self.ends.get(before))
+                .copied()
+                .unwrap_or(0);
+            let end = self.ends.get(index).copied().unwrap_or(start);
+            self.joined.get(start..end).unwrap_or_default()
+        })
     }
-    words
 }
 
 #[cfg(test)]

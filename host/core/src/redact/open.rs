@@ -31,6 +31,8 @@ pub(super) enum Close {
     Hex,
     /// The first line that is not base64.
     Base64,
+    /// Nothing.
+    Never,
 }
 
 /// Something open.
@@ -65,7 +67,7 @@ impl Open {
         label: (&str, &str),
         close: Close,
     ) -> Self {
-        let bounded = !matches!(close, Close::Quote(_) | Close::Blank);
+        let bounded = !matches!(close, Close::Quote(_) | Close::Blank | Close::Never);
         Self {
             start,
             rule: label.0.to_owned(),
@@ -141,6 +143,10 @@ impl Open {
                     ends: to < text.len(),
                 }
             }
+            Close::Never => Read {
+                to: text.len(),
+                ends: false,
+            },
             Close::Indent(_) | Close::Hex | Close::Base64 => return self.lines(text, at, end),
         };
         self.take(text.get(at..read.to).unwrap_or_default());

@@ -1,13 +1,13 @@
 //! The table of literals and the one pass over a text: each literal that stands there calls its rule.
 
-use super::catalog::{self, shipped};
+use super::catalog::{self, Shipped, shipped};
 use super::custom::{self, Customs};
 use super::encoded::{self, Form};
 use super::options::{Choice, Class, RedactionOptions, RuleFault, RuleInfo, Warning};
 use super::pii::{self, Wanted};
-use super::prefilter::Prefilter;
+use super::prefilter::{Literal, Prefilter};
 use super::scout::{self, Hit};
-use super::source::{Found, Label, Source};
+use super::source::{Found, Label, Source, is_word};
 use super::stream::suspect;
 use super::{blocks, commands, directives, hashes, headers, names, settings, tokens, urls};
 use std::sync::LazyLock;
@@ -38,6 +38,19 @@ enum Rule {
     WindowsDump,
     Command,
     Directive(&'static str),
+}
+
+impl Rule {
+    /// Which bytes may follow a literal of two bytes for its rule to find anything.
+    fn follows(&self) -> fn(u8) -> bool {
+        match self {
+            // The widest of their alphabets.
+            Self::Token(_) => |byte| tokens::Body::Wide.has(byte),
+            Self::Discord => |byte| is_word(byte) || byte == b'-',
+            Self::MysqlHash => |byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'),
+            _ => |_| true,
+        }
+    }
 }
 
 struct Table {
@@ -90,9 +103,15 @@ impl Table {
         for literal in directives::starts() {
             add(literal, Rule::Directive(literal));
         }
-        let (literals, rules): (Vec<Vec<u8>>, Vec<Rule>) = entries
+        let (literals, rules): (Vec<Literal>, Vec<Rule>) = entries
             .into_iter()
-            .map(|(literal, rule)| (literal.into_bytes(), rule))
+            .map(|(literal, rule)| {
+                let literal = Literal {
+                    text: literal.into_bytes(),
+                    follows: rule.follows(),
+                };
+                (literal, rule)
+            })
             .unzip();
         Self {
             prefilter: Prefilter::new(literals),
@@ -102,15 +121,39 @@ impl Table {
 }
 
 /// The rules of one redactor: the shipped ones, the operator's own, and which of them are on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rules {
+    /// SECURITY: whether the shipped rules could not be read. Nothing is shown then, because nobody looked.
+    withholds: bool,
     choice: Choice,
     customs: Customs,
     wanted: Wanted,
     own: Vec<RuleInfo>,
 }
 
+impl Default for Rules {
+    fn default() -> Self {
+        Self::over(shipped())
+    }
+}
+
 impl Rules {
+    /// The rules of a file as they are.
+    pub(super) fn over(shipped: &Shipped) -> Self {
+        Self {
+            withholds: shipped.fault.is_some(),
+            choice: Choice::default(),
+            customs: Customs::default(),
+            wanted: Wanted::default(),
+            own: Vec::new(),
+        }
+    }
+
+    /// Whether nothing may be shown.
+    pub(super) fn withholds(&self) -> bool {
+        self.withholds
+    }
+
     /// Reads the options.
     pub(super) fn build(
         options: &RedactionOptions,
@@ -143,6 +186,7 @@ impl Rules {
                     customs,
                     wanted,
                     own,
+                    ..Self::default()
                 };
                 Ok((rules, warnings))
             }
@@ -243,6 +287,12 @@ struct Covered {
     headers: usize,
     commands: usize,
     directives: usize,
+    /// What was read ahead for hashes.
+    hashes_ahead: hashes::Ahead,
+    /// What was read ahead for addresses.
+    ahead: urls::Ahead,
+    /// What leads directives.
+    leads: directives::Leads,
 }
 
 fn call<'r>(
@@ -289,7 +339,7 @@ fn call<'r>(
         }
         Rule::Hash(literal) if at >= covered.hashes => {
             take(
-                hashes::started(source, at, literal),
+                hashes::started(source, at, literal, &mut covered.hashes_ahead),
                 &mut covered.hashes,
                 found,
             );
@@ -298,7 +348,8 @@ fn call<'r>(
         Rule::MysqlHash => found.extend(hashes::mysql(source, at)),
         Rule::WindowsDump => found.extend(hashes::windows_dump(source, at)),
         Rule::Url(literal) if at >= covered.urls => {
-            take(urls::at(source, at, literal), &mut covered.urls, found);
+            let url = urls::at(source, at, literal, &mut covered.ahead);
+            take(url, &mut covered.urls, found);
         }
         Rule::Setting if depth == Depth::All && at >= covered.settings => {
             let (value, end) = settings::at(source, at);
@@ -313,7 +364,7 @@ fn call<'r>(
         }
         Rule::Directive(literal) if depth == Depth::All && at >= covered.directives => {
             take(
-                directives::at(source, at, literal),
+                directives::at(source, at, literal, &mut covered.leads),
                 &mut covered.directives,
                 found,
             );

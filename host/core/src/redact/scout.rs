@@ -8,12 +8,11 @@
 
 use super::catalog::shipped;
 use super::encoded::{self, Form};
+use super::grams::Fours;
 use super::source::{Source, is_blank};
 use super::tokens::Token;
 use super::{commands, directives, ties, tokens, urls};
 use aho_corasick::{AhoCorasick, packed};
-use memchr::memmem::Finder;
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Shortest run of token letters that is looked at, in bytes: one this long fills an aligned block of eight.
@@ -24,8 +23,8 @@ const GROUP_BLOCKS: usize = 8;
 const BEFORE_RUN_BYTES: usize = 16;
 /// Most bytes of a name after the fragment by which it was found.
 const NAME_BYTES_MAX: usize = 64;
-/// Bits of the table of first bytes.
-const HEADS: usize = 1 << 16;
+/// Longest part of a name right before a sign of [`SIGNED_NAMES`], in bytes.
+const SIGNED_BYTES_MAX: usize = 6;
 
 /// What stands where the scout stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +53,16 @@ const NAMES: &[&str] = &[
 const SHORT_NAMES: &[&str] = &[
     "key", "Key", "KEY", "pwd", "Pwd", "PWD", "psk", "PSK", "jwt", "JWT", "srf", "SRF", "dsn", "DSN", "otp", "OTP", "pw=", "pw:", "pw\"", "PW=", "PW:",
 ];
+
+/// What begins an address, a mark of the sanitiser, a flag of a program. The letter of a flag is judged in
+/// full behind it.
+#[rustfmt::skip]
+const SIGNS: &[&str] = &[
+    SCHEME, MARK, " -p", " -u", " -a", " -w", " -s", " -c", " -x", " -k", " -n", " -h", " -b", LONG_FLAG,
+];
+const SCHEME: &str = "://";
+const MARK: &str = "<U+";
+const LONG_FLAG: &str = " --";
 
 /// Further parts of names, with the sign behind them.
 #[rustfmt::skip]
@@ -91,14 +100,18 @@ impl Search {
         AhoCorasick::new(literals).map_or(Self::Broken, Self::Plain)
     }
 
-    /// The next place of any of the literals from `from` on: where it begins and ends.
+    /// The next place of any of the literals from `from` on, and which it is.
     fn next(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
         let found = match self {
             Self::Packed(search) => search.find_in(text, (from..text.len()).into()),
             Self::Plain(search) => search.find(aho_corasick::Input::new(text).range(from..)),
-            Self::Broken => return (from < text.len()).then_some((from, from + 1)),
+            Self::Broken => return None,
         };
-        found.map(|found| (found.start(), found.end()))
+        found.map(|found| (found.start(), found.pattern().as_usize()))
+    }
+
+    fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken)
     }
 }
 
@@ -121,29 +134,122 @@ impl Head {
         }
     }
 
-    /// Whether the rule finds something at a place.
-    fn holds(&self, source: Source<'_>, at: usize) -> bool {
-        match self {
-            Self::Token(token) => token.at(source, at).is_some(),
-            Self::Encoded(form) => encoded::at(source, at, form, 0).is_some(),
-            Self::WebToken => tokens::web_token(source, at).is_ok(),
-            Self::Other(literal) => source.slice(at, at + literal.len()) == literal.as_bytes(),
+    /// Whether the rule finds something at a place that it has not read.
+    fn holds(&self, source: Source<'_>, at: usize, read: &mut HeadsRead) -> bool {
+        let (found, covered) = match self {
+            Self::Token(token) => {
+                let Some(covered) = read.tokens.get_mut(token.alphabet()) else {
+                    return false;
+                };
+                if at + token.prefix.len() <= *covered {
+                    return token.ends_at(source, at, *covered);
+                }
+                (token.at(source, at).map(|found| found.end), covered)
+            }
+            Self::Encoded(form) if at >= read.encoded => {
+                let found = encoded::at(source, at, form, read.encoded);
+                (found.map(|found| found.end), &mut read.encoded)
+            }
+            Self::WebToken if at >= read.web_tokens => match tokens::web_token(source, at) {
+                Ok(found) => (Some(found.end), &mut read.web_tokens),
+                Err(end) => {
+                    read.web_tokens = end;
+                    read.no_web_token = end;
+                    return false;
+                }
+            },
+            Self::WebToken => return at >= read.no_web_token,
+            Self::Encoded(_) => return false,
+            Self::Other(literal) => {
+                return source.slice(at, at + literal.len()) == literal.as_bytes();
+            }
+        };
+        *covered = found.map_or(*covered, |end| end.max(*covered));
+        found.is_some()
+    }
+}
+
+/// How far each family of rules has read a run. What begins inside is not asked about again: each beginning
+/// in a run full of them would read the rest of it.
+#[derive(Debug, Default)]
+struct HeadsRead {
+    tokens: [usize; tokens::BODIES],
+    encoded: usize,
+    web_tokens: usize,
+    /// Up to where no web token begins.
+    no_web_token: usize,
+}
+
+/// Literals whose letters may be small or capital, searched in a folded text: few of them are faster to
+/// find than all of their spellings. What stands in the text itself then decides.
+#[derive(Debug)]
+struct Folded {
+    search: Search,
+    /// The spellings of each literal that is searched.
+    spellings: Vec<Vec<&'static str>>,
+}
+
+impl Folded {
+    fn new(literals: impl IntoIterator<Item = &'static str>) -> Self {
+        let mut folded: Vec<String> = Vec::new();
+        let mut spellings: Vec<Vec<&'static str>> = Vec::new();
+        for literal in literals {
+            // All beginnings alike are one: the search looks at no more than these.
+            let bytes = literal.bytes().take(FOLDED_BYTES).map(fold).map(char::from);
+            let bytes: String = bytes.collect();
+            match folded.iter().position(|known| *known == bytes) {
+                Some(index) => spellings
+                    .get_mut(index)
+                    .into_iter()
+                    .for_each(|all| all.push(literal)),
+                None => {
+                    folded.push(bytes);
+                    spellings.push(vec![literal]);
+                }
+            }
+        }
+        let literals: Vec<&str> = folded.iter().map(String::as_str).collect();
+        Self {
+            search: Search::new(&literals),
+            spellings,
         }
     }
+
+    /// The next place from `from` on where one of the literals stands in any letters, and the one of its
+    /// spellings that stands there, if it is one.
+    fn next(
+        &self,
+        source: Source<'_>,
+        folded: &[u8],
+        from: usize,
+    ) -> Option<(usize, Option<&'static str>)> {
+        let (start, literal) = self.search.next(folded, from)?;
+        let all = self.spellings.get(literal).map_or(&[][..], Vec::as_slice);
+        let rest = source.slice(start, source.len());
+        let stands = |spelling: &&&str| rest.starts_with(spelling.as_bytes());
+        let spelt = all.iter().find(stands);
+        Some((start, spelt.copied()))
+    }
+}
+
+/// Bytes of a literal that are searched.
+const FOLDED_BYTES: usize = 4;
+
+/// A byte with what parts small from capital letters set. Other signs may fall together.
+fn fold(byte: u8) -> u8 {
+    byte | 0x20
 }
 
 /// The searchers, built once.
 #[derive(Debug)]
 pub(super) struct Scout {
-    names: Search,
-    short_names: Search,
-    signed_names: Search,
+    /// Parts of names of four letters and more.
+    names: Folded,
+    /// Shorter ones, and [`SIGNS`].
+    short: Folded,
     suspects: Search,
-    scheme: Finder<'static>,
-    flag: Finder<'static>,
-    mark: Finder<'static>,
-    heads: Box<[u64; HEADS / 64]>,
-    by_head: HashMap<u32, Vec<Head>>,
+    /// What a run may begin with, by its first four bytes.
+    heads: Fours<Head>,
     /// Prefixes too short for the table: they begin a run or stand right before it.
     brief: Vec<&'static Token>,
 }
@@ -153,10 +259,6 @@ static SCOUT: LazyLock<Scout> = LazyLock::new(Scout::build);
 /// All hits of a text in ascending order.
 pub(super) fn hits(text: &str, hits: &mut Vec<Hit>) {
     SCOUT.hits(text, hits);
-}
-
-fn slot(head: u32) -> usize {
-    (head.wrapping_mul(0x9E37_79B1) >> 16) as usize
 }
 
 /// Letters that may follow a prefix of three bytes.
@@ -187,15 +289,10 @@ fn mask(block: [u8; 8]) -> u64 {
 impl Scout {
     fn build() -> Self {
         let mut scout = Self {
-            names: Search::new(NAMES),
-            short_names: Search::new(SHORT_NAMES),
-            signed_names: Search::new(SIGNED_NAMES),
+            names: Folded::new(NAMES.iter().chain(SIGNED_NAMES).copied()),
+            short: Folded::new(SHORT_NAMES.iter().chain(SIGNS).copied()),
             suspects: Search::new(SUSPECTS),
-            scheme: Finder::new("://"),
-            flag: Finder::new(" -"),
-            mark: Finder::new("<U+"),
-            heads: Box::new([0; HEADS / 64]),
-            by_head: HashMap::new(),
+            heads: Fours::new(),
             brief: Vec::new(),
         };
         for token in &shipped().tokens {
@@ -224,130 +321,91 @@ impl Scout {
     /// Enters a beginning under its first four bytes.
     fn enter(&mut self, head: impl Fn() -> Head) {
         let made = head();
-        let heads: Vec<u32> = match made.literal().as_bytes() {
-            [a, b, c, d, ..] => vec![u32::from_le_bytes([*a, *b, *c, *d])],
-            [a, b, c] => letters()
-                .map(|d| u32::from_le_bytes([*a, *b, *c, d]))
-                .collect(),
-            _ => Vec::new(),
-        };
-        for first in heads {
-            let slot = slot(first);
-            if let Some(word) = self.heads.get_mut(slot / 64) {
-                *word |= 1 << (slot % 64);
-            }
-            self.by_head.entry(first).or_default().push(head());
+        match made.literal().as_bytes() {
+            [a, b, c, d, ..] => self.heads.enter([*a, *b, *c, *d], made),
+            [a, b, c] => letters().for_each(|d| self.heads.enter([*a, *b, *c, d], head())),
+            _ => {}
         }
     }
 
     fn hits(&self, text: &str, hits: &mut Vec<Hit>) {
         hits.clear();
-        self.names(text, &self.names, hits);
-        self.names(text, &self.short_names, hits);
-        self.names(text, &self.signed_names, hits);
+        if self.is_broken() && !text.is_empty() {
+            // Everything is under suspicion then.
+            let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1);
+            hits.extend([0].into_iter().chain(ends).map(suspect));
+        }
+        let source = Source::new(text);
         let bytes = text.as_bytes();
+        let folded: Vec<u8> = bytes.iter().copied().map(fold).collect();
+        self.names(source, &folded, hits);
+        self.short(source, &folded, hits);
         let mut at = 0;
         while let Some((start, _)) = self.suspects.next(bytes, at) {
-            hits.push(Hit {
-                at: start,
-                lead: Lead::Suspect,
-            });
+            hits.push(suspect(start));
             at = line_end(bytes, start);
         }
-        self.signs(text, hits);
+        signs(source, hits);
         self.runs(text, hits);
         hits.sort_unstable();
     }
 
-    /// Parts of names that something may tie a value to. The rest of the name is passed over.
-    fn names(&self, text: &str, search: &Search, hits: &mut Vec<Hit>) {
-        let bytes = text.as_bytes();
-        let source = Source::new(text);
-        let mut at = 0;
-        while let Some((start, end)) = search.next(bytes, at) {
-            // A sign in the literal is behind the name.
-            let signed = matches!(source.before(end), b'=' | b':' | b'"');
-            let mut name = end - usize::from(signed);
-            // A name that goes on past its bound is none, and none of its further parts begins one.
-            loop {
-                let run = source.run(name, NAME_BYTES_MAX, |byte| {
-                    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-                });
-                if run == name {
-                    break;
-                }
-                name = run;
+    fn is_broken(&self) -> bool {
+        let folded = [&self.names, &self.short];
+        self.suspects.is_broken() || folded.iter().any(|folded| folded.search.is_broken())
+    }
+
+    /// Parts of names that something may tie a value to. The rest of the name is passed over, except for
+    /// the parts right before a sign.
+    fn names(&self, source: Source<'_>, folded: &[u8], hits: &mut Vec<Hit>) {
+        let (mut at, mut passed) = (0, 0);
+        while let Some((start, spelt)) = self.names.next(source, folded, at) {
+            at = start + 1;
+            if let Some(literal) = spelt
+                && (start >= passed || SIGNED_NAMES.contains(&literal))
+            {
+                passed = name(source, start, literal, hits).max(at);
+                at = at.max(passed.saturating_sub(SIGNED_BYTES_MAX));
             }
-            if is_tied(source, start, name) {
-                hits.push(Hit {
-                    at: start,
-                    lead: Lead::Name,
-                });
-            }
-            at = name.max(start + 1);
         }
     }
 
-    /// Addresses with userinfo, hashes, flags of programs.
-    fn signs(&self, text: &str, hits: &mut Vec<Hit>) {
-        let bytes = text.as_bytes();
-        let source = Source::new(text);
-        let suspect = |at: usize| Hit {
-            at,
-            lead: Lead::Suspect,
-        };
-        let schemes = self
-            .scheme
-            .find_iter(bytes)
-            .filter(|at| urls::at(source, *at, "://").is_some());
-        hits.extend(schemes.map(suspect));
-        let hashes = memchr::memchr_iter(b'$', bytes).filter(|at| {
-            let end = source.run(at + 1, 16, |byte| {
-                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-            });
-            end > at + 1 && source.at(end) == b'$'
-        });
-        hits.extend(hashes.map(suspect));
-        hits.extend(
-            memchr::memchr_iter(b'~', bytes)
-                .filter(|at| source.before(*at) == b'Q')
-                .map(suspect),
-        );
-        hits.extend(self.mark.find_iter(bytes).map(suspect));
-        let mut from = 0;
-        while let Some(offset) = bytes.get(from..).and_then(|rest| self.flag.find(rest)) {
-            let at = from + offset;
-            let of_interest = match source.at(at + 2) {
-                b'-' => matches!(source.at(at + 3), b'u' | b'a' | b'p' | b'c' | b'd' | b's'),
-                byte => matches!(
-                    byte,
-                    b'p' | b'u'
-                        | b'U'
-                        | b'a'
-                        | b'w'
-                        | b's'
-                        | b'S'
-                        | b'c'
-                        | b'A'
-                        | b'X'
-                        | b'P'
-                        | b'k'
-                        | b'K'
-                        | b'N'
-                        | b'h'
-                        | b'b'
-                        | b'B'
-                ),
-            };
-            from = at + 2;
-            if of_interest {
-                let line = memchr::memrchr(b'\n', bytes.get(..at).unwrap_or_default())
+    /// Short parts of names, addresses with userinfo, marks, flags of programs.
+    fn short(&self, source: Source<'_>, folded: &[u8], hits: &mut Vec<Hit>) {
+        let bytes = source.bytes();
+        let mut ahead = urls::Ahead::default();
+        let (mut at, mut flags_from) = (0, 0);
+        while let Some((start, spelt)) = self.short.next(source, folded, at) {
+            at = start + 1;
+            match spelt {
+                None if source.slice(start, start + 2) == b" -" => {}
+                None => continue,
+                Some(SCHEME) => {
+                    if urls::at(source, start, SCHEME, &mut ahead).is_some() {
+                        hits.push(suspect(start));
+                    }
+                    at = start + SCHEME.len();
+                    continue;
+                }
+                Some(MARK) => {
+                    hits.push(suspect(start));
+                    at = start + MARK.len();
+                    continue;
+                }
+                Some(flag) if flag.starts_with(" -") => {}
+                Some(literal) => {
+                    at = at.max(name(source, start, literal, hits));
+                    continue;
+                }
+            }
+            if start >= flags_from && is_flag(source, start) {
+                let line = memchr::memrchr(b'\n', bytes.get(..start).unwrap_or_default())
                     .map_or(0, |end| end + 1);
-                if commands::names_program(source.str(line, at)) {
-                    hits.push(suspect(at));
+                if commands::names_program(source.str(line, start)) {
+                    hits.push(suspect(start));
                 }
                 // One look at a line is enough for all flags behind the first ones of interest.
-                from = line_end(bytes, at);
+                flags_from = line_end(bytes, start);
             }
         }
     }
@@ -412,32 +470,19 @@ impl Scout {
 
     fn run(&self, source: Source<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
         if self.is_odd(source, start, end) {
-            hits.push(Hit {
-                at: start,
-                lead: Lead::Suspect,
-            });
+            hits.push(suspect(start));
         }
         let from = start.saturating_sub(BEFORE_RUN_BYTES);
         let window = source.slice(from, end);
-        let mut first = 0_u32;
-        for (place, byte) in window.iter().enumerate() {
-            first = first >> 8 | u32::from(*byte) << 24;
-            let slot = slot(first);
-            let set = self
-                .heads
-                .get(slot / 64)
-                .is_some_and(|word| word >> (slot % 64) & 1 == 1);
-            if set
-                && let Some(at) = (from + place).checked_sub(3)
-                && let Some(heads) = self.by_head.get(&first)
-                && heads.iter().any(|head| head.holds(source, at))
-            {
-                hits.push(Hit {
-                    at,
-                    lead: Lead::Suspect,
-                });
+        let mut read = HeadsRead::default();
+        let mut last = None;
+        self.heads.each(window, |place, head| {
+            let at = from + place;
+            if last != Some(at) && head.holds(source, at, &mut read) {
+                last = Some(at);
+                hits.push(suspect(at));
             }
-        }
+        });
     }
 
     /// What tells by something else than its first letters.
@@ -467,6 +512,79 @@ impl Scout {
             || mailchimp()
             || brief()
     }
+}
+
+fn suspect(at: usize) -> Hit {
+    Hit {
+        at,
+        lead: Lead::Suspect,
+    }
+}
+
+/// Says a name of which a part stands at `start`, if something may tie a value to it. Gives where it ends.
+fn name(source: Source<'_>, start: usize, literal: &str, hits: &mut Vec<Hit>) -> usize {
+    // A sign in the literal is behind the name.
+    let mut name = start + literal.trim_end_matches(['=', ':', '"', ' ', '>']).len();
+    // A name that goes on past its bound is none, and none of its further parts begins one.
+    loop {
+        let run = source.run(name, NAME_BYTES_MAX, |byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+        });
+        if run == name {
+            break;
+        }
+        name = run;
+    }
+    if is_tied(source, start, name) {
+        hits.push(Hit {
+            at: start,
+            lead: Lead::Name,
+        });
+    }
+    name
+}
+
+/// Whether a blank and a dash at `at` begin a flag that may hold a secret.
+fn is_flag(source: Source<'_>, at: usize) -> bool {
+    match source.at(at + 2) {
+        b'-' => matches!(source.at(at + 3), b'u' | b'a' | b'p' | b'c' | b'd' | b's'),
+        byte => matches!(
+            byte,
+            b'p' | b'u'
+                | b'U'
+                | b'a'
+                | b'w'
+                | b's'
+                | b'S'
+                | b'c'
+                | b'A'
+                | b'X'
+                | b'P'
+                | b'k'
+                | b'K'
+                | b'N'
+                | b'h'
+                | b'b'
+                | b'B'
+        ),
+    }
+}
+
+/// Hashes, and the marks inside of tokens.
+fn signs(source: Source<'_>, hits: &mut Vec<Hit>) {
+    let bytes = source.bytes();
+    let hashes = memchr::memchr_iter(b'$', bytes).filter(|at| {
+        let end = source.run(at + 1, 16, |byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+        });
+        end > at + 1 && source.at(end) == b'$'
+    });
+    hits.extend(hashes.map(suspect));
+    hits.extend(
+        memchr::memchr_iter(b'~', bytes)
+            .filter(|at| source.before(*at) == b'Q')
+            .map(suspect),
+    );
 }
 
 /// Where the line of a place ends.

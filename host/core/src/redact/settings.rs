@@ -124,11 +124,8 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
     } else {
         Written::Constant
     };
-    if values::is_placeholder(source, value, written) {
-        return false;
-    }
     let text = source.slice(value.start, value.end);
-    match judged {
+    let fits = match judged {
         Names::Perhaps(_) => {
             tie != Tie::Quote
                 && (values::looks_random(source, value) || is_login(text))
@@ -159,7 +156,9 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
                 && !spaced_quote
                 && !(digits && kind != "password" && text.len() < 8)
         }
-    }
+    };
+    // The dearest question comes last.
+    fits && !values::is_placeholder(source, value, written)
 }
 
 /// Whether the quote before a value ends a string that holds the name, as in `input("Password: ", x)`.

@@ -77,11 +77,12 @@ impl<'a> Source<'a> {
     /// Where a run of agreeing bytes ends, at most `most` bytes on.
     pub(super) fn run(self, start: usize, most: usize, agrees: impl Fn(u8) -> bool) -> usize {
         let window = self.slice(start, start.saturating_add(most));
-        start
-            + window
-                .iter()
-                .position(|byte| !agrees(*byte))
-                .unwrap_or(window.len())
+        let length = window
+            .iter()
+            .position(|byte| !agrees(*byte))
+            .unwrap_or(window.len());
+        looked_at(length + 1);
+        start + length
     }
 
     /// Where a run of agreeing bytes that ends before `end` begins, at most `most` bytes back.
@@ -92,26 +93,51 @@ impl<'a> Source<'a> {
             .rev()
             .position(|byte| !agrees(*byte))
             .unwrap_or(window.len());
+        looked_at(length + 1);
         end.saturating_sub(length)
     }
 
     /// The first place of a literal from `start`, looking at `most` bytes.
     pub(super) fn find(self, start: usize, most: usize, literal: &str) -> Option<usize> {
-        self.slice(start, start.saturating_add(most))
-            .windows(literal.len().max(1))
-            .position(|window| window == literal.as_bytes())
-            .map(|offset| start + offset)
+        let window = self.slice(start, start.saturating_add(most));
+        let found = memchr::memmem::find(window, literal.as_bytes());
+        looked_at(found.unwrap_or(window.len()) + 1);
+        found.map(|offset| start + offset)
     }
 
     /// Where the line of a position ends, looking at `most` bytes.
     pub(super) fn line_end(self, start: usize, most: usize) -> usize {
-        self.run(start, most, |byte| byte != b'\n')
+        let window = self.slice(start, start.saturating_add(most));
+        let length = memchr::memchr(b'\n', window).unwrap_or(window.len());
+        looked_at(length + 1);
+        start + length
     }
 
     /// Where the line of a position begins, looking at `most` bytes.
     pub(super) fn line_start(self, end: usize, most: usize) -> usize {
-        self.back(end, most, |byte| byte != b'\n')
+        let from = end.saturating_sub(most);
+        let window = self.slice(from, end);
+        let length =
+            memchr::memrchr(b'\n', window).map_or(window.len(), |at| window.len() - at - 1);
+        looked_at(length + 1);
+        end.saturating_sub(length)
     }
+}
+
+/// Counts bytes that matchers looked at, so that a test can hold what the worst inputs cost without a clock.
+#[cfg(not(test))]
+#[inline(always)]
+fn looked_at(_: usize) {}
+
+#[cfg(test)]
+fn looked_at(bytes: usize) {
+    LOOKED_AT.with(|count| count.set(count.get().saturating_add(bytes as u64)));
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that matchers of this thread looked at.
+    pub(super) static LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 /// Letters, digits and the signs of identifiers in prose and code.
@@ -127,4 +153,11 @@ pub(super) fn is_blank(byte: u8) -> bool {
 /// The standard and the URL alphabet of base64, with padding.
 pub(super) fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
+}
+
+/// Whether all bytes are of base64. Blocks are counted without an exit, which is vector code.
+pub(super) fn all_base64(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let whole = |block: &[u8; 32]| block.iter().fold(true, |all, byte| all & is_base64(*byte));
+    blocks.iter().all(whole) && rest.iter().all(|byte| is_base64(*byte))
 }

@@ -60,7 +60,7 @@ impl Redactor {
             base: 0,
             progress: Progress::default(),
             stretches: Vec::new(),
-            work: Work::new(edge),
+            work: Work::new(self, edge),
         }
     }
 
@@ -72,7 +72,7 @@ impl Redactor {
         edge: Edge,
         emit: &mut dyn FnMut(Piece<'_>),
     ) {
-        let mut work = Work::new(edge);
+        let mut work = Work::new(self, edge);
         let mut stretches = overlooked.to_vec();
         stretches.sort_by_key(|range| range.start);
         work.advance(self, (text, 0), Progress::default(), &stretches, true, emit);
@@ -93,8 +93,20 @@ impl Stream {
         let mut rest = text;
         let mut stretches = overlooked;
         while !rest.is_empty() {
+            let plain = stretches.is_empty() && self.stretches.is_empty();
+            if plain && self.carry.is_empty() && self.is_due_in(rest, 0) {
+                self.pass_through(rest, emit);
+                break;
+            }
             let room = CARRY_BYTES_MAX.saturating_sub(self.carry.len()).max(4);
-            let taken = rest.floor_char_boundary(room.min(rest.len()));
+            let mut taken = rest.floor_char_boundary(room.min(rest.len()));
+            if plain
+                && !self.carry.contains('\n')
+                && let Some(end) = rest.get(..taken).and_then(|head| head.find('\n'))
+            {
+                // What follows the line that was begun need not be copied.
+                taken = end + 1;
+            }
             let (piece, after) = rest.split_at_checked(taken).unwrap_or((rest, ""));
             let fresh = self.carry.len();
             self.carry.push_str(piece);
@@ -129,9 +141,26 @@ impl Stream {
             + size_of::<Self>()
     }
 
+    /// Works off text that nothing waits before, and keeps what is not decided.
+    fn pass_through(&mut self, text: &str, emit: &mut dyn FnMut(Piece<'_>)) {
+        let text = (text, self.base);
+        let progress = self
+            .work
+            .advance(&self.redactor, text, self.progress, &[], false, emit);
+        let kept = text.0.get(progress.keep..).unwrap_or_default();
+        self.carry.reserve_exact(kept.len());
+        self.carry.push_str(kept);
+        self.base += progress.keep;
+        self.progress = progress.from(progress.keep);
+    }
+
     /// Whether there can be anything new to decide: a line end, a full window, or something to drop.
     fn is_due(&self, fresh: usize) -> bool {
-        let bytes = self.carry.as_bytes();
+        self.is_due_in(&self.carry, fresh)
+    }
+
+    fn is_due_in(&self, text: &str, fresh: usize) -> bool {
+        let bytes = text.as_bytes();
         let new = bytes.get(fresh..).unwrap_or_default();
         let line = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
         self.work.drops()

@@ -71,12 +71,15 @@ pub(super) fn tie(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
 
 /// A name and a value as neighbouring arguments: `define('DB_PASSWORD', 'x')`.
 fn argument(source: Source<'_>, name: Name<'_>, closed: usize, gap: usize) -> Option<(usize, Tie)> {
+    if closed == name.end || source.at(gap) != b',' {
+        return None;
+    }
     let open = source.back(name.start, 8, |byte| {
         is_blank(byte) || matches!(byte, b'"' | b'\'')
     });
     let value = skip_blanks(source, gap + 1);
-    let quoted = closed > name.end && matches!(source.at(value), b'"' | b'\'');
-    (quoted && source.at(gap) == b',' && source.before(open) == b'(').then_some((value, Tie::Quote))
+    let quoted = matches!(source.at(value), b'"' | b'\'');
+    (quoted && source.before(open) == b'(').then_some((value, Tie::Quote))
 }
 
 /// The words that set the next word to the one after it.
@@ -100,10 +103,12 @@ pub(super) fn sets(word: &str) -> bool {
 
 /// A value that only a blank parts from its name: after a flag or a setter, in quotes, in a column.
 fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
-    let switch = ["-x ", "-gx ", "-Ux "]
-        .iter()
-        .any(|switch| source.str(name.start.saturating_sub(switch.len()), name.start) == *switch);
-    if is_flag(name) || switch || sets(word_before(source, name.start)) {
+    let switch = source.before(name.start) == b' '
+        && ["-x ", "-gx ", "-Ux "].iter().any(|switch| {
+            source.str(name.start.saturating_sub(switch.len()), name.start) == *switch
+        });
+    let before = word_before(source, name.start);
+    if is_flag(name) || switch || sets(before) {
         // A shell's command may go on in the next line.
         let goes_on = source.at(gap) == b'\\' && source.at(gap + 1) == b'\n';
         let value = if goes_on {
@@ -123,7 +128,7 @@ fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, 
             *tie == Tie::Equals || is_mixed(source.slice(*value, end))
         });
     }
-    if matches!(word_before(source, name.start), "set" | "config") {
+    if matches!(before, "set" | "config") {
         let end = source.run(gap, 256, |byte| byte > b' ');
         if is_mixed(source.slice(gap, end)) {
             return Some((gap, Tie::Column));
@@ -145,6 +150,12 @@ fn told(source: Source<'_>, gap: usize) -> Option<(usize, Tie)> {
         "changed to ",
         "reset to ",
     ];
+    if !matches!(
+        source.at(gap) | 0x20,
+        b'i' | b'g' | b's' | b'w' | b'c' | b'r'
+    ) {
+        return None;
+    }
     let said = says.iter().rfind(|words| source.has(gap, words))?;
     let line = source.line_end(gap, 128);
     let colon = source.find(gap, line - gap, ": ").map(|colon| colon + 2);
@@ -199,6 +210,7 @@ pub(super) fn close(source: Source<'_>, at: usize) -> usize {
     let slashes = source.run(at, 8, |byte| byte == b'\\');
     let written = ["\\u0022", "&quot;", "&#34;", "%22"]
         .iter()
+        .filter(|_| matches!(source.at(at), b'\\' | b'&' | b'%'))
         .find(|quote| source.has(at, quote));
     let quoted = if let Some(quote) = written {
         at + quote.len()
@@ -299,10 +311,14 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
         is_word(byte) || matches!(byte, b'/' | b'-' | b'.')
     });
     let gap = source.back(path, 16, joint);
-    let field = source
-        .str(source.back(gap, 16, is_word), gap)
-        .to_ascii_lowercase();
-    if gap == path || !NAME_FIELDS.contains(&field.as_str()) {
+    if gap == path {
+        return None;
+    }
+    let field = source.str(source.back(gap, 16, is_word), gap);
+    if !NAME_FIELDS
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(field))
+    {
         return None;
     }
     let filler = |byte: u8| {
@@ -330,7 +346,7 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
     for _ in 0..FIELDS_BETWEEN_MAX {
         at = past_field(source, at).map_or(at, |after| source.run(after, GAP_BYTES_MAX, filler));
     }
-    if source.before(at) == b'/' && source.has(at, &field) {
+    if source.before(at) == b'/' && source.has(at, field) {
         // The closing tag of the first field.
         at = source.run(at + field.len() + 1, GAP_BYTES_MAX, filler);
     }

@@ -157,6 +157,16 @@ impl Token {
         Found::new(start, end, label)
     }
 
+    /// Whether [`Self::at`] finds something, where it is known already that a run of its letters around the
+    /// place ends at `end`.
+    pub(super) fn ends_at(&self, source: Source<'_>, start: usize, end: usize) -> bool {
+        let body = start + self.prefix.len();
+        source.slice(start, body) == self.prefix.as_bytes()
+            && !(self.left == Left::Border && is_word(source.before(start)))
+            && end.saturating_sub(body) >= self.least
+            && (!is_specimen(source.slice(body, end)) || self.at(source, start).is_some())
+    }
+
     /// Which alphabet its body has, as an index below [`BODIES`].
     pub(super) fn alphabet(&self) -> usize {
         self.body as usize

@@ -2,6 +2,7 @@
 
 use super::source::{Found, Label, Source, is_word};
 use super::values::{self, Form, Value, Written};
+use std::ops::Range;
 
 const PASSWORD: Label<'static> = Label {
     rule: "url-userinfo",
@@ -55,11 +56,44 @@ pub(super) const STARTS: &[&str] = &[
     "X-Goog-Signature=",
 ];
 
+/// What was read ahead for the last @, so that addresses back to back are read once.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// All of it may stand in an address.
+    read: Range<usize>,
+    /// The last @ in it.
+    at: Option<usize>,
+}
+
+impl Ahead {
+    /// The last @ in what stands from `start` on, as far as an unescaped sign may cut it short. Places come
+    /// in ascending order.
+    fn last_at(&mut self, source: Source<'_>, start: usize) -> Option<usize> {
+        if !self.read.contains(&start) {
+            *self = Self {
+                read: start..start,
+                at: None,
+            };
+        }
+        let limit = start.saturating_add(UNESCAPED_BYTES_MAX);
+        let from = self.read.end;
+        let end = source.run(from, limit.saturating_sub(from), in_address);
+        self.at = last_at(source, from, end).or(self.at);
+        self.read.end = end;
+        self.at.filter(|at| *at >= start)
+    }
+}
+
 /// The secret whose literal (of [`STARTS`]) stands at `start`.
-pub(super) fn at(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'static>> {
+pub(super) fn at(
+    source: Source<'_>,
+    start: usize,
+    literal: &str,
+    ahead: &mut Ahead,
+) -> Option<Found<'static>> {
     let after = start + literal.len();
     match literal {
-        "://" => userinfo(source, after),
+        "://" => userinfo(source, after, ahead),
         "@tcp(" | "@unix(" => data_source(source, start),
         ":5432:" | ":5433:" | ":6432:" | ":*:" => password_file(source, start),
         "oracle:thin:" | "sqlplus " => oracle(source, after),
@@ -82,7 +116,7 @@ fn in_address(byte: u8) -> bool {
 }
 
 /// The password of `user:password@`, or the user where it stands alone and looks random.
-fn userinfo(source: Source<'_>, start: usize) -> Option<Found<'static>> {
+fn userinfo(source: Source<'_>, start: usize, ahead: &mut Ahead) -> Option<Found<'static>> {
     let authority = source.run(start, USERINFO_BYTES_MAX, |byte| {
         in_address(byte) && !matches!(byte, b'/' | b'?' | b'#')
     });
@@ -91,12 +125,11 @@ fn userinfo(source: Source<'_>, start: usize) -> Option<Found<'static>> {
         // is then no port, and the @ comes later.
         let colon = find_colon(source, start, authority)?;
         let port = source.slice(colon + 1, authority);
-        let whole = source.run(start, UNESCAPED_BYTES_MAX, in_address);
         let is_port = !port.is_empty() && port.iter().all(u8::is_ascii_digit);
         if is_port {
             None
         } else {
-            last_at(source, start, whole)
+            ahead.last_at(source, start)
         }
     })?;
     let (from, label) = match find_colon(source, start, at) {

@@ -2,6 +2,8 @@
 //! names.
 
 use super::source::{Source, is_blank, is_word};
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// Longest value that is followed, in bytes.
 pub(super) const VALUE_BYTES_MAX: usize = 65_536;
@@ -229,8 +231,14 @@ fn is_empty_like(lower: &str) -> bool {
     let word = lower
         .trim_end_matches(['.', ',', ';', '!', '?', ':', ')', ']', '>'])
         .trim_start_matches(['[', '<', '(']);
-    word.is_empty() || NOTHING.contains(&word)
+    word.is_empty() || (word.len() <= NOTHING_BYTES_MAX && NOTHING_WORDS.contains(word))
 }
+
+/// Longest word for nothing, in bytes.
+const NOTHING_BYTES_MAX: usize = 11;
+
+static NOTHING_WORDS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| NOTHING.iter().copied().collect());
 
 fn is_masked(text: &str) -> bool {
     let rest = without_marks(text);
@@ -456,6 +464,9 @@ fn is_name_like(text: &str) -> bool {
     text.len() >= 2 && !text.contains("--") && text.bytes().filter(u8::is_ascii_digit).count() <= 2
 }
 
+/// Shortest value that looks random, in bytes.
+const RANDOM_BYTES_MIN: usize = 16;
+
 /// Whether a value looks made by a machine: long, without blanks, digits among letters, and no
 /// UUID, number, version or address.
 pub(super) fn looks_random(source: Source<'_>, value: Value) -> bool {
@@ -464,6 +475,9 @@ pub(super) fn looks_random(source: Source<'_>, value: Value) -> bool {
         value.end.min(value.start + PLACEHOLDER_BYTES_MAX),
     );
     let length = text.len();
+    if length < RANDOM_BYTES_MIN {
+        return false;
+    }
     let count = |class: fn(&u8) -> bool| text.iter().filter(|byte| class(byte)).count();
     let (digits, letters, upper, lower) = (
         count(u8::is_ascii_digit),
@@ -479,9 +493,7 @@ pub(super) fn looks_random(source: Source<'_>, value: Value) -> bool {
                 b'+' | b'/' | b'=' | b'-' | b'_' | b'.' | b'~' | b'%' | b':'
             )
     });
-    length >= 16
-        && fits
-        && digits >= 2
+    fits && digits >= 2
         && letters >= 4
         && !is_uuid(text)
         && signs * 5 <= length.max(20)

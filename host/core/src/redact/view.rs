@@ -2,7 +2,9 @@
 //! A secret that a mark or a carriage return splits is whole in such a view.
 
 use super::Span;
+use memchr::memmem::Finder;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// A text with stretches left out.
 pub(super) struct View {
@@ -82,10 +84,14 @@ impl View {
     }
 }
 
+static NAMED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("<U+"));
+static REMOVED: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new(" invisible characters removed]"));
+
 /// The marks that the sanitiser leaves in a text: `<U+200B>` and `[N invisible characters removed]`.
 pub(super) fn marks(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for (start, _) in text.match_indices("<U+") {
+    for start in NAMED.find_iter(text.as_bytes()) {
         let rest = text.get(start + 3..).unwrap_or_default();
         let digits = rest
             .bytes()
@@ -96,7 +102,7 @@ pub(super) fn marks(text: &str) -> Vec<Range<usize>> {
             found.push(start..start + 3 + digits + 1);
         }
     }
-    for (at, words) in text.match_indices(" invisible characters removed]") {
+    for at in REMOVED.find_iter(text.as_bytes()) {
         let head = text.get(..at).unwrap_or_default();
         let digits = head
             .bytes()
@@ -105,7 +111,7 @@ pub(super) fn marks(text: &str) -> Vec<Range<usize>> {
             .take_while(u8::is_ascii_digit)
             .count();
         if digits > 0 && head.as_bytes().get(at.wrapping_sub(digits + 1)) == Some(&b'[') {
-            found.push(at - digits - 1..at + words.len());
+            found.push(at - digits - 1..at + REMOVED.needle().len());
         }
     }
     found

@@ -21,6 +21,9 @@ const GAP_BYTES_MAX: usize = 32_768;
 /// How much of the line before a group is kept, in bytes.
 const PREVIOUS_BYTES_MAX: usize = 64;
 
+/// Rule and kind of the one mask for all text, where the rules cannot be asked.
+const WITHHELD: (&str, &str) = ("withheld", "withheld");
+
 /// What the machine knows beside the text.
 #[derive(Debug, Default)]
 pub(super) struct Work {
@@ -69,9 +72,11 @@ struct Run<'a, 'e> {
 }
 
 impl Work {
-    pub(super) fn new(edge: Edge) -> Self {
+    pub(super) fn new(redactor: &Redactor, edge: Edge) -> Self {
+        let withheld = redactor.withholds();
         Self {
-            after_gap: edge == Edge::AfterGap,
+            open: withheld.then(|| Open::new(redactor, 0, WITHHELD, Close::Never)),
+            after_gap: edge == Edge::AfterGap && !withheld,
             ..Self::default()
         }
     }
