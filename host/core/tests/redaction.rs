@@ -185,16 +185,22 @@ fn no_escape_sequence_at_any_place_lets_a_secret_of_the_corpus_through() {
         let step = (case.text.len() / 24).max(1);
         // A mark stays in the text, and the end of a key that holds one is no end: more is masked then.
         let in_one_line = !case.text.contains('\n');
-        for (sequence, at) in ["\x1b[0m", "\x1b]8;;x\x07", "\u{200b}"]
-            .iter()
+        let sequences: Vec<&str> = ["\x1b[0m", "\x1b]8;;x\x07", "\u{200b}"]
+            .into_iter()
             .filter(|sequence| sequence.starts_with('\x1b') || in_one_line)
-            .flat_map(|sequence| {
-                (0..=case.text.len())
-                    .step_by(step)
-                    .map(move |at| (sequence, at))
-            })
-        {
-            let at = case.text.floor_char_boundary(at);
+            .collect();
+        // One of them at every place, and each of them at every few.
+        let places = (0..=case.text.len()).filter(|at| case.text.is_char_boundary(*at));
+        let chosen = places.flat_map(|at| {
+            let all = at.is_multiple_of(step);
+            let count = sequences.len();
+            let here = move |index: usize| all || at % count == index;
+            let sequences = sequences.iter().enumerate();
+            sequences
+                .filter(move |(index, _)| here(*index))
+                .map(move |(_, sequence)| (*sequence, at))
+        });
+        for (sequence, at) in chosen {
             let (head, tail) = case.text.split_at(at);
             let cleaned = text::sanitise(format!("{head}{sequence}{tail}").as_bytes());
             let spans = redactor.find_in(&cleaned.text, &cleaned.overlooked, Edge::Whole);

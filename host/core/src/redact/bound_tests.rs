@@ -11,8 +11,9 @@
 use super::source::LOOKED_AT;
 use super::*;
 
-/// Most bytes that matchers look at for each byte of a text, whatever it is.
-const LOOKS_MAX: u64 = 128;
+/// Most bytes that matchers look at for each byte of a text, whatever it is. Short names with signs are the dearest:
+/// the value of each is read for 512 bytes, beyond the names behind it.
+const LOOKS_MAX: u64 = 384;
 
 /// Bytes looked at for one text.
 fn looks(text: &str) -> u64 {

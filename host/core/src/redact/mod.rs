@@ -40,6 +40,7 @@ mod grams;
 mod hashes;
 mod headers;
 mod joints;
+mod literals;
 mod names;
 mod open;
 mod options;

@@ -9,10 +9,11 @@
 use super::catalog::shipped;
 use super::encoded::{self, Form};
 use super::grams::Fours;
+use super::literals::{Folded, Search, fold};
 use super::source::{Source, is_blank};
+use super::stream::suspect;
 use super::tokens::Token;
 use super::{commands, directives, ties, tokens, urls};
-use aho_corasick::{AhoCorasick, packed};
 use std::sync::LazyLock;
 
 /// Shortest run of token letters that is looked at, in bytes: one this long fills an aligned block of eight.
@@ -80,41 +81,6 @@ const SUSPECTS: &[&str] = &[
     "cureString ", " /p:", "createUser ", "/webhooks/", "webhook.office", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
 ];
 
-/// A searcher for a few literals.
-#[derive(Debug)]
-enum Search {
-    Packed(packed::Searcher),
-    /// Where the processor has no fitting instructions.
-    Plain(AhoCorasick),
-    /// Could not be built; everything is under suspicion then.
-    Broken,
-}
-
-impl Search {
-    fn new(literals: &[&str]) -> Self {
-        let mut config = packed::Config::new();
-        config.only_teddy(true).heuristic_pattern_limits(false);
-        if let Some(packed) = config.builder().extend(literals).build() {
-            return Self::Packed(packed);
-        }
-        AhoCorasick::new(literals).map_or(Self::Broken, Self::Plain)
-    }
-
-    /// The next place of any of the literals from `from` on, and which it is.
-    fn next(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
-        let found = match self {
-            Self::Packed(search) => search.find_in(text, (from..text.len()).into()),
-            Self::Plain(search) => search.find(aho_corasick::Input::new(text).range(from..)),
-            Self::Broken => return None,
-        };
-        found.map(|found| (found.start(), found.pattern().as_usize()))
-    }
-
-    fn is_broken(&self) -> bool {
-        matches!(self, Self::Broken)
-    }
-}
-
 /// What a run of letters may begin with.
 #[derive(Debug)]
 enum Head {
@@ -178,66 +144,6 @@ struct HeadsRead {
     web_tokens: usize,
     /// Up to where no web token begins.
     no_web_token: usize,
-}
-
-/// Literals whose letters may be small or capital, searched in a folded text: few of them are faster to
-/// find than all of their spellings. What stands in the text itself then decides.
-#[derive(Debug)]
-struct Folded {
-    search: Search,
-    /// The spellings of each literal that is searched.
-    spellings: Vec<Vec<&'static str>>,
-}
-
-impl Folded {
-    fn new(literals: impl IntoIterator<Item = &'static str>) -> Self {
-        let mut folded: Vec<String> = Vec::new();
-        let mut spellings: Vec<Vec<&'static str>> = Vec::new();
-        for literal in literals {
-            // All beginnings alike are one: the search looks at no more than these.
-            let bytes = literal.bytes().take(FOLDED_BYTES).map(fold).map(char::from);
-            let bytes: String = bytes.collect();
-            match folded.iter().position(|known| *known == bytes) {
-                Some(index) => spellings
-                    .get_mut(index)
-                    .into_iter()
-                    .for_each(|all| all.push(literal)),
-                None => {
-                    folded.push(bytes);
-                    spellings.push(vec![literal]);
-                }
-            }
-        }
-        let literals: Vec<&str> = folded.iter().map(String::as_str).collect();
-        Self {
-            search: Search::new(&literals),
-            spellings,
-        }
-    }
-
-    /// The next place from `from` on where one of the literals stands in any letters, and the one of its
-    /// spellings that stands there, if it is one.
-    fn next(
-        &self,
-        source: Source<'_>,
-        folded: &[u8],
-        from: usize,
-    ) -> Option<(usize, Option<&'static str>)> {
-        let (start, literal) = self.search.next(folded, from)?;
-        let all = self.spellings.get(literal).map_or(&[][..], Vec::as_slice);
-        let rest = source.slice(start, source.len());
-        let stands = |spelling: &&&str| rest.starts_with(spelling.as_bytes());
-        let spelt = all.iter().find(stands);
-        Some((start, spelt.copied()))
-    }
-}
-
-/// Bytes of a literal that are searched.
-const FOLDED_BYTES: usize = 4;
-
-/// A byte with what parts small from capital letters set. Other signs may fall together.
-fn fold(byte: u8) -> u8 {
-    byte | 0x20
 }
 
 /// The searchers, built once.
@@ -352,7 +258,7 @@ impl Scout {
 
     fn is_broken(&self) -> bool {
         let folded = [&self.names, &self.short];
-        self.suspects.is_broken() || folded.iter().any(|folded| folded.search.is_broken())
+        self.suspects.is_broken() || folded.iter().any(|folded| folded.is_broken())
     }
 
     /// Parts of names that something may tie a value to. The rest of the name is passed over, except for
@@ -511,13 +417,6 @@ impl Scout {
             || (letter(end) == b':' && letter(end + 1) == b':' && letter(end + 2) == b':')
             || mailchimp()
             || brief()
-    }
-}
-
-fn suspect(at: usize) -> Hit {
-    Hit {
-        at,
-        lead: Lead::Suspect,
     }
 }
 

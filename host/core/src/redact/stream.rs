@@ -205,7 +205,7 @@ impl Stream {
     }
 }
 
-/// Puts hits in the order of their places.
+/// Something for the rules at a place.
 pub(super) fn suspect(at: usize) -> Hit {
     Hit {
         at,
