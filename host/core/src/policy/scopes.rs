@@ -116,8 +116,10 @@ mod tests {
             let index = Scopes::new(policy.rules());
             let mut found = [index.everywhere(), &index.of(&host)].concat();
             found.sort_unstable();
-            let expected: Vec<usize> = (0..policy.rules().len())
-                .filter(|position| policy.rules()[*position].holds_on(&host))
+            let rules = policy.rules().iter().enumerate();
+            let expected: Vec<usize> = rules
+                .filter(|(_, rule)| rule.holds_on(&host))
+                .map(|(position, _)| position)
                 .collect();
             prop_assert_eq!(found, expected);
         }

@@ -299,6 +299,7 @@ fn inner(value: &[u8], offset: usize) -> Option<Zeroizing<String>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use proptest::prelude::*;
 
