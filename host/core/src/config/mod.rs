@@ -7,6 +7,7 @@ mod changes;
 mod companions;
 mod credentials;
 pub mod dotenv;
+mod lock;
 mod names;
 mod nearest;
 mod plugins;
@@ -20,10 +21,12 @@ mod shape;
 mod sound;
 mod tree;
 mod value;
+mod vectors;
 mod yaml;
 
 pub use changes::{Prints, changes};
 pub use companions::{Companion, Effect, Tool, Transport};
+pub use lock::locked;
 pub use names::{
     PathFault, SecretNameFault, VariableFault, path_text, secret_name, secret_variable,
     variable_name,
@@ -34,6 +37,7 @@ pub use refused::{RefusedAs, RefusedText, refused_texts};
 pub use schema::{FILES, reference, schema};
 pub use settings::Settings;
 pub(crate) use value::{Node, Value};
+pub use vectors::{Asked, Expect, Vector, Vectors, vectors};
 
 use crate::inventory::Inventory;
 use crate::policy::Policy;
@@ -49,6 +53,10 @@ pub const CREDENTIALS: &str = "credentials.yml";
 pub const POLICY: &str = "policy.yml";
 /// The file of plugins.
 pub const PLUGINS: &str = "plugins.yml";
+/// The file of plugins' digests.
+pub const PLUGINS_LOCK: &str = "plugins.lock";
+/// What a plugin's test vectors are called in faults, whatever their file is called.
+pub const VECTORS: &str = "vectors.yaml";
 /// The file of other MCP servers.
 pub const COMPANIONS: &str = "companions.yml";
 /// The file of the gate's own settings.
@@ -65,6 +73,8 @@ pub struct Sources {
     pub policy: Option<String>,
     /// `plugins.yml`.
     pub plugins: Option<String>,
+    /// `plugins.lock`.
+    pub plugins_lock: Option<String>,
     /// `portcullis.yml`.
     pub portcullis: Option<String>,
     /// `companions.yml`.
@@ -129,6 +139,24 @@ pub enum PluginKind {
     Redactor,
 }
 
+/// What carries a plugin's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginRuntime {
+    /// Nothing: it is compiled.
+    Native,
+    /// An interpreter, which comes with the plugin.
+    Interpreter,
+}
+
+/// Whose signature a component has to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginSignature {
+    /// The signature's file beneath the plugins directory.
+    pub path: String,
+    /// The author's public key, as one line of base64.
+    pub public_key: String,
+}
+
 /// One plugin of `plugins.yml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginEntry {
@@ -140,10 +168,16 @@ pub struct PluginEntry {
     pub path: String,
     /// The component's pinned SHA-256, 64 lower-case hex digits; `None` only with `dev: true`.
     pub sha256: Option<String>,
+    /// The signature that it has to have, if any.
+    pub signature: Option<PluginSignature>,
+    /// The file of its test vectors beneath the plugins directory, if any.
+    pub vectors: Option<String>,
     /// Whether its word holds.
     pub mode: PluginMode,
     /// Whether the inert WASI stubs are linked (`inert`) or refused (`none`).
     pub wasi_inert: bool,
+    /// What carries its code.
+    pub runtime: PluginRuntime,
     /// Its limits.
     pub limits: PluginLimits,
     /// Its settings as JSON text, handed to every call.
@@ -287,7 +321,8 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
     };
     let (mut policy, (prints, redaction), mut policy_faults, mut policy_warnings) =
         rules(sources, occasion);
-    let mut plugins = plugins::read(sources.plugins.as_deref());
+    let mut lock = lock::read(sources.plugins_lock.as_deref());
+    let mut plugins = plugins::read(sources.plugins.as_deref(), &lock.pins);
     let (settings, mut settings_faults) = settings::read(sources.portcullis.as_deref());
     let mut companions = companions::read(sources.companions.as_deref());
     let mut faults = in_order([
@@ -295,6 +330,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         &mut credentials.faults,
         &mut policy_faults,
         &mut plugins.faults,
+        &mut lock.faults,
         &mut settings_faults,
         &mut companions.faults,
     ]);
@@ -410,12 +446,13 @@ impl Sources {
     }
 
     /// Every file's name with its text, in a fixed order.
-    fn files(&self) -> [(&'static str, Option<&str>); 6] {
+    fn files(&self) -> [(&'static str, Option<&str>); 7] {
         [
             (SERVERS, self.servers.as_deref()),
             (CREDENTIALS, self.credentials.as_deref()),
             (POLICY, self.policy.as_deref()),
             (PLUGINS, self.plugins.as_deref()),
+            (PLUGINS_LOCK, self.plugins_lock.as_deref()),
             (PORTCULLIS, self.portcullis.as_deref()),
             (COMPANIONS, self.companions.as_deref()),
         ]
@@ -432,5 +469,7 @@ fn marks(sources: &Sources) -> Vec<FileMark> {
 
 #[cfg(test)]
 mod more_tests;
+#[cfg(test)]
+mod plugin_tests;
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,13 @@
 
 use super::names::path_text;
 use super::shape::{AnyValue, shape, words};
-use super::tree::{At, Fields, Quoting, Reader, Refused, Version};
+use super::tree::{At, Fields, Quoting, Reader, Version};
 use super::value::Value;
-use super::{ConfigFault, PLUGINS, PluginEntry, PluginKind, PluginLimits, PluginMode};
-use std::collections::HashSet;
+use super::{
+    ConfigFault, PLUGINS, PluginEntry, PluginKind, PluginLimits, PluginMode, PluginRuntime,
+    PluginSignature,
+};
+use std::collections::{BTreeMap, HashSet};
 
 /// Most plugins: each costs a call per command.
 const PLUGINS_MAX: usize = 64;
@@ -17,22 +20,40 @@ const NAME_CHARS_MAX: usize = 64;
 const SETTINGS_BYTES_MAX: usize = 65_536;
 const MIB: u64 = 1_048_576;
 
-/// Wall time of a validator's call where the file says nothing, in milliseconds.
-const VALIDATOR_WALL_MS_DEFAULT: u64 = 50;
-/// Wall time of a redactor's push where the file says nothing, in milliseconds.
-const REDACTOR_WALL_MS_DEFAULT: u64 = 250;
+/// Longest public key of minisign, in characters; the form has 56.
+const PUBLIC_KEY_CHARS_MAX: usize = 100;
+
+/// What the file may give where it says nothing else, for one runtime.
+struct Defaults {
+    validator_wall_ms: u64,
+    redactor_wall_ms: u64,
+    fuel: u64,
+    memory_mib: u64,
+    component_mib: u64,
+}
+
+/// Compiled languages: the fuel is some 40,000 plain verdicts.
+const NATIVE: Defaults = Defaults {
+    validator_wall_ms: 50,
+    redactor_wall_ms: 250,
+    fuel: 200_000_000,
+    memory_mib: 32,
+    component_mib: 8,
+};
+/// Guests that carry an interpreter, whose start alone takes milliseconds.
+const INTERPRETER: Defaults = Defaults {
+    validator_wall_ms: 1_000,
+    redactor_wall_ms: 2_000,
+    fuel: 5_000_000_000,
+    memory_mib: 128,
+    component_mib: 32,
+};
 /// Longest wall time that the file may give, in milliseconds.
 const WALL_MS_MAX: u64 = 5_000;
-/// Fuel where the file says nothing: some 40,000 plain verdicts.
-const FUEL_DEFAULT: u64 = 200_000_000;
 /// Most fuel that the file may give.
 const FUEL_MAX: u64 = 10_000_000_000;
-/// Memory where the file says nothing, in MiB.
-const MEMORY_MIB_DEFAULT: u64 = 32;
 /// Most memory that the file may give, in MiB.
 const MEMORY_MIB_MAX: u64 = 256;
-/// Largest component, default and ceiling, in MiB: its compilation cannot be interrupted.
-const COMPONENT_MIB_MAX: u64 = 8;
 
 shape! {
     /// `plugins.yml`: WebAssembly components that can only tighten. They are called in the order of this file; a
@@ -52,7 +73,7 @@ shape! {
 }
 
 shape! {
-    /// One plugin. It stands with either `sha256` or `dev: true`.
+    /// One plugin. Its bytes are pinned by `sha256` or by its entry in plugins.lock; only `dev: true` goes without.
     #[schemars(rename = "Plugin")]
     pub(super) struct PluginKeys {
         required {
@@ -68,9 +89,25 @@ shape! {
         }
         optional {
             /// The component's SHA-256 as `portcullis plugin inspect FILE` prints it, 64 hex digits in quotes. A file
-            /// with other bytes is not loaded.
+            /// with other bytes is not loaded. Default: the one in plugins.lock, which `portcullis plugin add` writes.
             #[schemars(regex(pattern = r"^\s*[0-9A-Fa-f]{64}\s*$"))]
             sha256: Option<String>,
+            /// The file with the component's minisign signature, beneath the plugins directory. It stands with
+            /// `public_key`, beside the pin and never in its place.
+            #[schemars(length(min = 1))]
+            signature: Option<String>,
+            /// The author's public key of minisign, as one line of base64. A component without a signature of this
+            /// key is not loaded.
+            #[schemars(length(min = 1, max = PUBLIC_KEY_CHARS_MAX))]
+            public_key: Option<String>,
+            /// The file with test vectors, beneath the plugins directory. They are run whenever plugins are loaded;
+            /// one that does not come out as it says keeps the earlier plugins in force.
+            #[schemars(length(min = 1))]
+            vectors: Option<String>,
+            /// What the guest is: `native` for compiled languages, `interpreter` for JavaScript and Python, which
+            /// has larger defaults and a larger ceiling for the component.
+            #[schemars(extend("default" = "native"))]
+            runtime: RuntimeWord,
             /// Goes without a pin, with a warning, while a plugin is being written.
             #[schemars(extend("default" = false))]
             dev: bool,
@@ -96,17 +133,19 @@ shape! {
     #[schemars(rename = "PluginLimits")]
     pub(super) struct LimitKeys {
         optional {
-            /// Wall time of a call, in milliseconds. Default: 50 for a validator, 250 for a redactor.
+            /// Wall time of a call, in milliseconds. Default: 50 for a validator, 250 for a redactor; 1,000 and 2,000
+            /// with `runtime: interpreter`.
             #[schemars(range(min = 1, max = WALL_MS_MAX))]
             wall_ms: u64,
-            /// Work of a call, in the engine's units: the same on every machine, unlike time.
-            #[schemars(range(min = 1, max = FUEL_MAX), extend("default" = FUEL_DEFAULT))]
+            /// Work of a call, in the engine's units: the same on every machine, unlike time. Default: 200,000,000;
+            /// 5,000,000,000 with `runtime: interpreter`.
+            #[schemars(range(min = 1, max = FUEL_MAX))]
             fuel: u64,
-            /// Memory, all of it together, in MiB.
-            #[schemars(range(min = 1, max = MEMORY_MIB_MAX), extend("default" = MEMORY_MIB_DEFAULT))]
+            /// Memory, all of it together, in MiB. Default: 32; 128 with `runtime: interpreter`.
+            #[schemars(range(min = 1, max = MEMORY_MIB_MAX))]
             memory_mib: u64,
-            /// Size of the component, in MiB. Its compilation cannot be interrupted, so the ceiling is the default.
-            #[schemars(range(min = 1, max = COMPONENT_MIB_MAX), extend("default" = COMPONENT_MIB_MAX))]
+            /// Size of the component, in MiB. Default and ceiling: 8; 32 with `runtime: interpreter`.
+            #[schemars(range(min = 1, max = INTERPRETER.component_mib))]
             component_mib: u64,
         }
     }
@@ -115,20 +154,15 @@ shape! {
 words! { KindWord { Validator, Redactor } }
 words! { ModeWord { Enforce, Observe } }
 words! { WasiWord { Inert, None } }
+words! { RuntimeWord { Native, Interpreter } }
 
-/// What plugins of other systems, and later versions of this one, know.
-const REFUSED: [Refused; 2] = [
-    Refused {
-        key: "signature",
-        message: "signatures of plugins are not checked by this version",
-        hint: "Pin the bytes with `sha256`; it holds for exactly one component.",
-    },
-    Refused {
-        key: "runtime",
-        message: "this version has one set of limits for every plugin",
-        hint: "Set `limits` for a guest that carries an interpreter.",
-    },
-];
+/// What the lock says of one plugin.
+pub(super) struct Pin {
+    /// The component's file.
+    pub(super) path: String,
+    /// Its SHA-256.
+    pub(super) sha256: String,
+}
 
 /// What was read, as far as it could be.
 pub(super) struct Plugins {
@@ -142,7 +176,7 @@ pub(super) struct Plugins {
 
 /// Reads the file. A file that does not exist has no plugins; one that exists and is empty is a fault,
 /// because a file cut short must not take the validators away.
-pub(super) fn read(text: Option<&str>) -> Plugins {
+pub(super) fn read(text: Option<&str>, lock: &BTreeMap<String, Pin>) -> Plugins {
     let mut reader = Reader::new(PLUGINS, Quoting::Allowed);
     let mut entries = Vec::new();
     match text {
@@ -154,7 +188,7 @@ pub(super) fn read(text: Option<&str>) -> Plugins {
         Some(text) => {
             if let Some(node) = reader.document(text) {
                 let root = reader.root(&node);
-                entries = document(&mut reader, &root);
+                entries = document(&mut reader, &root, lock);
             }
         }
     }
@@ -165,7 +199,7 @@ pub(super) fn read(text: Option<&str>) -> Plugins {
     }
 }
 
-fn document(reader: &mut Reader, root: &At<'_>) -> Vec<PluginEntry> {
+fn document(reader: &mut Reader, root: &At<'_>, lock: &BTreeMap<String, Pin>) -> Vec<PluginEntry> {
     let Some(fields) = reader.map(root, Keys::KEYS) else {
         return Vec::new();
     };
@@ -179,7 +213,7 @@ fn document(reader: &mut Reader, root: &At<'_>) -> Vec<PluginEntry> {
     let mut names = HashSet::new();
     let mut entries = Vec::new();
     for at in &list {
-        let Some(entry) = entry(reader, at) else {
+        let Some(entry) = entry(reader, at, lock) else {
             continue;
         };
         if !names.insert(entry.name.clone()) {
@@ -191,12 +225,18 @@ fn document(reader: &mut Reader, root: &At<'_>) -> Vec<PluginEntry> {
     entries
 }
 
-fn entry(reader: &mut Reader, at: &At<'_>) -> Option<PluginEntry> {
-    let fields = reader.map_but(at, PluginKeys::KEYS, &REFUSED)?;
+fn entry(reader: &mut Reader, at: &At<'_>, lock: &BTreeMap<String, Pin>) -> Option<PluginEntry> {
+    let fields = reader.map(at, PluginKeys::KEYS)?;
     let name = name(reader, at, &fields);
     let kind = kind(reader, at, &fields);
     let path = path(reader, at, &fields);
-    let sha256 = pin(reader, at, &fields);
+    let locked = name.as_ref().and_then(|name| lock.get(name));
+    let sha256 = pin(reader, at, &fields, locked, path.as_deref());
+    let signature = signature(reader, at, &fields);
+    let vectors = match fields.some("vectors") {
+        Some(at) => beneath(reader, &at).map(Some),
+        None => Some(None),
+    };
     let mode = match fields.get("mode") {
         Some(at) => mode(reader, &at),
         None => Some(PluginMode::Enforce),
@@ -205,8 +245,14 @@ fn entry(reader: &mut Reader, at: &At<'_>) -> Option<PluginEntry> {
         Some(at) => reader.word(&at, &[("inert", true), ("none", false)]),
         None => Some(true),
     };
-    // The limits' defaults hang on the kind; where that is broken the entry is not used anyway.
-    let limits = limits(reader, &fields, kind.unwrap_or(PluginKind::Validator));
+    let runtime = runtime(reader, &fields);
+    // The limits' defaults hang on kind and runtime; where those are broken the entry is not used anyway.
+    let limits = limits(
+        reader,
+        &fields,
+        kind.unwrap_or(PluginKind::Validator),
+        runtime.unwrap_or(PluginRuntime::Interpreter),
+    );
     let settings = match fields.some("settings") {
         Some(at) => settings(reader, &at),
         None => Some("{}".to_owned()),
@@ -216,8 +262,11 @@ fn entry(reader: &mut Reader, at: &At<'_>) -> Option<PluginEntry> {
         kind: kind?,
         path: path?,
         sha256: sha256?,
+        signature: signature?,
+        vectors: vectors?,
         mode: mode?,
         wasi_inert: wasi_inert?,
+        runtime: runtime?,
         limits: limits?,
         settings: settings?,
     })
@@ -234,7 +283,8 @@ fn name(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<String>
     None
 }
 
-fn kind(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<PluginKind> {
+/// The word of a plugin's kind.
+pub(super) fn kind(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<PluginKind> {
     let Some(at) = fields.get("kind") else {
         reader.missing(at, "kind");
         return None;
@@ -246,6 +296,61 @@ fn kind(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<PluginK
             ("redactor", PluginKind::Redactor),
         ],
     )
+}
+
+/// The word of a plugin's runtime.
+pub(super) fn runtime(reader: &mut Reader, fields: &Fields<'_>) -> Option<PluginRuntime> {
+    let words = [
+        ("native", PluginRuntime::Native),
+        ("interpreter", PluginRuntime::Interpreter),
+    ];
+    match fields.get("runtime") {
+        Some(at) => reader.word(&at, &words),
+        None => Some(PluginRuntime::Native),
+    }
+}
+
+/// A signature's file and key: both or neither.
+fn signature(
+    reader: &mut Reader,
+    at: &At<'_>,
+    fields: &Fields<'_>,
+) -> Option<Option<PluginSignature>> {
+    match (fields.some("signature"), fields.some("public_key")) {
+        (None, None) => Some(None),
+        (Some(path_at), Some(key_at)) => {
+            let path = beneath(reader, &path_at);
+            let key = reader.text(&key_at)?.trim();
+            let form = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+            if key.is_empty() || key.len() > PUBLIC_KEY_CHARS_MAX || !key.chars().all(form) {
+                let hint = "It is the second line of the author's minisign.pub.";
+                reader.expected(&key_at, "a public key of minisign", hint);
+                return None;
+            }
+            Some(Some(PluginSignature {
+                path: path?,
+                public_key: key.to_owned(),
+            }))
+        }
+        (Some(_), None) => {
+            let hint = "Without the author's key a signature says nothing.";
+            reader.fault(
+                at,
+                "expected `public_key` beside `signature`, got none",
+                hint,
+            );
+            None
+        }
+        (None, Some(_)) => {
+            let hint = "Name the .minisig file.";
+            reader.fault(
+                at,
+                "expected `signature` beside `public_key`, got none",
+                hint,
+            );
+            None
+        }
+    }
 }
 
 fn mode(reader: &mut Reader, at: &At<'_>) -> Option<PluginMode> {
@@ -265,39 +370,63 @@ fn mode(reader: &mut Reader, at: &At<'_>) -> Option<PluginMode> {
 }
 
 fn path(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<String> {
-    let (at, text) = reader.required_text(at, fields, "path")?;
+    let (at, _) = reader.required_text(at, fields, "path")?;
+    beneath(reader, &at)
+}
+
+/// The path of a file beneath the plugins directory.
+fn beneath(reader: &mut Reader, at: &At<'_>) -> Option<String> {
+    let text = reader.text(at)?.trim();
     if let Err(fault) = path_text(text) {
-        reader.fault(&at, fault.to_string(), "");
+        reader.fault(at, fault.to_string(), "");
         return None;
     }
-    if text.starts_with('/') {
-        reader.expected(&at, "a path beneath the plugins directory", "");
+    if text.is_empty() || text.starts_with('/') {
+        reader.expected(at, "a path beneath the plugins directory", "");
         return None;
     }
     Some(text.to_owned())
 }
 
+/// A SHA-256 as it is written in a file.
+pub(super) fn sha256(reader: &mut Reader, at: &At<'_>) -> Option<String> {
+    let text = reader.text(at)?.trim();
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(text.to_ascii_lowercase());
+    }
+    reader.expected(at, "a SHA-256 as 64 hex digits", "Put it in quotes.");
+    None
+}
+
 /// The pin: `Some(None)` only for a plugin that says `dev: true`.
-fn pin(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<Option<String>> {
+fn pin(
+    reader: &mut Reader,
+    at: &At<'_>,
+    fields: &Fields<'_>,
+    locked: Option<&Pin>,
+    path: Option<&str>,
+) -> Option<Option<String>> {
     let dev = match fields.get("dev") {
         Some(at) => reader.boolean(&at)?,
         None => false,
     };
-    match (fields.some("sha256"), dev) {
-        (Some(at), false) => {
-            let text = reader.text(&at)?.trim();
-            if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Some(Some(text.to_ascii_lowercase()));
+    match (fields.some("sha256"), dev, locked) {
+        (Some(at), false, locked) => {
+            let given = sha256(reader, &at)?;
+            if locked.is_some_and(|locked| locked.sha256 != given) {
+                let hint =
+                    "Remove one of them, or write the lock anew with `portcullis plugin add`.";
+                reader.fault(&at, "plugins.lock pins other bytes for this plugin", hint);
+                return None;
             }
-            reader.expected(&at, "a SHA-256 as 64 hex digits", "Put it in quotes.");
-            None
+            Some(Some(given))
         }
-        (Some(at), true) => {
+        (Some(at), true, _) => {
             let message = "expected either `sha256` or `dev: true`, got both";
             reader.fault(&at, message, "Remove `dev`.");
             None
         }
-        (None, true) => {
+        (None, true, _) => {
             reader.warn(
                 at,
                 "the plugin is not pinned: whoever can write its file decides what it says",
@@ -305,21 +434,39 @@ fn pin(reader: &mut Reader, at: &At<'_>, fields: &Fields<'_>) -> Option<Option<S
             );
             Some(None)
         }
-        (None, false) => {
+        (None, false, Some(locked)) => {
+            if path.is_some_and(|path| path != locked.path) {
+                let hint = "Write the lock anew with `portcullis plugin add`.";
+                reader.fault(at, "plugins.lock pins another file for this plugin", hint);
+                return None;
+            }
+            Some(Some(locked.sha256.clone()))
+        }
+        (None, false, None) => {
             reader.fault(
                 at,
                 "expected the key `sha256`, got none",
-                "`portcullis plugin inspect FILE` prints it; `dev: true` goes without, while you write the plugin.",
+                "`portcullis plugin add FILE` writes it to plugins.lock, `portcullis plugin inspect FILE` prints it; `dev: true` goes without, while you write the plugin.",
             );
             None
         }
     }
 }
 
-fn limits(reader: &mut Reader, fields: &Fields<'_>, kind: PluginKind) -> Option<PluginLimits> {
+/// The limits of an entry, or of test vectors.
+pub(super) fn limits(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    kind: PluginKind,
+    runtime: PluginRuntime,
+) -> Option<PluginLimits> {
+    let defaults = match runtime {
+        PluginRuntime::Native => NATIVE,
+        PluginRuntime::Interpreter => INTERPRETER,
+    };
     let wall_ms = match kind {
-        PluginKind::Validator => VALIDATOR_WALL_MS_DEFAULT,
-        PluginKind::Redactor => REDACTOR_WALL_MS_DEFAULT,
+        PluginKind::Validator => defaults.validator_wall_ms,
+        PluginKind::Redactor => defaults.redactor_wall_ms,
     };
     let given = match fields.some("limits") {
         Some(at) => Some(reader.map(&at, LimitKeys::KEYS)?),
@@ -331,9 +478,13 @@ fn limits(reader: &mut Reader, fields: &Fields<'_>, kind: PluginKind) -> Option<
             None => Some(default),
         };
     let wall_ms = number("wall_ms", wall_ms, WALL_MS_MAX);
-    let fuel = number("fuel", FUEL_DEFAULT, FUEL_MAX);
-    let memory_mib = number("memory_mib", MEMORY_MIB_DEFAULT, MEMORY_MIB_MAX);
-    let component_mib = number("component_mib", COMPONENT_MIB_MAX, COMPONENT_MIB_MAX);
+    let fuel = number("fuel", defaults.fuel, FUEL_MAX);
+    let memory_mib = number("memory_mib", defaults.memory_mib, MEMORY_MIB_MAX);
+    let component_mib = number(
+        "component_mib",
+        defaults.component_mib,
+        defaults.component_mib,
+    );
     Some(PluginLimits {
         wall_ms: wall_ms?,
         fuel: fuel?,
@@ -342,7 +493,8 @@ fn limits(reader: &mut Reader, fields: &Fields<'_>, kind: PluginKind) -> Option<
     })
 }
 
-fn settings(reader: &mut Reader, at: &At<'_>) -> Option<String> {
+/// Settings as JSON.
+pub(super) fn settings(reader: &mut Reader, at: &At<'_>) -> Option<String> {
     let Some(json) = json(at.value()) else {
         reader.fault(
             at,

@@ -4,8 +4,8 @@
 //! Must not: describe anything that is not in a shape.
 
 use super::settings::Keys as Settings;
-use super::{COMPANIONS, CREDENTIALS, PLUGINS, POLICY, PORTCULLIS, SERVERS};
-use super::{companions, credentials, plugins, policy_file, servers};
+use super::{COMPANIONS, CREDENTIALS, PLUGINS, POLICY, PORTCULLIS, SERVERS, VECTORS};
+use super::{companions, credentials, plugins, policy_file, servers, vectors};
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -33,6 +33,8 @@ pub fn schema(file: &str) -> Option<Value> {
         PLUGINS => generator().into_root_schema_for::<plugins::Keys>(),
         PORTCULLIS => generator().into_root_schema_for::<Settings>(),
         COMPANIONS => generator().into_root_schema_for::<companions::Keys>(),
+        // Beside a plugin, not in the configuration, so it is on no list.
+        VECTORS => generator().into_root_schema_for::<vectors::Keys>(),
         _ => return None,
     };
     let mut schema = tidy(schema.to_value());

@@ -244,6 +244,11 @@ impl Decision {
         &self.judgement
     }
 
+    /// Shows the case, what the rules found and the text that would be sent, as a jury would be shown them.
+    pub fn shown<T>(&self, show: impl FnOnce(&Case, &Judgement, &str) -> T) -> T {
+        show(&self.case, &self.judgement, &self.rendered)
+    }
+
     /// The plugins that have to be heard.
     #[must_use]
     pub fn validators(&self) -> &[String] {
