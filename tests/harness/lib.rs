@@ -101,5 +101,6 @@ pub fn load_plugin(
     let snapshot =
         portcullis_core::config::load(&sources, portcullis_core::config::Occasion::Start).unwrap();
     let entry = snapshot.plugins.into_iter().next().unwrap();
-    portcullis_plugin::Plugins::load(vec![(entry, bytes)]).unwrap()
+    let artifact = (entry, bytes).into();
+    portcullis_plugin::Plugins::load(vec![artifact], &portcullis_plugin::InProcess, None).unwrap()
 }

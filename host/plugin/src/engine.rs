@@ -5,6 +5,7 @@
 
 use crate::inspect::ACCEPTED;
 use crate::{CAPACITY_WAIT_MS_MAX, MEMORY_BYTES_CEILING};
+use portcullis_core::config::PluginRuntime;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,9 +23,9 @@ const TICK_AGE_MS_MAX: u64 = 1_000;
 const SLOTS_MAX: usize = 16;
 /// Fewest calls under way at once, however large the memories are.
 const SLOTS_MIN: usize = 4;
-/// Address space that all linear memories may reserve together, in bytes. It is far beneath what
-/// containers with a limit on address space allow.
-const RESERVATION_BYTES_MAX: usize = 8_589_934_592;
+/// Address space that all linear memories may reserve together, in bytes. Two sets of plugins live side by
+/// side while one takes the other's place, and both have to fit a limit of 16 GiB on address space.
+const RESERVATION_BYTES_MAX: usize = 4_294_967_296;
 /// Smallest reservation for one linear memory, in bytes.
 const RESERVATION_BYTES_MIN: usize = 33_554_432;
 /// Most linear memories of one component.
@@ -33,8 +34,8 @@ pub(crate) const MEMORIES_MAX: u32 = 4;
 pub(crate) const TABLES_MAX: u32 = 16;
 /// Most elements of one table, and of all tables together.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 100_000;
-/// Most core instances of one component.
-pub(crate) const INSTANCES_MAX: u32 = 32;
+/// Most core instances of one component. One that carries Python has 38.
+pub(crate) const INSTANCES_MAX: u32 = 64;
 /// Largest bookkeeping of one instance, in bytes.
 const INSTANCE_BYTES_MAX: usize = 1_048_576;
 /// Stack of a guest, in bytes: well within the stacks of the threads that call.
@@ -43,10 +44,40 @@ const STACK_BYTES_MAX: usize = 524_288;
 const GUARD_BYTES: u64 = 65_536;
 /// Bytes of a memory that stay mapped between calls; they are zeroed, never handed on.
 const KEEP_RESIDENT_BYTES: usize = 1_048_576;
+/// The same where a guest carries an interpreter, whose heap is larger.
+const KEEP_RESIDENT_BYTES_INTERPRETER: usize = 16_777_216;
+
+/// What an engine has to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Address space of one memory, in bytes.
+    reservation: usize,
+    keep_resident: usize,
+}
+
+impl Shape {
+    /// The shape for memories that may grow to `memory_bytes_max` each.
+    pub(crate) fn new(memory_bytes_max: usize, runtime: PluginRuntime) -> Self {
+        Self {
+            reservation: reservation(memory_bytes_max),
+            keep_resident: match runtime {
+                PluginRuntime::Native => KEEP_RESIDENT_BYTES,
+                PluginRuntime::Interpreter => KEEP_RESIDENT_BYTES_INTERPRETER,
+            },
+        }
+    }
+
+    /// What a compiler has to know of it.
+    pub(crate) fn reservation(self) -> u64 {
+        self.reservation as u64
+    }
+}
 
 /// An engine with its clock and its places.
 #[derive(Debug)]
 pub(crate) struct Machine {
+    /// What it was made for; a later set of the same shape lives in the same engine.
+    pub(crate) shape: Shape,
     /// The engine.
     pub(crate) engine: Engine,
     /// The clock that ends calls.
@@ -56,16 +87,15 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Builds an engine whose memories may grow to `memory_bytes_max` each, and starts its clock.
-    pub(crate) fn new(memory_bytes_max: usize) -> Result<Self, String> {
-        let reservation = reservation(memory_bytes_max);
-        let slots = slots_for(reservation);
-        let engine = Engine::new(&config(Some(slots), reservation)).or_else(|fault| {
+    /// Builds an engine of a shape, and starts its clock.
+    pub(crate) fn new(shape: Shape) -> Result<Self, String> {
+        let slots = slots_for(shape.reservation);
+        let engine = Engine::new(&config(Some(slots), shape)).or_else(|fault| {
             tracing::warn!(
                 fault = %format!("{fault:#}"),
                 "plugins: the pool of instances cannot be reserved; instances are mapped one by one"
             );
-            Engine::new(&config(None, reservation))
+            Engine::new(&config(None, shape))
         });
         let engine = engine.map_err(|fault| format!("{fault:#}"))?;
         let ticker = Arc::new(Ticker::new());
@@ -73,11 +103,19 @@ impl Machine {
         // deadline that nobody counts down is none.
         ticker.clone().start(engine.weak())?;
         Ok(Self {
+            shape,
             engine,
             ticker,
             slots: Slots::new(slots),
         })
     }
+}
+
+/// An engine that compiles for the engines of that reservation and runs nothing.
+pub(crate) fn bare(reservation: u64) -> Result<Engine, String> {
+    let reservation = usize::try_from(reservation).unwrap_or(usize::MAX);
+    let shape = Shape::new(reservation, PluginRuntime::Native);
+    Engine::new(&config(None, shape)).map_err(|fault| format!("{fault:#}"))
 }
 
 /// The reservation for one memory: the largest limit in whole pages, within the bounds.
@@ -95,7 +133,7 @@ fn slots_for(reservation: usize) -> usize {
         .clamp(SLOTS_MIN, SLOTS_MAX)
 }
 
-fn config(slots: Option<usize>, reservation: usize) -> Config {
+fn config(slots: Option<usize>, shape: Shape) -> Config {
     let mut config = Config::new();
     config
         // SECURITY: everything that plugins do not need is off: threads, shared and 64-bit memories,
@@ -110,20 +148,20 @@ fn config(slots: Option<usize>, reservation: usize) -> Config {
         .max_wasm_stack(STACK_BYTES_MAX)
         // A guest's frames are of no use to operators, and their names are the guest's texts.
         .wasm_backtrace_max_frames(None)
-        .memory_reservation(reservation as u64)
+        .memory_reservation(shape.reservation())
         .memory_reservation_for_growth(0)
         .memory_guard_size(GUARD_BYTES)
         .memory_init_cow(true);
     if let Some(slots) = slots {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
             u32::try_from(slots).unwrap_or(u32::MAX),
-            reservation,
+            shape,
         )));
     }
     config
 }
 
-fn pool(slots: u32, reservation: usize) -> PoolingAllocationConfig {
+fn pool(slots: u32, shape: Shape) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(INSTANCES_MAX))
@@ -137,8 +175,8 @@ fn pool(slots: u32, reservation: usize) -> PoolingAllocationConfig {
         .max_component_instance_size(INSTANCE_BYTES_MAX)
         .max_core_instance_size(INSTANCE_BYTES_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
-        .max_memory_size(reservation)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .max_memory_size(shape.reservation)
+        .linear_memory_keep_resident(shape.keep_resident)
         .pagemap_scan(Enabled::Auto);
     pool
 }
@@ -266,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_pool_can_be_reserved_at_the_ceiling() {
-        let reservation = reservation(MEMORY_BYTES_CEILING);
-        assert!(Engine::new(&config(Some(slots_for(reservation)), reservation)).is_ok());
+        let shape = Shape::new(MEMORY_BYTES_CEILING, PluginRuntime::Interpreter);
+        assert!(Engine::new(&config(Some(slots_for(shape.reservation)), shape)).is_ok());
     }
 }

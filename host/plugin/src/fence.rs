@@ -4,10 +4,7 @@
 
 use crate::engine::{INSTANCES_MAX, MEMORIES_MAX, Machine, Slot, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::trial::{Level, Line, Trial};
-use crate::{
-    LOG_BYTES_MAX, LOG_LINES_MAX,
-    bindings::validator::portcullis::plugin::{log, types},
-};
+use crate::{LOG_BYTES_MAX, LOG_LINES_MAX};
 use portcullis_core::config::PluginLimits;
 use portcullis_core::limits::PLUGIN_REASON_BYTES_MAX;
 use portcullis_core::policy::PluginFailure;
@@ -84,20 +81,6 @@ impl Fence {
         self.lines.push(Line { level, text });
     }
 }
-
-impl log::Host for Fence {
-    fn emit(&mut self, level: log::Level, message: String) {
-        let level = match level {
-            log::Level::Debug => Level::Debug,
-            log::Level::Info => Level::Info,
-            log::Level::Warn => Level::Warn,
-            log::Level::Error => Level::Error,
-        };
-        self.note(level, &message);
-    }
-}
-
-impl types::Host for Fence {}
 
 /// SECURITY: counts all memories and all tables together. A limit for each alone lets a component
 /// with several memories take several times the limit.

@@ -4,6 +4,7 @@
 //! proof that it cannot reach files or sockets. What is not named as allowed is refused.
 
 use crate::COMPONENT_BYTES_CEILING;
+use crate::adapters::{self, PACKAGE};
 use portcullis_core::config::{PluginEntry, PluginKind};
 use portcullis_core::request::sha256_hex;
 use portcullis_core::text;
@@ -16,14 +17,12 @@ pub(crate) const ACCEPTED: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// The package of the interface.
-const PACKAGE: &str = "portcullis:plugin/";
-/// The version of the interface that this host speaks, up to the patch number.
-const VERSION: &str = "0.1.";
 /// The version of WASI that inert stubs exist for, up to the patch number.
 const WASI_VERSION: &str = "0.2.";
 /// Packages of WASI that can be made inert.
 const WASI_INERT: [&str; 4] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:random/"];
+/// What componentizers leave among the exports. An export gives a guest nothing, and the host calls none but ours.
+const TOOL_EXPORTS: [&str; 1] = ["exports"];
 /// Most imports and exports that are looked at; a component with more is refused.
 const NAMES_MAX: usize = 256;
 
@@ -88,6 +87,10 @@ pub enum LoadCause {
     CoreModule,
     /// It is not valid, or uses a feature of WebAssembly that is off.
     Invalid,
+    /// It has no signature of the key that its entry names.
+    Signature,
+    /// It is built for a version of the interface that this host does not speak, or for two at once.
+    Version,
     /// It imports something that is never linked.
     Import,
     /// It imports WASI, and its entry does not allow the inert stubs.
@@ -96,6 +99,12 @@ pub enum LoadCause {
     World,
     /// It cannot be compiled or linked.
     Compile,
+    /// Compiling it takes more memory or time than it may.
+    CompileLimit,
+    /// The compiler cannot be started.
+    Compiler,
+    /// It does not say what its test vectors expect.
+    SelfTest,
     /// Two plugins have one name.
     DuplicateName,
     /// The engine cannot be started.
@@ -111,10 +120,15 @@ impl LoadCause {
             Self::Digest => "digest_mismatch",
             Self::CoreModule => "core_module",
             Self::Invalid => "invalid_component",
+            Self::Signature => "signature_invalid",
+            Self::Version => "wrong_version",
             Self::Import => "import_refused",
             Self::WasiNotEnabled => "wasi_not_enabled",
             Self::World => "wrong_world",
             Self::Compile => "compile_failed",
+            Self::CompileLimit => "compile_limit",
+            Self::Compiler => "compiler_unavailable",
+            Self::SelfTest => "self_test_failed",
             Self::DuplicateName => "duplicate_name",
             Self::Engine => "engine_failed",
         }
@@ -157,6 +171,7 @@ impl LoadFault {
 const HINT_ENCODE: &str = "Encode the module as a component: `portcullis plugin build` does it, and so does a build for wasm32-wasip2.";
 const HINT_FEATURES: &str = "Build without threads, 64-bit memories, garbage collection, exceptions and asynchronous calls, and check that the file is whole.";
 const HINT_WORLD: &str = "Build against the world validator-plugin, redactor-plugin or plugin of portcullis:plugin@0.1.0, and name the right kind in plugins.yml.";
+const HINT_VERSION: &str = "Build against the folder of wit/ that this host speaks, or take the host's release that speaks the component's.";
 const HINT_WASI: &str = "Build without WASI (see the other hints of `portcullis plugin inspect`), or set `wasi: inert` on the plugin; the stubs reach nothing.";
 const HINT_RUST: &str =
     "Rust: build for wasm32-unknown-unknown, where std has no files, sockets or clock.";
@@ -183,15 +198,22 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
         .validate_all(bytes)
         .map_err(|fault| invalid(&fault.to_string()))?;
     let (imports, exports) = names(bytes)?;
+    let foreign_version = version_fault(&imports, &exports);
     let kinds: Vec<PluginKind> = [PluginKind::Validator, PluginKind::Redactor]
         .into_iter()
         .filter(|kind| exports.iter().any(|name| is_export_of(name, *kind)))
         .collect();
     let worlds_only = exports.iter().all(|name| {
-        is_export_of(name, PluginKind::Validator) || is_export_of(name, PluginKind::Redactor)
+        TOOL_EXPORTS.contains(&name.as_str())
+            || is_export_of(name, PluginKind::Validator)
+            || is_export_of(name, PluginKind::Redactor)
     });
     let has = |class| imports.iter().any(|import: &Import| import.class == class);
-    let standing = if has(ImportClass::Refused) || kinds.is_empty() || !worlds_only {
+    let standing = if has(ImportClass::Refused)
+        || kinds.is_empty()
+        || !worlds_only
+        || foreign_version.is_some()
+    {
         Standing::Refused
     } else if has(ImportClass::Inert) {
         Standing::Inert
@@ -199,6 +221,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
         Standing::Strict
     };
     let mut hints = Vec::new();
+    if let Some(fault) = foreign_version {
+        hints.push(fault.detail);
+    }
     if kinds.is_empty() || !worlds_only {
         hints.push(HINT_WORLD.to_owned());
     }
@@ -237,6 +262,9 @@ fn checked(entry: &PluginEntry, bytes: &[u8]) -> Result<Inspection, LoadFault> {
         }
     }
     let inspection = inspect(bytes)?;
+    if let Some(fault) = version_fault(&inspection.imports, &inspection.exports) {
+        return Err(fault);
+    }
     let first = |class| {
         let mut imports = inspection.imports.iter();
         imports.find(|import| import.class == class)
@@ -265,19 +293,32 @@ fn checked(entry: &PluginEntry, bytes: &[u8]) -> Result<Inspection, LoadFault> {
 }
 
 fn world_fault(kind: PluginKind, exports: &[String]) -> LoadFault {
-    let built_for = exports
-        .iter()
-        .filter_map(|name| name.strip_prefix(PACKAGE))
-        .filter_map(|name| name.split_once('@'))
-        .find(|(_, version)| !is_version(version, VERSION));
-    let detail = match built_for {
-        Some((_, version)) => format!("built for {version}, this host speaks 0.1"),
-        None => format!(
-            "expected the export {PACKAGE}{}@0.1.0 and no foreign one, got {exports:?}",
-            interface(kind)
-        ),
-    };
+    let detail = format!(
+        "expected the export {PACKAGE}{}@0.1.0 and no foreign one, got {exports:?}",
+        interface(kind)
+    );
     LoadFault::new(LoadCause::World, &detail, HINT_WORLD)
+}
+
+/// What is wrong with the versions of our own names: one that this host does not speak, or two at once.
+fn version_fault(imports: &[Import], exports: &[String]) -> Option<LoadFault> {
+    let names = imports.iter().map(|import| &import.name).chain(exports);
+    let ours = names.filter(|name| name.starts_with(PACKAGE));
+    let mut found: Option<&str> = None;
+    for name in ours {
+        let number = name.split_once('@').map_or("no version", |(_, it)| it);
+        let Some(version) = adapters::version(name) else {
+            let spoken = adapters::spoken();
+            let detail = format!("built for {number}, this host speaks {spoken}");
+            return Some(LoadFault::new(LoadCause::Version, &detail, HINT_VERSION));
+        };
+        if found.is_some_and(|other| other != version.prefix) {
+            let detail = format!("expected one version of the interface, got {number} as well");
+            return Some(LoadFault::new(LoadCause::Version, &detail, HINT_VERSION));
+        }
+        found = Some(version.prefix);
+    }
+    None
 }
 
 fn size_within(bytes: &[u8], bytes_max: u64) -> Result<(), LoadFault> {
@@ -339,8 +380,8 @@ fn names(bytes: &[u8]) -> Result<(Vec<Import>, Vec<String>), LoadFault> {
 }
 
 fn class(name: &str) -> ImportClass {
-    if let Some((interface, version)) = name.strip_prefix(PACKAGE).and_then(|n| n.split_once('@')) {
-        return if matches!(interface, "types" | "log") && is_version(version, VERSION) {
+    if let Some((interface, _)) = name.strip_prefix(PACKAGE).and_then(|n| n.split_once('@')) {
+        return if matches!(interface, "types" | "log") && adapters::version(name).is_some() {
             ImportClass::Ours
         } else {
             ImportClass::Refused
@@ -372,9 +413,8 @@ fn interface(kind: PluginKind) -> &'static str {
 }
 
 fn is_export_of(name: &str, kind: PluginKind) -> bool {
-    name.strip_prefix(PACKAGE)
-        .and_then(|name| name.split_once('@'))
-        .is_some_and(|(name, version)| name == interface(kind) && is_version(version, VERSION))
+    let ours = name.strip_prefix(PACKAGE).and_then(|it| it.split_once('@'));
+    ours.is_some_and(|(it, _)| it == interface(kind)) && adapters::version(name).is_some()
 }
 
 fn import_hints(imports: &[Import]) -> Vec<String> {

@@ -6,28 +6,45 @@
 //! clock, randomness, or memory of an earlier call. Every way in which it can go wrong has a code, and
 //! every code refuses: a failed validator refuses the command, a failed redactor withholds the stream.
 //!
-//! Must not: link an implementation of WASI, read files, or give a guest a word for "allow".
+//! * `inspect`: what a component is and asks for, before anything is compiled
+//! * `signature`: whose it is
+//! * `compile`: machine code, and how it is known again
+//! * `load`: from entries and bytes to a set
+//! * `adapters`: the versions of the interface
+//! * `engine`, `fence`, `inert`: where guests live and what they may use
+//! * `validate`, `scrub`, `breaker`, `trial`: calling them
+//! * `vectors`: what an author says that a plugin answers, held against what it does
+//! * `encode`: a compiler's module as a component, for authors
 //!
-//! LIMIT: components are compiled in this process when they are loaded, and the compiler cannot be
-//! interrupted; only the size of a component bounds its work. Components are pinned by the operator, so
-//! this is a matter of a slow start and not of an attacker's input.
+//! Must not: link an implementation of WASI, read files, start processes, or give a guest a word for "allow".
 
-mod bindings;
+mod adapters;
+mod breaker;
+mod compile;
+mod encode;
 mod engine;
 mod fence;
 mod inert;
 mod inspect;
 mod load;
 mod scrub;
+mod signature;
 mod trial;
 mod validate;
+mod vectors;
 
+pub use breaker::{BREAKER_FAILURES_MAX, BREAKER_OPEN_MS};
+pub use compile::{
+    CompileFault, Compiler, IMAGE_KEY_BYTES, Image, ImageKey, InProcess, Job, compile_sealed,
+};
+pub use encode::encode;
 pub use inspect::{
     Import, ImportClass, Inspection, LoadCause, LoadFault, Standing, check, inspect,
 };
-pub use load::Plugins;
+pub use load::{Artifact, Plugins};
 pub use trial::{Level, Line, Trial};
-pub use validate::Question;
+pub use validate::{Leaf, Question, UNIX_TIME};
+pub use vectors::{Came, question_of};
 
 /// Longest wall time of one call that any configuration can give, in milliseconds.
 pub const WALL_MS_CEILING: u64 = 5_000;

@@ -2,21 +2,49 @@
 //!
 //! Must not: read files, or keep a set of which one part could not be loaded.
 
-use crate::bindings::{redactor, validator};
-use crate::engine::Machine;
+use crate::adapters::{self, World};
+use crate::breaker::Breaker;
+use crate::compile::{self, CompileFault, Compiler, Job};
+use crate::engine::{Machine, Shape};
 use crate::fence::Fence;
 use crate::inspect::{Inspection, LoadCause, LoadFault, check};
-use crate::{COMPONENT_BYTES_CEILING, FUEL_CEILING, MEMORY_BYTES_CEILING, WALL_MS_CEILING, inert};
-use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits};
+use crate::{
+    BREAKER_FAILURES_MAX, COMPONENT_BYTES_CEILING, FUEL_CEILING, MEMORY_BYTES_CEILING,
+    WALL_MS_CEILING, inert, signature,
+};
+use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginRuntime};
+use portcullis_core::policy::PluginFailure;
 use std::collections::HashMap;
-use wasmtime::Engine;
-use wasmtime::component::{Component, HasSelf, Linker};
+use std::sync::Arc;
+use std::time::Instant;
+use wasmtime::component::{Component, Linker};
+
+/// What a plugin is loaded from.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// Its entry.
+    pub entry: PluginEntry,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// The text of its signature's file, where its entry names one.
+    pub signature: Option<String>,
+}
+
+impl From<(PluginEntry, Vec<u8>)> for Artifact {
+    fn from((entry, bytes): (PluginEntry, Vec<u8>)) -> Self {
+        Self {
+            entry,
+            bytes,
+            signature: None,
+        }
+    }
+}
 
 /// The loaded plugins, in the order of the configuration. Shared between threads; every call is on its
 /// own.
 #[derive(Debug, Default)]
 pub struct Plugins {
-    machine: Option<Machine>,
+    machine: Option<Arc<Machine>>,
     loaded: Vec<Loaded>,
 }
 
@@ -24,13 +52,10 @@ pub struct Plugins {
 pub(crate) struct Loaded {
     /// Its entry, with the limits under the ceilings.
     pub(crate) entry: PluginEntry,
+    /// Whether it is called at all just now.
+    pub(crate) breaker: Breaker,
     sha256: String,
     world: World,
-}
-
-enum World {
-    Validator(validator::ValidatorPluginPre<Fence>),
-    Redactor(redactor::RedactorPluginPre<Fence>),
 }
 
 impl std::fmt::Debug for Loaded {
@@ -43,17 +68,28 @@ impl std::fmt::Debug for Loaded {
 }
 
 impl Loaded {
-    pub(crate) fn validator(&self) -> Option<&validator::ValidatorPluginPre<Fence>> {
+    pub(crate) fn validator(&self) -> Option<&dyn adapters::Validator> {
         match &self.world {
-            World::Validator(pre) => Some(pre),
+            World::Validator(pre) => Some(pre.as_ref()),
             World::Redactor(_) => None,
         }
     }
 
-    pub(crate) fn redactor(&self) -> Option<&redactor::RedactorPluginPre<Fence>> {
+    pub(crate) fn redactor(&self) -> Option<&dyn adapters::Redactor> {
         match &self.world {
             World::Validator(_) => None,
-            World::Redactor(pre) => Some(pre),
+            World::Redactor(pre) => Some(pre.as_ref()),
+        }
+    }
+
+    /// Tells the breaker how a call ended, and the operator when it opens.
+    pub(crate) fn note<T>(&self, result: &Result<T, PluginFailure>) {
+        if self.breaker.note(result.as_ref().err(), Instant::now()) {
+            tracing::error!(
+                plugin = self.entry.name,
+                failures = BREAKER_FAILURES_MAX,
+                "the plugin fails again and again; it is not called for a while and refuses"
+            );
         }
     }
 }
@@ -65,60 +101,55 @@ impl Plugins {
         Self::default()
     }
 
-    /// Loads all entries or none. No guest code runs. An entry without a digest is loaded as it is:
-    /// whether that may be is the configuration's matter.
+    /// Loads all plugins or none. No guest code runs. An entry without a digest is loaded as it is: whether that
+    /// may be is the configuration's matter. `before` is the set that these are to follow: where its engine has
+    /// the right shape they live in it too, so that no address space is reserved twice.
     ///
     /// # Errors
-    /// One [`LoadFault`] for every entry that cannot be loaded.
-    pub fn load(entries: Vec<(PluginEntry, Vec<u8>)>) -> Result<Self, Vec<LoadFault>> {
-        if entries.is_empty() {
+    /// One [`LoadFault`] for every plugin that cannot be loaded.
+    pub fn load(
+        artifacts: Vec<Artifact>,
+        compiler: &dyn Compiler,
+        before: Option<&Self>,
+    ) -> Result<Self, Vec<LoadFault>> {
+        if artifacts.is_empty() {
             return Ok(Self::empty());
         }
-        let mut faults = Vec::new();
-        let mut admitted: Vec<(PluginEntry, Vec<u8>, Inspection)> = Vec::new();
-        for (mut entry, bytes) in entries {
-            entry.limits = under_ceilings(entry.limits);
-            if admitted.iter().any(|(other, ..)| other.name == entry.name) {
-                faults.push(duplicate(&entry.name));
-                continue;
-            }
-            match check(&entry, &bytes) {
-                Ok(inspection) => admitted.push((entry, bytes, inspection)),
-                Err(fault) => faults.push(fault),
+        let admitted = admit(artifacts)?;
+        let entries = || admitted.iter().map(|(artifact, _)| &artifact.entry);
+        let memory_bytes_max = entries().map(|entry| entry.limits.memory_bytes).max();
+        let interpreter = entries().any(|entry| entry.runtime == PluginRuntime::Interpreter);
+        let runtime = match interpreter {
+            true => PluginRuntime::Interpreter,
+            false => PluginRuntime::Native,
+        };
+        let shape = Shape::new(memory_bytes_max.unwrap_or_default(), runtime);
+        let machine = machine(shape, before)?;
+        let mut forge = Forge {
+            machine: &machine,
+            compiler,
+            compiled: HashMap::new(),
+        };
+        let (mut loaded, mut faults) = (Vec::new(), Vec::new());
+        for (artifact, inspection) in admitted {
+            let Artifact { entry, bytes, .. } = artifact;
+            match forge.world(entry.kind, &bytes, &inspection) {
+                Ok(world) => loaded.push(Loaded {
+                    entry,
+                    breaker: Breaker::default(),
+                    sha256: inspection.sha256,
+                    world,
+                }),
+                Err(fault) => faults.push(fault.of(&entry.name)),
             }
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        let memory_bytes_max = admitted
-            .iter()
-            .map(|(entry, ..)| entry.limits.memory_bytes)
-            .max();
-        let machine = Machine::new(memory_bytes_max.unwrap_or_default())
-            .map_err(|detail| vec![LoadFault::new(LoadCause::Engine, &detail, HINT_ENGINE)])?;
-        let mut forge = Forge::new(&machine.engine);
-        let mut loaded = Vec::new();
-        for (entry, bytes, inspection) in admitted {
-            match forge.world(entry.kind, &bytes, &inspection.sha256) {
-                Ok(world) => loaded.push(Loaded {
-                    entry,
-                    sha256: inspection.sha256,
-                    world,
-                }),
-                Err(fault) => faults.push(
-                    LoadFault::new(LoadCause::Compile, &format!("{fault:#}"), HINT_COMPILE)
-                        .of(&entry.name),
-                ),
-            }
-        }
-        if faults.is_empty() {
-            Ok(Self {
-                machine: Some(machine),
-                loaded,
-            })
-        } else {
-            Err(faults)
-        }
+        Ok(Self {
+            machine: Some(machine),
+            loaded,
+        })
     }
 
     /// The names of the validators, in the order in which they are heard.
@@ -146,8 +177,13 @@ impl Plugins {
             .collect()
     }
 
+    /// The plugin of that name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Loaded> {
+        self.loaded.iter().find(|loaded| loaded.entry.name == name)
+    }
+
     pub(crate) fn machine(&self) -> Option<&Machine> {
-        self.machine.as_ref()
+        self.machine.as_deref()
     }
 
     pub(crate) fn judges(&self) -> impl Iterator<Item = &Loaded> {
@@ -163,9 +199,60 @@ impl Plugins {
     }
 }
 
+/// Looks at every plugin before the first is compiled.
+fn admit(artifacts: Vec<Artifact>) -> Result<Vec<(Artifact, Inspection)>, Vec<LoadFault>> {
+    let mut faults = Vec::new();
+    let mut admitted: Vec<(Artifact, Inspection)> = Vec::new();
+    for mut artifact in artifacts {
+        let entry = &mut artifact.entry;
+        entry.limits = under_ceilings(entry.limits);
+        let twice = admitted
+            .iter()
+            .any(|(other, _)| other.entry.name == entry.name);
+        if twice {
+            faults.push(duplicate(&entry.name));
+            continue;
+        }
+        let Artifact {
+            entry,
+            bytes,
+            signature: signed,
+        } = &artifact;
+        let inspection = check(entry, bytes).and_then(|inspection| {
+            signature::check(entry.signature.as_ref(), signed.as_deref(), bytes)
+                .map_err(|fault| fault.of(&entry.name))?;
+            Ok(inspection)
+        });
+        match inspection {
+            Ok(inspection) => admitted.push((artifact, inspection)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() {
+        Ok(admitted)
+    } else {
+        Err(faults)
+    }
+}
+
+/// The engine of an earlier set where it has the right shape, else a new one.
+fn machine(shape: Shape, before: Option<&Plugins>) -> Result<Arc<Machine>, Vec<LoadFault>> {
+    let present = before.and_then(|before| before.machine.as_ref());
+    if let Some(present) = present.filter(|machine| machine.shape == shape) {
+        return Ok(Arc::clone(present));
+    }
+    Machine::new(shape)
+        .map(Arc::new)
+        .map_err(|detail| vec![LoadFault::new(LoadCause::Engine, &detail, HINT_ENGINE)])
+}
+
 const HINT_ENGINE: &str = "The machine has too little address space or may start no more threads.";
 const HINT_COMPILE: &str =
     "Build against portcullis:plugin@0.1.0, with at most 4 memories and 16 tables.";
+const HINT_LIMIT: &str =
+    "Make the component smaller: fewer and shorter functions; opt-level s, no debug information.";
+const HINT_COMPILER: &str =
+    "The compiler runs as a process of its own; the machine may lack memory, or forbid it.";
 
 fn duplicate(name: &str) -> LoadFault {
     LoadFault::new(
@@ -188,34 +275,61 @@ fn under_ceilings(limits: PluginLimits) -> PluginLimits {
 
 /// Compiles and links; one component that is used by several entries is compiled once.
 struct Forge<'a> {
-    engine: &'a Engine,
+    machine: &'a Machine,
+    compiler: &'a dyn Compiler,
     compiled: HashMap<String, Component>,
 }
 
-impl<'a> Forge<'a> {
-    fn new(engine: &'a Engine) -> Self {
-        Self {
-            engine,
-            compiled: HashMap::new(),
+impl Forge<'_> {
+    fn world(
+        &mut self,
+        kind: PluginKind,
+        bytes: &[u8],
+        inspection: &Inspection,
+    ) -> Result<World, LoadFault> {
+        let component = self.component(bytes, &inspection.sha256)?;
+        self.link(kind, &component, &inspection.exports)
+            .map_err(|fault| {
+                LoadFault::new(LoadCause::Compile, &format!("{fault:#}"), HINT_COMPILE)
+            })
+    }
+
+    fn component(&mut self, bytes: &[u8], sha256: &str) -> Result<Component, LoadFault> {
+        if let Some(component) = self.compiled.get(sha256) {
+            return Ok(component.clone());
         }
+        let engine = &self.machine.engine;
+        let job = Job::new(engine, self.machine.shape.reservation(), bytes);
+        let image = self.compiler.image(&job).map_err(|fault| {
+            let (cause, hint) = match fault {
+                CompileFault::Refused(_) => (LoadCause::Compile, HINT_COMPILE),
+                CompileFault::Limit(_) => (LoadCause::CompileLimit, HINT_LIMIT),
+                CompileFault::Unavailable(_) => (LoadCause::Compiler, HINT_COMPILER),
+            };
+            LoadFault::new(cause, &fault.to_string(), hint)
+        })?;
+        let component = compile::load(engine, &image).map_err(|fault| {
+            LoadFault::new(LoadCause::Compile, &format!("{fault:#}"), HINT_COMPILE)
+        })?;
+        self.compiled.insert(sha256.to_owned(), component.clone());
+        Ok(component)
     }
 
     /// The imports were looked at before, so only what is allowed can be linked here; anything else
     /// would still find no definition.
-    fn world(&mut self, kind: PluginKind, bytes: &[u8], sha256: &str) -> wasmtime::Result<World> {
-        let component = match self.compiled.get(sha256) {
-            Some(component) => component.clone(),
-            None => Component::from_binary(self.engine, bytes)?,
-        };
-        self.compiled.insert(sha256.to_owned(), component.clone());
-        let mut linker = Linker::<Fence>::new(self.engine);
-        validator::ValidatorPlugin::add_to_linker::<_, HasSelf<Fence>>(&mut linker, |fence| fence)?;
-        inert::link(&mut linker, self.engine, &component)?;
-        let pre = linker.instantiate_pre(&component)?;
-        Ok(match kind {
-            PluginKind::Validator => World::Validator(validator::ValidatorPluginPre::new(pre)?),
-            PluginKind::Redactor => World::Redactor(redactor::RedactorPluginPre::new(pre)?),
-        })
+    fn link(
+        &self,
+        kind: PluginKind,
+        component: &Component,
+        exports: &[String],
+    ) -> wasmtime::Result<World> {
+        let version = exports.iter().find_map(|name| adapters::version(name));
+        let version = version.ok_or_else(|| wasmtime::Error::msg("no export names a version"))?;
+        let engine = &self.machine.engine;
+        let mut linker = Linker::<Fence>::new(engine);
+        (version.link)(&mut linker)?;
+        inert::link(&mut linker, engine, component)?;
+        (version.world)(kind, linker.instantiate_pre(component)?)
     }
 }
 

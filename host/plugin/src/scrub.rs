@@ -2,7 +2,7 @@
 //!
 //! Must not: take text from a guest, or let a guest's numbers point outside what it was given.
 
-use crate::bindings::redactor::exports::portcullis::plugin::redactor as interface;
+use crate::adapters::{About, Finding, Found, Stretch};
 use crate::fence::{Run, Step};
 use crate::load::{Loaded, Plugins};
 use crate::trial::Trial;
@@ -28,9 +28,16 @@ impl Scrubber for Plugins {
         let mut spans = Vec::new();
         for loaded in self.scrubbers() {
             let name = loaded.entry.name.as_str();
-            let trial = self.stream(loaded, context, text);
-            trial.log(name);
-            match (loaded.entry.mode, trial.result) {
+            let result = match loaded.breaker.admit(Instant::now()) {
+                Ok(()) => {
+                    let trial = self.stream(loaded, context, text, &loaded.entry.settings);
+                    trial.log(name);
+                    loaded.note(&trial.result);
+                    trial.result
+                }
+                Err(failure) => Err(failure),
+            };
+            match (loaded.entry.mode, result) {
                 (PluginMode::Enforce, Ok(found)) => spans.extend(found),
                 (PluginMode::Enforce, Err(failure)) => return Err((name.to_owned(), failure)),
                 (PluginMode::Observe, Ok(found)) => {
@@ -56,10 +63,16 @@ impl Plugins {
     ) -> Option<Trial<Vec<Span>>> {
         self.scrubbers()
             .find(|loaded| loaded.entry.name == name)
-            .map(|loaded| self.stream(loaded, context, text))
+            .map(|loaded| self.stream(loaded, context, text, &loaded.entry.settings))
     }
 
-    fn stream(&self, loaded: &Loaded, context: &Context<'_>, text: &str) -> Trial<Vec<Span>> {
+    pub(crate) fn stream(
+        &self,
+        loaded: &Loaded,
+        context: &Context<'_>,
+        text: &str,
+        settings: &str,
+    ) -> Trial<Vec<Span>> {
         let Some((machine, pre)) = self.machine().zip(loaded.redactor()) else {
             return Trial::failed(Step::Instantiate.failure("plugin_load", "is not loaded"));
         };
@@ -67,15 +80,15 @@ impl Plugins {
             Ok(run) => run,
             Err(failure) => return Trial::failed(failure),
         };
-        let context = interface::StreamContext {
-            alias: context.alias.to_owned(),
-            tags: context.tags.to_vec(),
-            name: context.stream.name().to_owned(),
-            settings: loaded.entry.settings.clone(),
+        let about = About {
+            alias: context.alias,
+            tags: context.tags,
+            name: context.stream.name(),
+            settings,
         };
         let found = run
             .step(Step::Instantiate, |store| pre.instantiate(store))
-            .and_then(|instance| push_all(&mut run, &instance, &context, text.as_bytes()))
+            .and_then(|mut guest| push_all(&mut run, guest.as_mut(), &about, text.as_bytes()))
             .map(|spans| {
                 let named = |span| Span {
                     rule: loaded.entry.name.clone(),
@@ -89,24 +102,23 @@ impl Plugins {
 
 fn push_all(
     run: &mut Run<'_>,
-    instance: &crate::bindings::redactor::RedactorPlugin,
-    context: &interface::StreamContext,
+    guest: &mut dyn Finding,
+    about: &About<'_>,
     bytes: &[u8],
 ) -> Result<Vec<Span>, PluginFailure> {
-    let guest = instance.portcullis_plugin_redactor().stream();
     let deadline = Instant::now() + Duration::from_millis(STREAM_WALL_MS_MAX);
-    let stream = run.step(Step::Begin, |store| guest.call_constructor(store, context))?;
+    run.step(Step::Begin, |store| guest.begin(store, about))?;
     let mut ledger = Ledger::default();
     for chunk in bytes.chunks(CHUNK_BYTES_MAX) {
         if Instant::now() > deadline {
             let detail = format!("took longer than {STREAM_WALL_MS_MAX} ms for one stream");
             return Err(Step::Push.failure("plugin_timeout", &detail));
         }
-        let answer = run.step(Step::Push, |store| guest.call_push(store, stream, chunk))?;
+        let answer = run.step(Step::Push, |store| guest.push(store, chunk))?;
         ledger.pushed = ledger.pushed.saturating_add(chunk.len() as u64);
         ledger.take(Step::Push, answer)?;
     }
-    let answer = run.step(Step::Finish, |store| guest.call_finish(store, stream))?;
+    let answer = run.step(Step::Finish, |store| guest.finish(store))?;
     ledger.take(Step::Finish, answer)?;
     Ok(ledger.spans)
 }
@@ -121,11 +133,7 @@ struct Ledger {
 
 impl Ledger {
     /// Takes one answer in, or names what is wrong with it.
-    fn take(
-        &mut self,
-        step: Step,
-        answer: Result<interface::Found, String>,
-    ) -> Result<(), PluginFailure> {
+    fn take(&mut self, step: Step, answer: Result<Found, String>) -> Result<(), PluginFailure> {
         let found = answer.map_err(|text| step.failure("plugin_error", &text))?;
         if self.spans.len().saturating_add(found.spans.len()) > PLUGIN_SPANS_MAX {
             let detail = format!("gave more than {PLUGIN_SPANS_MAX} spans");
@@ -141,7 +149,7 @@ impl Ledger {
             .map_err(|detail| step.failure("plugin_output", &detail))
     }
 
-    fn span(&self, span: &interface::Span) -> Result<Span, String> {
+    fn span(&self, span: &Stretch) -> Result<Span, String> {
         let wrong = |what: &str| {
             format!(
                 "span of {} bytes at {}: {what} (released {}, pushed {})",
@@ -162,9 +170,9 @@ impl Ledger {
         let (Ok(start), Ok(end)) = (usize::try_from(span.offset), usize::try_from(end)) else {
             return Err(wrong("is out of range"));
         };
-        let kind = match span.style {
-            interface::Style::Labelled => label(&span.label),
-            interface::Style::Silent => LABEL.to_owned(),
+        let kind = match &span.label {
+            Some(text) => label(text),
+            None => LABEL.to_owned(),
         };
         Ok(Span {
             start,

@@ -2,13 +2,14 @@
 //!
 //! Must not: turn a failure into anything but a failure, or keep anything from one call to the next.
 
-use crate::bindings::validator::portcullis::plugin::types;
+use crate::adapters::Said;
 use crate::fence::{Run, Step, reason};
 use crate::load::{Loaded, Plugins};
 use crate::trial::Trial;
 use portcullis_core::config::PluginMode;
 use portcullis_core::limits::PLUGIN_LABEL_BYTES_MAX;
 use portcullis_core::policy::{Hearing, Jury, Opinion, PluginFailure, Verdict};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Most bytes that a validator may hand over in one call, log lines and verdict alike.
 const HOSTCALL_BYTES_MAX: usize = 65_536;
@@ -24,15 +25,29 @@ pub struct Question {
     pub principal: String,
     /// The exact text that would be sent.
     pub command: String,
-    /// Every simple command as its words after quote removal.
-    pub leaves: Vec<Vec<String>>,
+    /// Every simple command, in source order.
+    pub leaves: Vec<Leaf>,
     /// Whether nothing will run whatever the answer.
     pub dry_run: bool,
-    /// What else is known: `source` (the caller's own text), `remote-user`, and `open-word` with
-    /// `LEAF:WORD`, counted from 0, for each word whose value only the remote shell knows; `capability`
-    /// with `LEAF:KIND` for each kind of effect that the leaf was granted, and `runs` with `LEAF:WORDS` for
-    /// each command that it runs through a wrapper.
+    /// What else is known: `source` (the caller's own text), `remote-user`, `runs` with `LEAF:WORDS`, counted
+    /// from 0, for each command that a leaf runs through a wrapper, and [`UNIX_TIME`].
     pub facts: Vec<(String, String)>,
+}
+
+/// The fact that tells the time of the decision, in whole seconds since 1970.
+pub const UNIX_TIME: &str = "unix-time";
+
+/// One simple command of a question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leaf {
+    /// Its words after quote removal.
+    pub argv: Vec<String>,
+    /// The text that policies match.
+    pub canonical: String,
+    /// The kinds of effect that it needed grants for.
+    pub capabilities: Vec<String>,
+    /// Positions of words whose value only the remote shell knows.
+    pub open_words: Vec<u32>,
 }
 
 impl Question {
@@ -49,17 +64,20 @@ impl Question {
         }
         let mut leaves = Vec::new();
         for (at, leaf) in script.leaves().iter().enumerate() {
-            let open = leaf
-                .words
-                .iter()
-                .enumerate()
-                .filter(|(_, word)| word.is_unknown());
-            facts.extend(open.map(|(word, _)| ("open-word".to_owned(), format!("{at}:{word}"))));
-            leaves.push(leaf.words.iter().map(|word| word.text.clone()).collect());
-        }
-        for (at, finding) in hearing.judgement.findings.iter().enumerate() {
-            let capabilities = finding.capabilities().into_iter();
-            facts.extend(capabilities.map(|it| ("capability".to_owned(), format!("{at}:{it}"))));
+            // A leaf without a finding was not judged; a validator must not take it for a harmless one.
+            let finding = hearing.judgement.findings.get(at)?;
+            let open = (0_u32..).zip(&leaf.words);
+            let open = open.filter(|(_, word)| word.is_unknown());
+            leaves.push(Leaf {
+                argv: leaf.words.iter().map(|word| word.text.clone()).collect(),
+                canonical: finding.canonical.clone(),
+                capabilities: finding
+                    .capabilities()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
+                open_words: open.map(|(at, _)| at).collect(),
+            });
             let runs = finding.runs.iter();
             facts.extend(runs.map(|(it, _)| ("runs".to_owned(), format!("{at}:{it}"))));
         }
@@ -78,7 +96,14 @@ impl Question {
 impl Jury for Plugins {
     fn hear(&self, hearing: &Hearing<'_>) -> Vec<Opinion> {
         match Question::of(hearing) {
-            Some(question) => self.ask(&question),
+            Some(mut question) => {
+                // A clock before 1970 is no time that a window could be open at.
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let now = now.map_or(0, |since| since.as_secs());
+                let now = (UNIX_TIME.to_owned(), now.to_string());
+                question.facts.push(now);
+                self.ask(&question)
+            }
             None => self.unheard("the command could not be analysed"),
         }
     }
@@ -90,8 +115,12 @@ impl Plugins {
     pub fn ask(&self, question: &Question) -> Vec<Opinion> {
         self.judges()
             .map(|loaded| {
-                let trial = self.call(loaded, question);
+                if let Err(failure) = loaded.breaker.admit(Instant::now()) {
+                    return opinion(loaded, Verdict::Failed(failure));
+                }
+                let trial = self.call(loaded, question, &loaded.entry.settings);
                 trial.log(&loaded.entry.name);
+                loaded.note(&trial.result);
                 let verdict = trial.result.unwrap_or_else(Verdict::Failed);
                 opinion(loaded, verdict)
             })
@@ -104,7 +133,7 @@ impl Plugins {
     pub fn try_validator(&self, name: &str, question: &Question) -> Option<Trial<Verdict>> {
         self.judges()
             .find(|loaded| loaded.entry.name == name)
-            .map(|loaded| self.call(loaded, question))
+            .map(|loaded| self.call(loaded, question, &loaded.entry.settings))
     }
 
     fn unheard(&self, detail: &str) -> Vec<Opinion> {
@@ -114,7 +143,12 @@ impl Plugins {
             .collect()
     }
 
-    fn call(&self, loaded: &Loaded, question: &Question) -> Trial<Verdict> {
+    pub(crate) fn call(
+        &self,
+        loaded: &Loaded,
+        question: &Question,
+        settings: &str,
+    ) -> Trial<Verdict> {
         let Some((machine, pre)) = self.machine().zip(loaded.validator()) else {
             return Trial::failed(Step::Instantiate.failure("plugin_load", "is not loaded"));
         };
@@ -123,14 +157,11 @@ impl Plugins {
             Ok(run) => run,
             Err(failure) => return Trial::failed(failure),
         };
-        let context = context(question, &loaded.entry.settings);
         let answer = run
             .step(Step::Instantiate, |store| pre.instantiate(store))
             .and_then(|instance| {
                 run.step(Step::Validate, |store| {
-                    instance
-                        .portcullis_plugin_validator()
-                        .call_validate(store, &context)
+                    instance.validate(store, question, settings)
                 })
             })
             .and_then(verdict);
@@ -146,27 +177,17 @@ fn opinion(loaded: &Loaded, verdict: Verdict) -> Opinion {
     }
 }
 
-fn context(question: &Question, settings: &str) -> types::CommandContext {
-    types::CommandContext {
-        alias: question.alias.clone(),
-        tags: question.tags.clone(),
-        principal: question.principal.clone(),
-        command: question.command.clone(),
-        leaves: question.leaves.clone(),
-        dry_run: question.dry_run,
-        settings: settings.to_owned(),
-        facts: question.facts.clone(),
-    }
-}
-
-fn verdict(answer: Result<types::Verdict, String>) -> Result<Verdict, PluginFailure> {
+fn verdict(answer: Result<Said, String>) -> Result<Verdict, PluginFailure> {
     match answer {
-        Ok(types::Verdict::NoObjection) => Ok(Verdict::NoObjection),
-        Ok(types::Verdict::Objection(objection)) => Ok(Verdict::Objection {
-            code: code(&objection.code),
-            reason: reason(&objection.reason),
+        Ok(Said::NoObjection) => Ok(Verdict::NoObjection),
+        Ok(Said::Objection {
+            code: word,
+            reason: text,
+        }) => Ok(Verdict::Objection {
+            code: code(&word),
+            reason: reason(&text),
         }),
-        Ok(types::Verdict::RequireApproval(text)) => Ok(Verdict::RequireApproval {
+        Ok(Said::RequireApproval(text)) => Ok(Verdict::RequireApproval {
             reason: reason(&text),
         }),
         Err(text) => Err(Step::Validate.failure("plugin_error", &text)),

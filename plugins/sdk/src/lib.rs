@@ -8,7 +8,7 @@
 //!
 //! impl Validator for NoForce {
 //!     fn validate(context: &Context) -> Result<Verdict, String> {
-//!         let forced = context.leaves.iter().flatten().any(|word| word == "--force");
+//!         let forced = context.words().any(|word| word == "--force");
 //!         Ok(if forced { Verdict::objection("force", "--force is not used here") } else { Verdict::NoObjection })
 //!     }
 //! }
@@ -22,9 +22,11 @@
 //! the gate refuses.
 
 mod hold;
+mod lines;
 pub mod log;
 
 pub use hold::{Hold, LAG_BYTES_MAX};
+pub use lines::{Lines, Stretch};
 
 /// The generated bindings. For the macros of this crate only; not part of the interface.
 #[doc(hidden)]
@@ -38,7 +40,7 @@ pub mod bindings {
     /// The world of validators.
     pub mod validator {
         wit_bindgen::generate!({
-            path: "../../wit/0.1",
+            path: "wit",
             world: "validator-plugin",
             pub_export_macro: true,
             export_macro_name: "export",
@@ -48,7 +50,7 @@ pub mod bindings {
     /// The world of redactors.
     pub mod redactor {
         wit_bindgen::generate!({
-            path: "../../wit/0.1",
+            path: "wit",
             world: "redactor-plugin",
             pub_export_macro: true,
             export_macro_name: "export",
@@ -61,10 +63,87 @@ pub use bindings::redactor::exports::portcullis::plugin::redactor::{
     Found, Span, StreamContext, Style,
 };
 pub use bindings::validator::portcullis::plugin::types::{
-    CommandContext as Context, Objection, Verdict,
+    CommandContext as Context, Leaf, Objection, Verdict,
 };
 
+impl Context {
+    /// Every word of every simple command, in source order.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.leaves
+            .iter()
+            .flat_map(|leaf| leaf.argv.iter().map(String::as_str))
+    }
+
+    /// The values of a fact, in order.
+    pub fn facts_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.facts
+            .iter()
+            .filter(move |(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The time of the decision in whole seconds since 1970, the only time that there is.
+    #[must_use]
+    pub fn unix_time(&self) -> Option<u64> {
+        self.facts_named("unix-time").next()?.parse().ok()
+    }
+
+    /// A context about simple commands, for tests: each leaf is one, its words separated by blanks.
+    #[must_use]
+    pub fn of(commands: &[&str], settings: &str) -> Self {
+        Self {
+            alias: "web1".to_owned(),
+            tags: Vec::new(),
+            principal: "local:1000".to_owned(),
+            command: commands.join("; "),
+            leaves: commands.iter().copied().map(Leaf::of).collect(),
+            dry_run: false,
+            settings: settings.to_owned(),
+            facts: Vec::new(),
+        }
+    }
+}
+
+impl Leaf {
+    /// The program: the first word.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        self.argv.first().map_or("", String::as_str)
+    }
+
+    /// Whether only the remote shell knows the word at that position of `argv`.
+    #[must_use]
+    pub fn is_open(&self, position: usize) -> bool {
+        self.open_words
+            .iter()
+            .any(|open| usize::try_from(*open).is_ok_and(|open| open == position))
+    }
+
+    /// Whether it does something of that kind: `write`, `network`, …
+    #[must_use]
+    pub fn does(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|kind| kind == capability)
+    }
+
+    /// A simple command for tests, its words separated by blanks.
+    #[must_use]
+    pub fn of(command: &str) -> Self {
+        Self {
+            argv: command.split_whitespace().map(str::to_owned).collect(),
+            canonical: command.to_owned(),
+            capabilities: Vec::new(),
+            open_words: Vec::new(),
+        }
+    }
+}
+
 impl Verdict {
+    /// A wish for a human's approval, with its reason in one sentence.
+    #[must_use]
+    pub fn approval(reason: &str) -> Self {
+        Self::RequireApproval(reason.to_owned())
+    }
+
     /// An objection with its stable word and a sentence for people.
     #[must_use]
     pub fn objection(code: &str, reason: &str) -> Self {

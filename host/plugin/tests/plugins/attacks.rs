@@ -3,7 +3,9 @@
 use crate::guests::{by_hand, guest, load, question, validator};
 use portcullis_core::config::PluginEntry;
 use portcullis_core::policy::Verdict;
-use portcullis_plugin::{FUEL_CEILING, LOG_BYTES_MAX, LOG_LINES_MAX, Plugins, Trial};
+use portcullis_plugin::{
+    BREAKER_FAILURES_MAX, FUEL_CEILING, LOG_BYTES_MAX, LOG_LINES_MAX, Plugins, Trial,
+};
 use std::sync::OnceLock;
 use wasmparser::{Parser, Payload};
 
@@ -72,7 +74,7 @@ fn plugins() -> &'static Plugins {
 
 /// A whole, well-formed validator with three more memories of 24 MiB: each within the limit of 32 MiB,
 /// all together far over it.
-fn memories() -> Vec<u8> {
+pub(crate) fn memories() -> Vec<u8> {
     let mut bytes = by_hand("", CALM);
     let mut depth = 0;
     let mut modules = 0_u8;
@@ -236,6 +238,29 @@ fn a_call_reports_what_it_used() {
         attack("calm").fuel,
         "the same call burns the same fuel"
     );
+}
+
+#[test]
+fn a_plugin_that_fails_again_and_again_is_not_called_and_refuses() {
+    let hostile = guest("hostile-validator");
+    let plugins = load(vec![
+        (validator("bad", "\"panic\""), hostile.clone()),
+        (validator("good", "\"calm\""), hostile),
+    ]);
+    let codes = |question| -> Vec<String> {
+        let opinions = plugins.ask(question).into_iter();
+        opinions
+            .map(|opinion| match opinion.verdict {
+                Verdict::Failed(failure) => failure.code.to_owned(),
+                other => format!("{other:?}"),
+            })
+            .collect()
+    };
+    let asked = question(&["uptime"]);
+    for _ in 0..BREAKER_FAILURES_MAX {
+        assert_eq!(codes(&asked), ["plugin_trap", "NoObjection"]);
+    }
+    assert_eq!(codes(&asked), ["plugin_breaker", "NoObjection"]);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The guests, and entries for them.
 
-use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginMode};
-use portcullis_plugin::{Plugins, Question};
+use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginMode, PluginRuntime};
+use portcullis_plugin::{Artifact, InProcess, Leaf, LoadFault, Plugins, Question, encode};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_component::{StringEncoding, embed_component_metadata};
 
 /// The bytes of a guest; they are built once where `PORTCULLIS_GUESTS` names no folder.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
@@ -41,6 +41,9 @@ pub(crate) fn entry(name: &str, kind: PluginKind, settings: &str) -> PluginEntry
         kind,
         path: format!("{name}.wasm"),
         sha256: None,
+        signature: None,
+        vectors: None,
+        runtime: PluginRuntime::Native,
         mode: PluginMode::Enforce,
         wasi_inert: false,
         limits: LIMITS,
@@ -56,8 +59,13 @@ pub(crate) fn redactor(name: &str, settings: &str) -> PluginEntry {
     entry(name, PluginKind::Redactor, settings)
 }
 
+pub(crate) fn try_load(entries: Vec<(PluginEntry, Vec<u8>)>) -> Result<Plugins, Vec<LoadFault>> {
+    let artifacts = entries.into_iter().map(Artifact::from).collect();
+    Plugins::load(artifacts, &InProcess, None)
+}
+
 pub(crate) fn load(entries: Vec<(PluginEntry, Vec<u8>)>) -> Plugins {
-    Plugins::load(entries).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    try_load(entries).unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
 
 /// A question about one simple command.
@@ -67,7 +75,12 @@ pub(crate) fn question(words: &[&str]) -> Question {
         tags: vec!["web".to_owned(), "prod".to_owned()],
         principal: "local:1000".to_owned(),
         command: words.join(" "),
-        leaves: vec![words.iter().map(|word| (*word).to_owned()).collect()],
+        leaves: vec![Leaf {
+            argv: words.iter().map(|word| (*word).to_owned()).collect(),
+            canonical: words.join(" "),
+            capabilities: vec!["operate".to_owned()],
+            open_words: Vec::new(),
+        }],
         dry_run: false,
         facts: vec![("source".to_owned(), words.join(" "))],
     }
@@ -81,12 +94,7 @@ pub(crate) fn around(world: &str, module: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut bytes = wat::parse_str(module).unwrap();
     embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .unwrap()
-        .encode()
-        .unwrap()
+    encode(&bytes).unwrap()
 }
 
 /// A validator by hand: `fields` are further parts of its module, `body` is the body of `validate`, which

@@ -1,15 +1,15 @@
 //! What is let in and what is not, before any of it runs.
 
-use crate::guests::{around, by_hand, guest, load, question, validator};
+use crate::guests::{around, by_hand, guest, load, question, try_load, validator};
 use portcullis_core::config::{PluginEntry, PluginKind};
 use portcullis_core::policy::Verdict;
 use portcullis_core::request::sha256_hex;
 use portcullis_plugin::{
-    COMPONENT_BYTES_CEILING, ImportClass, LoadCause, LoadFault, Plugins, Standing, check, inspect,
+    COMPONENT_BYTES_CEILING, ImportClass, LoadCause, LoadFault, Standing, check, inspect,
 };
 
 fn fault(entry: PluginEntry, bytes: Vec<u8>) -> LoadFault {
-    let mut faults = Plugins::load(vec![(entry, bytes)]).expect_err("it was loaded");
+    let mut faults = try_load(vec![(entry, bytes)]).expect_err("it was loaded");
     assert_eq!(faults.len(), 1, "{faults:#?}");
     faults.remove(0)
 }
@@ -61,7 +61,6 @@ fn files_sockets_http_and_the_unknown_are_refused_with_a_hint() {
         "wasi:http/outgoing-handler@0.2.6",
         "wasi:cli/environment@0.3.0",
         "someone:else/thing@1.0.0",
-        "portcullis:plugin/log@0.2.0",
     ] {
         let bytes = importing(&format!("(import \"{name}\" (instance))"));
         assert_eq!(inspect(&bytes).unwrap().standing, Standing::Refused);
@@ -142,7 +141,9 @@ fn the_wrong_kind_or_version_is_refused() {
     refused(wat::parse_str("(component)").unwrap(), LoadCause::World);
     let later =
         r#"(component (instance $i) (export "portcullis:plugin/validator@0.2.0" (instance $i)))"#;
-    let fault = refused(wat::parse_str(later).unwrap(), LoadCause::World);
+    let import = r#"(import "portcullis:plugin/log@0.2.0" (instance))"#;
+    refused(importing(import), LoadCause::Version);
+    let fault = refused(wat::parse_str(later).unwrap(), LoadCause::Version);
     assert!(
         fault
             .detail
@@ -192,14 +193,14 @@ fn two_plugins_of_one_name_are_refused() {
         (validator("a", "{}"), bytes),
     ];
     assert_eq!(
-        Plugins::load(twice).unwrap_err()[0].cause,
+        try_load(twice).unwrap_err()[0].cause,
         LoadCause::DuplicateName
     );
 }
 
 #[test]
 fn all_faults_are_named_at_once() {
-    let faults = Plugins::load(vec![
+    let faults = try_load(vec![
         (validator("a", "{}"), Vec::new()),
         (validator("b", "{}"), guest("path-guard")),
         (validator("c", "{}"), guest("ticket-redactor")),

@@ -12,5 +12,7 @@
 mod attacks;
 mod guests;
 mod loading;
+mod mutated;
 mod streams;
 mod verdicts;
+mod zoo;

@@ -111,7 +111,7 @@ fn a_validator_is_shown_the_whole_question() {
         r#"tags: ["web", "prod"]"#,
         r#"principal: "local:1000""#,
         r#"command: "df -h""#,
-        r#"leaves: [["df", "-h"]]"#,
+        r#"argv: ["df", "-h"], canonical: "df -h", capabilities: ["operate"], open-words: []"#,
         "dry-run: true",
         r#"facts: [("source", "df -h")]"#,
     ] {
