@@ -7,9 +7,11 @@
 //! * `files`: everything that is read from disk, beneath handles opened at start
 //! * `journal`: the keyed, multi-process audit journal
 //! * `doctor`: what would go wrong on this machine
+//! * `plugins`: reading, compiling and keeping plugins
 //! * `provider`: a secret that a program is asked for
 //! * `events`: the records on standard error
 //! * `hardening`: what the process gives up before it does anything
+//! * `servers`: which servers run on a state directory
 //! * `spill`: redacted output that is kept to be paged through
 //! * `logs`: the log lines there
 
@@ -21,7 +23,9 @@ mod gate;
 mod hardening;
 mod journal;
 mod logs;
+mod plugins;
 mod provider;
+mod servers;
 mod spill;
 
 use std::process::ExitCode;

@@ -69,6 +69,13 @@ pub(super) fn text(text: &SafeText) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Writes bytes that no person reads, to a program that waits for them.
+pub(super) fn bytes(bytes: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
 /// Says one line to a person. A standard error that is gone changes nothing.
 pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));

@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod compile;
 mod completions;
 mod config;
 mod console;
@@ -99,6 +100,9 @@ enum Verb {
     /// Work with plugins.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Compile one plugin, for the gate itself.
+    #[command(name = crate::plugins::child::VERB, hide = true)]
+    Compile(compile::Compile),
     /// Propose configuration from the inventory of another tool; nothing is taken into force.
     #[command(subcommand)]
     Import(import::Import),
@@ -161,7 +165,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Audit(verb) => audit::main(&cli.places, &verb),
         Verb::Policy(verb) => policy::main(&verb),
         Verb::Config(verb) => config::main(&verb),
-        Verb::Plugin(verb) => plugin::main(&verb),
+        Verb::Plugin(verb) => plugin::main(&cli.places, &verb),
+        Verb::Compile(verb) => compile::main(&verb),
         Verb::Import(verb) => import::main(&verb),
         Verb::Completions(verb) => completions::main(&verb),
         Verb::Man(verb) => man::main(&verb),

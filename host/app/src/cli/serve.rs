@@ -38,6 +38,8 @@ pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
         gate.started().await;
         let stop = session::stop_on_signal();
         reload_on_hangup(&gate);
+        // Only now: a signal that nobody listens for would end this process.
+        let presence = session::presence(places);
         reload_on_change(&gate);
         let settings = ServeSettings {
             principal: session::principal(),
@@ -53,6 +55,7 @@ pub(super) fn main(places: &Places, _verb: &Serve) -> Exit {
         // A journal that hangs must not hold up the end; the record is then missing.
         let _ = tokio::time::timeout(STOP_RECORD_MAX, gate.stopped(reason)).await;
         gate.close();
+        drop(presence);
         match served {
             Ok(()) => Exit::Ok,
             Err(fault) => {

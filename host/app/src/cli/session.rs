@@ -5,6 +5,7 @@ use crate::events::{Events, SystemClock, Watch};
 use crate::files::Dirs;
 use crate::gate::{self, Gatehouse, Live, LoadFault, Scope, keep, load};
 use crate::journal::Journal;
+use crate::servers::Presence;
 use crate::spill::Spills;
 use portcullis_core::answer::Fault;
 use portcullis_core::audit::Door;
@@ -57,6 +58,8 @@ pub(super) fn dirs(places: &Places, watch: &Watch) -> Result<Dirs, Exit> {
 pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<Gatehouse, Exit> {
     let watch = Watch::first(events, door);
     let dirs = dirs(places, &watch)?;
+    // Plugins keep their machine code there. What is wrong with it is said when the journal is opened.
+    let _ = dirs.state();
     let live = load(&dirs, &watch, Scope::Start, None)
         .await
         .map_err(|fault| {
@@ -91,6 +94,15 @@ pub(super) async fn open(places: &Places, events: Events, door: Door) -> Result<
         events,
         principal(),
     ))
+}
+
+/// Says that this process serves, so that it can be told to read its plugins again. A server that cannot is told by
+/// signal.
+pub(super) fn presence(places: &Places) -> Option<Presence> {
+    let state = dirs(places, &watch(Events::Silent)).ok()?.state().ok()?;
+    Presence::announce(&state)
+        .inspect_err(|fault| tracing::warn!(%fault, "`plugin reload` will not find this server"))
+        .ok()
 }
 
 fn say_load_fault(fault: &LoadFault) {

@@ -133,6 +133,26 @@ impl Dirs {
         Ok(dir)
     }
 
+    /// Where the configuration lies, for a person's command that writes there.
+    pub(crate) fn config_path(&self) -> &Path {
+        &self.config.path
+    }
+
+    /// Where plugins lie, for a person's command that writes there.
+    pub(crate) fn plugins_path(&self) -> &Path {
+        &self.plugins.path
+    }
+
+    /// The state directory where it is there and this user's own: what is only worth keeping is not a reason to
+    /// make it, or to leave files in somebody else's.
+    pub(crate) fn state_of_ours(&self) -> Option<Dir> {
+        let dir = Dir::open_ambient_dir(self.state.as_deref()?, ambient_authority()).ok()?;
+        let stat = rustix::fs::fstat(&dir).ok()?;
+        let exposed = Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH);
+        let ours = stat.st_uid == rustix::process::geteuid().as_raw();
+        (ours && !exposed).then_some(dir)
+    }
+
     /// The first 16 hex digits of SHA-256 of each directory's path, by what it is for: records tell two set-ups
     /// apart by them without naming paths.
     pub(crate) fn digests(&self) -> BTreeMap<&'static str, String> {

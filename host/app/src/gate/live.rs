@@ -2,6 +2,7 @@
 
 use crate::events::Watch;
 use crate::files::{self, Dirs, FileFault};
+use crate::plugins;
 use crate::provider;
 use portcullis_core::answer::Fault;
 use portcullis_core::audit::Under;
@@ -300,7 +301,10 @@ pub(crate) async fn load(
             snapshot.plugins.clone_from(&old.snapshot.plugins);
             Arc::clone(&old.plugins)
         }
-        _ => Arc::new(load_plugins(dirs, watch, &snapshot).await?),
+        _ => {
+            let before = old.map(|old| Arc::clone(&old.plugins));
+            Arc::new(load_plugins(dirs, watch, &snapshot, before).await?)
+        }
     };
     let known_hosts = watch
         .pass(dirs.known_hosts(snapshot.policy.known_hosts_path.as_deref()))
@@ -342,6 +346,7 @@ fn read(dirs: &Dirs) -> (Sources, Vec<FileFault>) {
         credentials: read(config::CREDENTIALS),
         policy: read(config::POLICY),
         plugins: read(config::PLUGINS),
+        plugins_lock: read(config::PLUGINS_LOCK),
         portcullis: read(config::PORTCULLIS),
         companions: read(config::COMPANIONS),
         unread: Vec::new(),
@@ -375,17 +380,22 @@ async fn load_plugins(
     dirs: &Dirs,
     watch: &Watch,
     snapshot: &Snapshot,
+    before: Option<Arc<Plugins>>,
 ) -> Result<Plugins, LoadFault> {
-    let mut entries = Vec::new();
-    for entry in &snapshot.plugins {
-        let bytes = watch
-            .pass(dirs.plugin(&entry.path, entry.limits.component_bytes))
-            .map_err(|fault| LoadFault::Files(vec![fault], Vec::new()))?;
-        entries.push((entry.clone(), bytes));
-    }
-    let loaded = tokio::task::spawn_blocking(move || Plugins::load(entries)).await;
+    let gathered = plugins::gather(dirs, watch, &snapshot.plugins)?;
+    let loaded = tokio::task::spawn_blocking(move || gathered.load(before.as_deref())).await;
     match loaded {
-        Ok(plugins) => plugins.map_err(LoadFault::Plugins),
+        Ok(plugins) => Ok(plugins?),
         Err(_) => Err(LoadFault::Plugins(Vec::new())),
+    }
+}
+
+impl From<plugins::Fault> for LoadFault {
+    fn from(fault: plugins::Fault) -> Self {
+        match fault {
+            plugins::Fault::File(fault) => Self::Files(vec![fault], Vec::new()),
+            plugins::Fault::Vectors(faults) => Self::Config(faults),
+            plugins::Fault::Plugins(faults) => Self::Plugins(faults),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::*;
-use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginMode};
+use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginMode, PluginRuntime};
 
 type Facts = fn(&mut Machine, &mut Setup);
 type Disk = fn(&Stage);
@@ -17,6 +17,9 @@ fn container(machine: &mut Machine, _: &mut Setup) {
 
 fn plugin(setup: &mut Setup, sha256: Option<String>, mode: PluginMode) {
     setup.snapshot.as_mut().unwrap().plugins.push(PluginEntry {
+        signature: None,
+        vectors: None,
+        runtime: PluginRuntime::Native,
         name: "guard".to_owned(),
         kind: PluginKind::Validator,
         path: "guard.wasm".to_owned(),

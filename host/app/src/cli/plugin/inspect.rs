@@ -1,27 +1,16 @@
 //! `portcullis plugin inspect FILE`.
 
-use super::console::{self, Colour};
-use super::{Exit, Format};
-use clap::{Args, Subcommand};
-use portcullis_core::config::PluginKind;
+use super::{component, kind_word};
+use crate::cli::console::{self, Colour};
+use crate::cli::{Exit, Format};
+use clap::Args;
 use portcullis_plugin::{ImportClass, Standing, inspect};
 use serde_json::json;
-use std::io::Read;
 use std::path::PathBuf;
 
-/// Largest file that is looked at, in bytes.
-const FILE_BYTES_MAX: u64 = 67_108_864;
-
-/// What can be done with plugins.
-#[derive(Debug, Subcommand)]
-pub(super) enum Plugin {
-    /// Show what a component imports and exports, what stands behind each import, and its digest.
-    Inspect(Inspect),
-}
-
-/// Arguments of `plugin inspect`.
+/// Show what a component imports and exports, what stands behind each import, and its digest.
 #[derive(Debug, Args)]
-pub(super) struct Inspect {
+pub(in crate::cli) struct Inspect {
     /// The component.
     file: PathBuf,
     /// How to print.
@@ -29,15 +18,11 @@ pub(super) struct Inspect {
     format: Format,
 }
 
-pub(super) fn main(verb: &Plugin) -> Exit {
-    let Plugin::Inspect(verb) = verb;
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(&verb.file)
-        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        console::fault(&format!("{}: {error}", verb.file.display()), "");
-        return Exit::Usage;
-    }
+pub(super) fn main(verb: &Inspect) -> Exit {
+    let bytes = match component(&verb.file) {
+        Ok(bytes) => bytes,
+        Err(exit) => return exit,
+    };
     let inspection = match inspect(&bytes) {
         Ok(inspection) => inspection,
         Err(fault) => {
@@ -53,10 +38,7 @@ pub(super) fn main(verb: &Plugin) -> Exit {
     let kinds: Vec<&str> = inspection
         .kinds
         .iter()
-        .map(|kind| match kind {
-            PluginKind::Validator => "validator",
-            PluginKind::Redactor => "redactor",
-        })
+        .map(|kind| kind_word(*kind))
         .collect();
     let text = match verb.format {
         Format::Json => json!({
@@ -118,7 +100,7 @@ fn class(class: ImportClass) -> &'static str {
     }
 }
 
-fn standing(standing: Standing) -> &'static str {
+pub(super) fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Strict => "strict: imports nothing but the gate's own interfaces",
         Standing::Inert => "inert: what it imports of WASI has nothing behind it",
