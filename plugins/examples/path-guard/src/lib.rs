@@ -20,10 +20,9 @@ struct PathGuard;
 impl Validator for PathGuard {
     fn validate(context: &Context) -> Result<Verdict, String> {
         let forbidden = forbidden(&context.settings)?;
-        for (at, leaf) in context.leaves.iter().enumerate() {
-            for (word_at, word) in leaf.iter().enumerate() {
-                let place = format!("{at}:{word_at}");
-                let hit = if is_open(context, &place) {
+        for leaf in &context.leaves {
+            for (position, word) in leaf.argv.iter().enumerate() {
+                let hit = if leaf.is_open(position) {
                     forbidden.iter().find(|root| may_lie_beneath(word, root))
                 } else {
                     let paths = paths(word);
@@ -64,12 +63,6 @@ fn forbidden(settings: &str) -> Result<Vec<Vec<String>>, String> {
             }
         })
         .collect()
-}
-
-/// Whether only the remote shell knows what the word at `LEAF:WORD` will be.
-fn is_open(context: &Context, place: &str) -> bool {
-    let mut facts = context.facts.iter();
-    facts.any(|(name, value)| name == "open-word" && value == place)
 }
 
 /// Whether an open word could become a path beneath `root`. What stands before the first character that
@@ -140,24 +133,7 @@ mod tests {
     use super::*;
 
     fn check(settings: &str, words: &[&str]) -> Result<Verdict, String> {
-        check_with(settings, words, Vec::new())
-    }
-
-    fn check_with(
-        settings: &str,
-        words: &[&str],
-        facts: Vec<(String, String)>,
-    ) -> Result<Verdict, String> {
-        PathGuard::validate(&Context {
-            alias: "web1".to_owned(),
-            tags: Vec::new(),
-            principal: "local:1000".to_owned(),
-            command: words.join(" "),
-            leaves: vec![words.iter().map(|word| (*word).to_owned()).collect()],
-            dry_run: false,
-            settings: settings.to_owned(),
-            facts,
-        })
+        PathGuard::validate(&Context::of(&[&words.join(" ")], settings))
     }
 
     const SETTINGS: &str = r#"{"deny": ["/etc/shadow", "//root/"]}"#;
@@ -217,8 +193,11 @@ mod tests {
             ("/etc/host*", false),
             ("*.log", false),
         ] {
-            let facts = vec![("open-word".to_owned(), "0:1".to_owned())];
-            let verdict = check_with(SETTINGS, &["cat", word], facts).unwrap();
+            let mut context = Context::of(&[&format!("cat {word}")], SETTINGS);
+            for leaf in &mut context.leaves {
+                leaf.open_words.push(1);
+            }
+            let verdict = PathGuard::validate(&context).unwrap();
             assert_eq!(matches!(verdict, Verdict::Objection(_)), expected, "{word}");
         }
     }

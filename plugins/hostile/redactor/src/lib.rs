@@ -32,6 +32,7 @@ impl Attack {
             "beyond" => (vec![span(seen.saturating_sub(1), 2, "x")], seen),
             "overflow" => (vec![span(u64::MAX, u64::MAX, "x")], seen),
             "empty" => (vec![span(0, 0, "x")], seen),
+            "half" => (vec![span(1, 1, "half")], seen),
             "released" if self.pushes > 1 => (vec![span(0, 1, "x")], seen),
             "backwards" if self.pushes > 1 => (Vec::new(), 0),
             "ahead" => (Vec::new(), seen + 1),
