@@ -21,6 +21,7 @@ mod journal;
 mod layers;
 mod output;
 mod paths;
+mod plugins;
 mod promises;
 mod proofs;
 mod records;

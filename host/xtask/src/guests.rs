@@ -1,4 +1,5 @@
-//! Builds the guests: everything in `plugins/` that is a `cdylib` becomes a component.
+//! Builds the guests: everything in `plugins/` that is a `cdylib` becomes a component, and so do the examples in
+//! JavaScript and Python.
 //!
 //! Must not: be part of the gate. Nothing that runs in production compiles guests.
 
@@ -40,8 +41,128 @@ pub(crate) fn build(root: &Path, out: &Path) -> Result<Vec<PathBuf>, String> {
             out,
         )?);
     }
+    for language in [Language::JavaScript, Language::Python] {
+        for folder in examples(&workspace, language)? {
+            files.push(componentize(root, &folder, language, out)?);
+        }
+    }
     files.sort();
     Ok(files)
+}
+
+/// A language whose plugins carry an interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    JavaScript,
+    Python,
+}
+
+impl Language {
+    fn source(self) -> &'static str {
+        match self {
+            Self::JavaScript => "plugin.js",
+            Self::Python => "plugin.py",
+        }
+    }
+}
+
+/// The examples of a language.
+fn examples(workspace: &Path, language: Language) -> Result<Vec<PathBuf>, String> {
+    let folder = workspace.join("examples");
+    let entries = fs::read_dir(&folder).map_err(|fault| named(&folder, &fault))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.join(language.source()).is_file())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// Makes an example a component, unless one of the same source and interface is there: it takes half a minute.
+fn componentize(
+    root: &Path,
+    folder: &Path,
+    language: Language,
+    out: &Path,
+) -> Result<PathBuf, String> {
+    let name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| named(folder, &"expected a UTF-8 file name"))?;
+    let read = |path: &Path| fs::read_to_string(path).map_err(|fault| named(path, &fault));
+    let wit = root.join("wit/0.1");
+    let entries = fs::read_dir(folder).map_err(|fault| named(folder, &fault))?;
+    let mut parts: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.is_file())
+        .collect();
+    parts.sort();
+    parts.push(wit.join("portcullis.wit"));
+    let source: String = parts
+        .iter()
+        .map(|path| read(path))
+        .collect::<Result<_, _>>()?;
+    let (file, stamp) = (
+        out.join(format!("{name}.wasm")),
+        out.join(format!("{name}.source")),
+    );
+    if file.exists() && fs::read_to_string(&stamp).is_ok_and(|have| have == source) {
+        return Ok(file);
+    }
+    let world = match source.contains("kind: redactor\n") {
+        true => "redactor-plugin",
+        false => "validator-plugin",
+    };
+    let mut command = match language {
+        Language::JavaScript => {
+            let node = crate::setup::node(root)?;
+            let script = node.join("build.mjs");
+            let template = root.join("host/app/src/cli/plugin/templates/js/build.mjs.txt");
+            // The script reads `plugin.js` and `wit` where it runs; a folder beneath the packages has both.
+            let stage = node.join(name);
+            let _ = fs::remove_dir_all(&stage);
+            fs::create_dir_all(stage.join("wit")).map_err(|fault| named(&stage, &fault))?;
+            let copy = |from: &Path, to: &Path| {
+                fs::copy(from, to)
+                    .map(drop)
+                    .map_err(|fault| named(from, &fault))
+            };
+            copy(&template, &script)?;
+            copy(&folder.join("plugin.js"), &stage.join("plugin.js"))?;
+            copy(
+                &wit.join("portcullis.wit"),
+                &stage.join("wit/portcullis.wit"),
+            )?;
+            let mut command = Command::new("node");
+            command
+                .arg("../build.mjs")
+                .arg(world)
+                .arg(&file)
+                .current_dir(&stage);
+            command
+        }
+        Language::Python => {
+            let python = crate::setup::python(root)?;
+            let mut command = Command::new(python.with_file_name("componentize-py"));
+            command.arg("--wit-path").arg(&wit).args(["--world", world]);
+            command
+                .args(["componentize", "--stub-wasi", "plugin", "-o"])
+                .arg(&file);
+            command.current_dir(folder);
+            command
+        }
+    };
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    eprintln!("making a component of {name}");
+    let status = command.status().map_err(|fault| named(folder, &fault))?;
+    if !status.success() {
+        return Err(named(
+            folder,
+            &format!("the componentizer ended with {status}"),
+        ));
+    }
+    fs::write(&stamp, source).map_err(|fault| named(&stamp, &fault))?;
+    Ok(file)
 }
 
 /// Installs the targets where rustup is there and does not have them. Without rustup the compiler

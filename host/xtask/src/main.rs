@@ -112,6 +112,7 @@ fn test(tier: Tier) -> Result<(), String> {
     setup::packages()?;
     let guests = setup::guests(&root)?;
     let python = setup::python(&root)?;
+    let node = setup::node(&root)?;
     // The same selection of packages as the tests, so that nothing is compiled twice.
     run(cargo(&root).args(["build", "--workspace", "--all-targets"]))?;
     let mut tests = cargo(&root);
@@ -122,7 +123,8 @@ fn test(tier: Tier) -> Result<(), String> {
     tests
         .env("PORTCULLIS_GUESTS", &guests)
         .env("PORTCULLIS_BIN", setup::binary(&root, "debug"))
-        .env("PORTCULLIS_PYTHON", &python);
+        .env("PORTCULLIS_PYTHON", &python)
+        .env("PORTCULLIS_NODE", &node);
     run(&mut tests)?;
     if tier == Tier::Soak {
         // Tests of the core that have larger counts keep their names.

@@ -4,22 +4,27 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Programs that the suite starts, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("dropbear", "dropbear-bin"),
     ("busybox", "busybox"),
     ("dash", "dash"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
 ];
 
-/// What the Python environment holds: the real MCP client, a schema validator, an SSH peer to measure beside, and
-/// the program that says what an Ansible inventory means.
-const PYTHON_PACKAGES: [&str; 4] = [
+/// What the Python environment holds: the real MCP client, a schema validator, an SSH peer to measure beside, the
+/// program that says what an Ansible inventory means, and the one that makes plugins of Python.
+const PYTHON_PACKAGES: [&str; 5] = [
     "mcp==2.3.0",
     "jsonschema==4.25.1",
     "paramiko==5.1.0",
     "ansible-core==2.19.14",
+    "componentize-py==0.25.1",
 ];
+/// What makes plugins of JavaScript; the version is that of the template of `plugin new`.
+const NODE_PACKAGE: &str = "@bytecodealliance/componentize-js@0.23.0";
 
 /// Where cargo puts its work.
 pub(crate) fn target(root: &Path) -> PathBuf {
@@ -106,6 +111,29 @@ pub(crate) fn python(root: &Path) -> Result<PathBuf, String> {
     )?;
     std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
     Ok(python)
+}
+
+/// Installs what makes plugins of JavaScript once, and returns the folder beneath which it is found.
+pub(crate) fn node(root: &Path) -> Result<PathBuf, String> {
+    let home = target(root).join("node");
+    let stamp = home.join("packages");
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == NODE_PACKAGE) {
+        return Ok(home);
+    }
+    eprintln!("preparing the Node packages");
+    let _ = std::fs::remove_dir_all(&home);
+    let said = |error: std::io::Error| format!("{}: {error}", home.display());
+    std::fs::create_dir_all(&home).map_err(said)?;
+    std::fs::write(home.join("package.json"), "{\"private\": true}\n").map_err(said)?;
+    super::run(
+        Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--loglevel=error"])
+            .arg(NODE_PACKAGE)
+            .current_dir(&home)
+            .stdin(Stdio::null()),
+    )?;
+    std::fs::write(&stamp, NODE_PACKAGE).map_err(said)?;
+    Ok(home)
 }
 
 /// Whether a program is found on the path or where Debian keeps servers.
