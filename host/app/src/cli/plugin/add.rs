@@ -9,7 +9,7 @@ use super::{kind_word, name_of, vectors};
 use crate::cli::console;
 use crate::cli::{Exit, Format, Places, session};
 use crate::events::Events;
-use crate::plugins::Workshop;
+use crate::plugins::{VECTORS_BYTES_MAX, Workshop};
 use clap::{Args, ValueEnum};
 use portcullis_core::config::{
     PLUGINS, PLUGINS_LOCK, PluginEntry, PluginKind, PluginMode, PluginRuntime, Snapshot, locked,
@@ -152,7 +152,7 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
         .map_err(|error| usage(&format!("{}: {error}", folder.display()), ""))?;
     place(&folder.join(&entry.path), &bytes)?;
     if let (Some(from), Some(to)) = (&verb.vectors, &entry.vectors) {
-        place(&folder.join(to), &super::file(from, u64::MAX)?)?;
+        place(&folder.join(to), &super::file(from, VECTORS_BYTES_MAX)?)?;
     }
     place(&dirs.config_path().join(PLUGINS_LOCK), new_lock.as_bytes())?;
     if let (None, Some(text)) = (known, &new) {
