@@ -189,12 +189,15 @@ fn images_after_two_checks(gate: &GateFolder) -> Vec<PathBuf> {
     made.into_iter().map(|(path, _)| path).collect()
 }
 
+/// Makes the bytes of a changed image of a good one, and of a good one of another component.
+type Attack = fn(&[u8], &[u8]) -> Vec<u8>;
+
 #[test]
 fn a_changed_image_is_not_run_and_made_anew() {
     let gate = gate().with_plugins();
     let images = images_after_two_checks(&gate);
     let good: Vec<Vec<u8>> = images.iter().map(|path| fs::read(path).unwrap()).collect();
-    let attacks: [fn(&[u8], &[u8]) -> Vec<u8>; 4] = [
+    let attacks: [Attack; 4] = [
         |bytes, _| {
             let mut bytes = bytes.to_vec();
             let middle = bytes.len() / 2;
@@ -314,6 +317,8 @@ impl Server {
             }
             std::thread::sleep(LOOK);
         }
+        child.kill().unwrap();
+        child.wait().unwrap();
         panic!("the server did not begin");
     }
 

@@ -85,7 +85,7 @@ impl Images {
             let changed = entry.metadata().and_then(|meta| meta.modified());
             names.push((changed.ok(), entry.file_name()));
         }
-        names.sort_by(|(one, _), (other, _)| one.cmp(other));
+        names.sort_by_key(|(changed, _)| *changed);
         let surplus = names.len().saturating_sub(IMAGES_MAX);
         for (_, name) in names.into_iter().take(surplus) {
             let _ = rustix::fs::unlinkat(&self.dir, name, AtFlags::empty());

@@ -1,5 +1,12 @@
 //! What plugins.yml, plugins.lock and test vectors may say.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
 use super::*;
 use crate::output::Stream;
 

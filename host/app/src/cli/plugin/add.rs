@@ -140,8 +140,13 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
         console::fault(&format!("{fault} ({})", fault.cause.as_str()), &fault.hint);
         Exit::Plugin
     };
-    let plugins = Plugins::load(vec![artifact], &Workshop::open(&dirs), None)
-        .map_err(|faults| faults.iter().map(refused).last().unwrap_or(Exit::Bug))?;
+    let plugins =
+        Plugins::load(vec![artifact], &Workshop::open(&dirs), None).map_err(|faults| {
+            faults.iter().for_each(|fault| {
+                refused(fault);
+            });
+            Exit::Plugin
+        })?;
     if let Some(tests) = &tests {
         plugins
             .self_test(&name, tests)
