@@ -168,25 +168,31 @@ impl Stream {
             || bytes.len() - line.max(self.progress.looked) >= LINE_BYTES_MAX
     }
 
-    /// Keeps stretches, so many of each line.
+    /// Keeps stretches in order, so many of each line. Each part of the text is searched for line ends once for
+    /// stretches that come in order, however many there are.
     fn remember(&mut self, stretches: &[Range<usize>]) {
+        let bytes = self.carry.as_bytes();
+        let (mut seen, mut line) = (0, 0);
         for range in stretches.iter().filter(|range| range.end > self.base) {
-            let until = range.start.saturating_sub(self.base).min(self.carry.len());
-            let head = self.carry.as_bytes().get(..until).unwrap_or_default();
-            let line = self.base + memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
-            let of_line = self
-                .stretches
-                .iter()
-                .filter(|known| known.start >= line)
-                .count();
-            if of_line < STRETCHES_MAX {
-                self.stretches.push(range.clone());
+            let until = range.start.saturating_sub(self.base).min(bytes.len());
+            if until < seen {
+                (seen, line) = (0, 0);
+            }
+            let fresh = bytes.get(seen..until).unwrap_or_default();
+            line = memchr::memrchr(b'\n', fresh).map_or(line, |end| seen + end + 1);
+            seen = until;
+            let begins = self.base + line;
+            let before = self.stretches.partition_point(|known| known.start < begins);
+            if self.stretches.len() - before < STRETCHES_MAX {
+                let at = self
+                    .stretches
+                    .partition_point(|known| known.start <= range.start);
+                self.stretches.insert(at, range.clone());
             }
         }
     }
 
     fn advance(&mut self, end: bool, emit: &mut dyn FnMut(Piece<'_>)) {
-        self.stretches.sort_by_key(|range| range.start);
         let text = (self.carry.as_str(), self.base);
         let progress = self.work.advance(
             &self.redactor,
