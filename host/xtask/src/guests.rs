@@ -15,7 +15,7 @@ const TARGET_WASI: &str = "wasm32-wasip2";
 /// The guest that is built for both.
 const GUEST_WASI: &str = "hostile-validator";
 
-/// Builds every guest of `root/plugins` and writes `out/NAME.wasm` for each, and
+/// Builds every guest in Rust of `root/plugins` and writes `out/NAME.wasm` for each, and
 /// `out/hostile-validator-wasip2.wasm`; gives the files.
 ///
 /// A file whose bytes would not change is left alone, so that readers of the folder do not see a half
@@ -41,13 +41,22 @@ pub(crate) fn build(root: &Path, out: &Path) -> Result<Vec<PathBuf>, String> {
             out,
         )?);
     }
-    for language in [Language::JavaScript, Language::Python] {
-        for folder in examples(&workspace, language)? {
-            files.push(componentize(root, &folder, language, out)?);
-        }
-    }
     files.sort();
     Ok(files)
+}
+
+/// Makes components of the examples in JavaScript and Python. Their toolchains are installed for it, which is more
+/// than the main job needs.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_interpreted(root: &Path, out: &Path) -> Result<(), String> {
+    for language in [Language::JavaScript, Language::Python] {
+        for folder in examples(&root.join("plugins"), language)? {
+            componentize(root, &folder, language, out)?;
+        }
+    }
+    Ok(())
 }
 
 /// A language whose plugins carry an interpreter.
@@ -79,12 +88,7 @@ fn examples(workspace: &Path, language: Language) -> Result<Vec<PathBuf>, String
 }
 
 /// Makes an example a component, unless one of the same source and interface is there: it takes half a minute.
-fn componentize(
-    root: &Path,
-    folder: &Path,
-    language: Language,
-    out: &Path,
-) -> Result<PathBuf, String> {
+fn componentize(root: &Path, folder: &Path, language: Language, out: &Path) -> Result<(), String> {
     let name = folder
         .file_name()
         .and_then(|name| name.to_str())
@@ -107,7 +111,7 @@ fn componentize(
         out.join(format!("{name}.source")),
     );
     if file.exists() && fs::read_to_string(&stamp).is_ok_and(|have| have == source) {
-        return Ok(file);
+        return Ok(());
     }
     let world = match source.contains("kind: redactor\n") {
         true => "redactor-plugin",
@@ -161,8 +165,7 @@ fn componentize(
             &format!("the componentizer ended with {status}"),
         ));
     }
-    fs::write(&stamp, source).map_err(|fault| named(&stamp, &fault))?;
-    Ok(file)
+    fs::write(&stamp, source).map_err(|fault| named(&stamp, &fault))
 }
 
 /// Installs the targets where rustup is there and does not have them. Without rustup the compiler

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         "soak" => test(Tier::Soak).and_then(|()| fuzz::run(&root())),
         "bench" => bench(),
         "reference" => reference(),
-        "guests" => setup::guests(&root()).map(|_| ()),
+        "guests" => setup::all_guests(&root()).map(|_| ()),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -110,7 +110,7 @@ fn demo() -> Result<(), String> {
 fn test(tier: Tier) -> Result<(), String> {
     let root = root();
     setup::packages()?;
-    let guests = setup::guests(&root)?;
+    let guests = setup::all_guests(&root)?;
     let python = setup::python(&root)?;
     let node = setup::node(&root)?;
     // The same selection of packages as the tests, so that nothing is compiled twice.
@@ -180,7 +180,7 @@ fn reference() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let root = root();
     setup::packages()?;
-    let guests = setup::guests(&root)?;
+    let guests = setup::all_guests(&root)?;
     let python = setup::python(&root)?;
     // The same selection of packages for both, so that nothing is compiled twice.
     run(cargo(&root).args(["build", "--release", "--workspace", "--all-targets"]))?;

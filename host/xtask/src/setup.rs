@@ -36,10 +36,17 @@ pub(crate) fn binary(root: &Path, profile: &str) -> PathBuf {
     target(root).join(profile).join("portcullis")
 }
 
-/// Builds the guests and returns their folder.
+/// Builds the guests in Rust and returns their folder.
 pub(crate) fn guests(root: &Path) -> Result<PathBuf, String> {
     let out = target(root).join("guests");
     crate::guests::build(root, &out)?;
+    Ok(out)
+}
+
+/// The same with the guests in JavaScript and Python, whose toolchains have to be there.
+pub(crate) fn all_guests(root: &Path) -> Result<PathBuf, String> {
+    let out = guests(root)?;
+    crate::guests::build_interpreted(root, &out)?;
     Ok(out)
 }
 
