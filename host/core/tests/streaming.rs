@@ -21,7 +21,11 @@ const HELD_BYTES_MAX: usize = 65_536;
 fn rows() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/");
     let mut texts = Vec::new();
-    for file in ["redaction.jsonl", "own-redaction.jsonl"] {
+    for file in [
+        "redaction.jsonl",
+        "own-redaction.jsonl",
+        "blind-redaction.jsonl",
+    ] {
         for line in std::fs::read_to_string(format!("{folder}{file}"))
             .unwrap()
             .lines()
