@@ -41,6 +41,7 @@ mod hashes;
 mod headers;
 mod joints;
 mod literals;
+mod lookalikes;
 mod names;
 mod open;
 mod options;

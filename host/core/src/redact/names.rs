@@ -50,7 +50,8 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
     if joined.contains("public") && joined.contains("key") {
         return None;
     }
-    if joined.ends_with("manager") {
+    let public = ["publishable", "certhash", "loadcredential", "importcredential"];
+    if joined.ends_with("manager") || public.iter().any(|part| joined.contains(part)) {
         return None;
     }
     if let Some(kind) = secret_noun(&words, before) {

@@ -3,6 +3,7 @@
 //! and a value in two fields. The name and the signs stay, the value goes.
 
 use super::MASK_START;
+use super::lookalikes;
 use super::names::{self, Names};
 use super::source::{Found, Label, Source, is_blank, is_word};
 use super::ties::{Name, Tie, close, is_mixed, skip_blanks, tie, word_before};
@@ -82,7 +83,7 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found<'static>> {
         // A type parameter or a comparison, and no element.
         return None;
     }
-    if closes_string(source, name, value) {
+    if closes_string(source, name, value) || lookalikes::is_one(source, name, tie, value) {
         return None;
     }
     let (rule, kind) = match judged {

@@ -224,7 +224,7 @@ const NOTHING: &[&str] = &[
     "null", "nil", "none", "undefined", "true", "false", "yes", "no", "on", "off", "required", "optional", "enabled", "disabled", "unset", "empty", "set", "not", "n/a", "na",
     "redacted", "removed", "hidden", "masked", "omitted", "filtered", "password", "passwd", "token", "secret", "string", "str", "int", "bool", "bytes", "value", "example", "placeholder",
     "todo", "tbd", "changeme", "invalid", "incorrect", "expired", "missing", "is", "was", "has", "for", "must", "and", "or", "the", "a", "an", "to", "of", "option", "flag", "argument", "parameter",
-    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found", "include", "pwd", "pw", "pass", "same-origin", "omit",
+    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found", "include", "see", "stored", "managed", "deprecated", "unchanged", "pwd", "pw", "pass", "same-origin", "omit",
 ];
 
 fn is_empty_like(lower: &str) -> bool {
@@ -341,6 +341,9 @@ fn is_reference(text: &str, lower: &str) -> bool {
         "change_me",
         "xxxx",
         "dummy",
+        "value_specified_in_no_log",
+        "pk_live_",
+        "pk_test_",
     ]
     .iter()
     .any(|start| lower.starts_with(start));
@@ -360,6 +363,7 @@ fn is_reference(text: &str, lower: &str) -> bool {
         || bracketed("<", ">")
         || bracketed("%", "%")
         || bracketed("__", "__")
+        || (bracketed("@", "@") && text.bytes().all(|byte| is_word(byte) || matches!(byte, b'@' | b'.' | b'-')))
         || bracketed("{", "}")
         || bracketed("[", "]")
         || matches!(
@@ -461,7 +465,15 @@ fn is_code(text: &str, next: u8, written: Written) -> bool {
 
 /// Whether a text before a parenthesis is a name that people write, rather than part of a password.
 fn is_name_like(text: &str) -> bool {
-    text.len() >= 2 && !text.contains("--") && text.bytes().filter(u8::is_ascii_digit).count() <= 2
+    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
+    // Functions of modules count their bits: `hashlib.sha256`, `hashlib.pbkdf2_hmac`.
+    let dotted = text.contains('.')
+        && text.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic())
+                && part.bytes().all(is_word)
+                && digits(part) <= 3
+        });
+    text.len() >= 2 && !text.contains("--") && (dotted || digits(text) <= 2)
 }
 
 /// Shortest value that looks random, in bytes.
