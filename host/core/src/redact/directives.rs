@@ -27,6 +27,8 @@ const SUB_WORDS: &[&str] = &[
     "hex ",
     "encrypted ",
     "-String ",
+    "--plaintext ",
+    "--iscrypted ",
 ];
 /// Most of them in a row.
 const SUB_WORDS_MAX: usize = 3;
@@ -175,6 +177,11 @@ pub(super) fn at(
         if let Some(word) = SUB_WORDS.iter().find(|word| source.has(from, word)) {
             from = source.run(from + word.len(), 64, is_blank);
         }
+    }
+    if literal == "auth-pass " {
+        // The name of what is watched stands between.
+        from = source.run(from, 64, |byte| byte > b' ');
+        from = source.run(from, 64, is_blank);
     }
     let value = match values::quoted(source, from) {
         Some(value) => value,

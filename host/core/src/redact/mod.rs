@@ -17,6 +17,7 @@
 //! | `hashes` | crypt, LDAP, SCRAM, MySQL, NTLM | `password-hash` |
 //! | `commands` | short flags, pipes, plain arguments | `password` |
 //! | `directives` | words of configuration files and consoles, SQL | `password` |
+//! | `places` | what clients say to servers, lists of accounts, JSON web keys | `password`, `secret-key` |
 //! | `exact` | values that the host knows | `known-secret` |
 //! | `pii` | cards, account numbers, addresses, telephones; off unless chosen | `card`, `iban`, `email`, `phone`, `ssn` |
 //! | `custom` | rules of the operator's own | as they say |
@@ -46,6 +47,7 @@ mod names;
 mod open;
 mod options;
 mod pii;
+mod places;
 mod prefilter;
 mod rules;
 mod scout;

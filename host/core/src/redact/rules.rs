@@ -9,7 +9,7 @@ use super::prefilter::{Literal, Prefilter};
 use super::scout::{self, Hit};
 use super::source::{Found, Label, Source, is_word};
 use super::stream::suspect;
-use super::{blocks, commands, directives, hashes, headers, names, settings, tokens, urls};
+use super::{blocks, commands, directives, hashes, headers, names, places, settings, tokens, urls};
 use std::sync::LazyLock;
 
 /// How much is looked for.
@@ -38,6 +38,7 @@ enum Rule {
     WindowsDump,
     Command,
     Directive(&'static str),
+    Place(&'static str),
 }
 
 impl Rule {
@@ -99,6 +100,9 @@ impl Table {
         add(":::", Rule::WindowsDump);
         for literal in commands::starts() {
             add(&literal, Rule::Command);
+        }
+        for literal in places::STARTS {
+            add(literal, Rule::Place(literal));
         }
         for literal in directives::starts() {
             add(literal, Rule::Directive(literal));
@@ -287,6 +291,7 @@ struct Covered {
     headers: usize,
     commands: usize,
     directives: usize,
+    places: usize,
     /// What was read ahead for hashes.
     hashes_ahead: hashes::Ahead,
     /// What was read ahead for addresses.
@@ -362,6 +367,9 @@ fn call<'r>(
         Rule::Command if depth == Depth::All && at >= covered.commands => {
             covered.commands = commands::line(source, at, found);
         }
+        Rule::Place(literal) if depth == Depth::All && at >= covered.places => {
+            covered.places = places::at(source, at, literal, found);
+        }
         Rule::Directive(literal) if depth == Depth::All && at >= covered.directives => {
             take(
                 directives::at(source, at, literal, &mut covered.leads),
@@ -379,6 +387,7 @@ fn call<'r>(
         | Rule::Setting
         | Rule::Header(_)
         | Rule::Command
+        | Rule::Place(_)
         | Rule::Directive(_) => {}
     }
 }

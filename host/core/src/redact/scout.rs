@@ -10,7 +10,7 @@ use super::catalog::shipped;
 use super::encoded::{self, Form};
 use super::grams::Fours;
 use super::literals::{Folded, Search, fold};
-use super::source::{Source, is_blank};
+use super::source::{Source, is_base64, is_blank};
 use super::stream::suspect;
 use super::tokens::Token;
 use super::{commands, directives, ties, tokens, urls};
@@ -77,9 +77,47 @@ const SIGNED_NAMES: &[&str] = &[
 const SUSPECTS: &[&str] = &[
     "-BEGIN ", "- BEGIN ", "-END ", "- END ", "PuTTY-User", "$ANSIBLE_V", "@tcp(", "@unix(", ":5432:", ":5433:", ":6432:", ":*:*", "cle:thin:", "qlplus ",
     "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA",       "characters removed]",
-    "vault login ", "net user ", "asterauth ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
+    "vault login ", "net use", "asterauth ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
+    "che_peer ", "radtest ", "SOURCE_NAME=", "]:587 ", "]:465 ", "]:25 ", ": EAP \"", ": XAUTH \"", ".key \"", ".pem \"", ".p12 \"", " on >", " on #",
+    "\"kty\"", "519 a_", "LOGIN ", "a0=\"", ">__construct('", "sqli_connect(", "\"encrypt\"", "encrypt = \"",
     "cureString ", " /p:", "createUser ", "/webhooks/", "webhook.office", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
 ];
+
+/// Parts of names that put their line under suspicion by what stands around them: what is before, what
+/// begins, how many letters of base64 follow at the least. All begin like one of [`NAMES`] or [`SIGNED_NAMES`],
+/// so that looking for them costs nothing.
+const TELLING: &[(&str, &str, usize)] = &[
+    ("", "AUTH PLAIN ", 8),
+    ("", "AUTH LOGIN ", 8),
+    ("\"", "AUTH\" \"", 1),
+    ("stats ", "auth ", 1),
+    ("> ", "PASS ", 0),
+    ("C: ", "PASS ", 0),
+    ("", "earer ", 16),
+    ("", "EARER ", 16),
+];
+
+/// Whether what stands around a place puts its line under suspicion.
+fn tells(source: Source<'_>, at: usize) -> bool {
+    TELLING.iter().any(|(before, literal, least)| {
+        let after = at + literal.len();
+        source.slice(at, after) == literal.as_bytes()
+            && source.slice(at.saturating_sub(before.len()), at) == before.as_bytes()
+            && source.run(after, *least, is_base64) == after + least
+    })
+}
+
+/// The part of a name that a literal of [`TELLING`] is as well; the literal itself if it is none of them.
+fn untelling(literal: &'static str) -> Option<&'static str> {
+    if !TELLING.iter().any(|(_, telling, _)| *telling == literal) {
+        return Some(literal);
+    }
+    NAMES
+        .iter()
+        .chain(SIGNED_NAMES)
+        .find(|name| literal.starts_with(**name))
+        .copied()
+}
 
 /// What a run of letters may begin with.
 #[derive(Debug)]
@@ -195,7 +233,14 @@ fn mask(block: [u8; 8]) -> u64 {
 impl Scout {
     fn build() -> Self {
         let mut scout = Self {
-            names: Folded::new(NAMES.iter().chain(SIGNED_NAMES).copied()),
+            names: Folded::new(
+                TELLING
+                    .iter()
+                    .map(|(_, literal, _)| literal)
+                    .chain(NAMES)
+                    .chain(SIGNED_NAMES)
+                    .copied(),
+            ),
             short: Folded::new(SHORT_NAMES.iter().chain(SIGNS).copied()),
             suspects: Search::new(SUSPECTS),
             heads: Fours::new(),
@@ -214,6 +259,9 @@ impl Scout {
         scout.enter(|| Head::WebToken);
         for literal in [
             "JQQJ99",
+            "NRAL",
+            "::server:",
+            "::node:",
             "AZDO",
             ".atlasv1.",
             "X-Amz-Signature=",
@@ -267,6 +315,10 @@ impl Scout {
         let (mut at, mut passed) = (0, 0);
         while let Some((start, spelt)) = self.names.next(source, folded, at) {
             at = start + 1;
+            if spelt.is_some() && tells(source, start) {
+                hits.push(suspect(start));
+            }
+            let spelt = spelt.and_then(untelling);
             if let Some(literal) = spelt
                 && (start >= passed || SIGNED_NAMES.contains(&literal))
             {
@@ -410,6 +462,7 @@ impl Scout {
                 && source.slice(digits.saturating_sub(3), digits) == b"-us"
         };
         (source.before(start) == b':' && first == b'A' && letter(start + 1) == b'A')
+            || (length == 35 && source.slice(start, start + 3) == b"md5")
             || (source.before(start) == b'*' && length == 40)
             || (matches!(first, b'M' | b'N' | b'O')
                 && source.at(end) == b'.'

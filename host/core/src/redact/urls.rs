@@ -43,6 +43,7 @@ pub(super) const STARTS: &[&str] = &[
     "://",
     "@tcp(",
     "@unix(",
+    "@(",
     ":5432:",
     ":5433:",
     ":6432:",
@@ -94,7 +95,7 @@ pub(super) fn at(
     let after = start + literal.len();
     match literal {
         "://" => userinfo(source, after, ahead),
-        "@tcp(" | "@unix(" => data_source(source, start),
+        "@tcp(" | "@unix(" | "@(" => data_source(source, start),
         ":5432:" | ":5433:" | ":6432:" | ":*:" => password_file(source, start),
         "oracle:thin:" | "sqlplus " => oracle(source, after),
         "X-Amz-Signature=" | "X-Goog-Signature=" => {
