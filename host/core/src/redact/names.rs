@@ -69,8 +69,13 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
     shipped()
         .names
         .perhaps
-        .contains(last)
+        .contains(last.trim_end_matches(|c: char| c.is_ascii_digit()))
         .then_some(Names::Perhaps("secret"))
+}
+
+/// Whether a name is of the half of a login that is secret though it is called an id.
+pub(super) fn is_secret_id(name: &str) -> bool {
+    Words::of(name).joined.ends_with("secretid")
 }
 
 fn secret_noun(words: &Words, before: &str) -> Option<&'static str> {

@@ -5,6 +5,8 @@
 use super::MASK_START;
 use super::lookalikes;
 use super::names::{self, Names};
+use super::objects;
+use super::phrases;
 use super::source::{Found, Label, Source, is_blank, is_word};
 use super::ties::{Name, Tie, close, is_mixed, skip_blanks, tie, word_before};
 use super::values::{self, Around, Form, Value, Written};
@@ -76,9 +78,20 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found<'static>> {
         // How test programs report; a setting of that name has an equals sign.
         return None;
     }
-    let judged = names::judge(name.text, word_before(source, name.start))?;
+    let before = if name.text.starts_with('-') {
+        // A flag has nothing to do with the word before it.
+        ""
+    } else {
+        word_before(source, name.start)
+    };
+    let judged = names::judge(name.text, before)?;
     at = skip_prefix(source, at);
-    let value = value_at(source, name, at, tie, values::JUDGED_BYTES_MAX)?;
+    let mut value = value_at(source, name, at, tie, values::JUDGED_BYTES_MAX)?;
+    if let Some(next) = objects::replacement(source, value) {
+        // What replaces a value that is masked already, or that is none.
+        at = next;
+        value = value_at(source, name, at, tie, values::JUDGED_BYTES_MAX)?;
+    }
     if tie == Tie::Element && source.slice(value.end, value.end + 2) != b"</" {
         // A type parameter or a comparison, and no element.
         return None;
@@ -97,7 +110,7 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found<'static>> {
     let end = if kind == "passphrase" && value.form == Form::Bare && tie == Tie::Colon {
         source.line_end(value.end, values::VALUE_BYTES_MAX)
     } else {
-        value.end
+        phrases::end(source, name, value, kind).unwrap_or(value.end)
     };
     Found::new(value.start, end, Label { rule, kind })
 }
@@ -107,7 +120,18 @@ fn value_at(source: Source<'_>, name: Name<'_>, at: usize, tie: Tie, most: usize
     let around = around(source, name, tie);
     let value = match (source.at(at), tie) {
         (b'\n', Tie::Colon | Tie::Pair) => next_line(source, name, at)?,
+        (b'\n' | b' ' | b'<', Tie::Element) => match objects::element(source, at) {
+            Some(start) => values::read(source, start, around, most),
+            None if source.at(at) == b'\n' => return None,
+            None => values::read(source, at, around, most),
+        },
         (b'\n', _) => return None,
+        (b'{', Tie::Colon) if objects::member(source, at).is_some() => {
+            values::quoted(source, objects::member(source, at)?)?
+        }
+        (b'[', Tie::Colon | Tie::Equals) if objects::numbers(source, at).is_some() => {
+            objects::numbers(source, at)?
+        }
         (b'|' | b'>', Tie::Colon | Tie::Pair) if ends_line(source, at) => block(source, name, at)?,
         (byte, Tie::Equals) if !matches!(byte, b'"' | b'\'' | b'\\') => {
             shared(source, name, at).unwrap_or_else(|| values::read(source, at, around, most))
@@ -129,13 +153,22 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
     let fits = match judged {
         Names::Perhaps(_) => {
             tie != Tie::Quote
-                && (values::looks_random(source, value) || is_login(text))
+                && (values::looks_random(source, value)
+                    || is_login(text)
+                    || (names::is_secret_id(name.text) && values::is_uuid(text))
+                    || objects::is_numbers(text))
                 && !(name.text.eq_ignore_ascii_case("key") && is_key_of_map(text))
         }
         Names::Secret(kind) => {
             let digits = text.iter().all(u8::is_ascii_digit);
-            let least = if kind == "password" { 3 } else { 6 };
+            let phrase = phrases::end(source, name, value, kind).is_some();
+            let least = match kind {
+                "password" => 3,
+                "passphrase" if value.form == Form::Bare && tie == Tie::Colon => 3,
+                _ => 6,
+            };
             let prose = value.form == Form::Bare
+                && !phrase
                 && match tie {
                     Tie::Colon => kind != "passphrase" && values::begins_prose(source, value),
                     Tie::Flag => text.starts_with(b"-") || text.len() < 4,
@@ -150,7 +183,7 @@ fn holds_secret(source: Source<'_>, name: Name<'_>, value: Value, tie: Tie, judg
                 && (is_object_name(text) || source.before(name.start) == b':');
             let spaced_quote =
                 tie == Tie::Quote && text.iter().any(|byte| is_blank(*byte)) && text.len() < 8;
-            text.len() >= least
+            (phrase || text.len() >= least)
                 && !prose
                 && !link
                 && !reference

@@ -1,7 +1,7 @@
 //! How a value is tied to its name: signs, flags, quotes, columns, pairs of fields. Says where the
 //! value begins and judges neither name nor value.
 
-use super::source::{Source, is_blank, is_word};
+use super::source::{Source, is_base64, is_blank, is_word};
 use super::values;
 
 /// Most blanks between name, sign and value.
@@ -49,6 +49,9 @@ pub(super) fn tie(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
     if source.at(at) == b'(' && matches!(source.at(at + 1), b'"' | b'\'') {
         return Some((at + 1, Tie::Quote));
     }
+    if let Some(found) = tuple(source, name).or_else(|| directory(source, name)) {
+        return Some(found);
+    }
     let closed = close(source, at);
     let gap = skip_blanks(source, closed);
     if let Some(found) = sign(source, gap) {
@@ -67,6 +70,32 @@ pub(super) fn tie(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
             None
         }
     })
+}
+
+/// `{default_pass, <<"x">>}`: a name and its value in a tuple.
+fn tuple(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
+    if source.at(name.end) != b',' || source.before(name.start) != b'{' {
+        return None;
+    }
+    let value = skip_blanks(source, name.end + 1);
+    let value = if source.has(value, "<<\"") {
+        value + 2
+    } else {
+        value
+    };
+    (source.at(value) == b'"').then_some((value, Tie::Quote))
+}
+
+/// `userPassword:: <base64>`, an attribute of a directory at the beginning of its line.
+fn directory(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
+    let begins = matches!(source.before(name.start), b'\n' | 0);
+    if !begins || source.slice(name.end, name.end + 3) != b":: " {
+        return None;
+    }
+    let start = skip_blanks(source, name.end + 3);
+    let end = source.run(start, 256, is_base64);
+    let whole = matches!(source.at(end), b'\n' | 0) && (end - start).is_multiple_of(4);
+    (whole && end - start >= 8).then_some((start, Tie::Equals))
 }
 
 /// A name and a value as neighbouring arguments: `define('DB_PASSWORD', 'x')`.
@@ -257,6 +286,7 @@ const NAME_FIELDS: &[&str] = &[
     "name",
     "key",
     "parameterkey",
+    "keyname",
     "id",
     "parametername",
     "variable",
@@ -333,8 +363,6 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
                 | b'\\'
                 | b'<'
                 | b'/'
-                | b'}'
-                | b'{'
                 | b'-'
         )
     };
@@ -353,7 +381,8 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
     let end = source.run(at, 24, is_word);
     let second = source.str(at, end).to_ascii_lowercase();
     if !VALUE_FIELDS.contains(&second.as_str()) {
-        return None;
+        let field = source.back(gap, 16, is_word);
+        return value_before(source, field).map(|value| (value, Tie::Pair));
     }
     let after = close(source, end);
     if source.at(after) == b'>' {
@@ -361,6 +390,20 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
     }
     let (value, _) = sign(source, skip_blanks(source, after))?;
     Some((value, Tie::Pair))
+}
+
+/// `{"value":"x","name":"DB_PASSWORD"}`: where the value before the first field begins, with its quote.
+fn value_before(source: Source<'_>, field: usize) -> Option<usize> {
+    let joint = |byte: u8| matches!(byte, b' ' | b'"');
+    let comma = source.back(field, 4, joint);
+    if source.before(comma) != b',' || source.before(comma - 1) != b'"' {
+        return None;
+    }
+    let open = source.back(comma - 2, 256, |byte| !matches!(byte, b'"' | b'\n'));
+    let gap = source.back(open.checked_sub(1)?, 8, |byte| matches!(byte, b' ' | b':' | b'"'));
+    let word = source.str(source.back(gap, 24, is_word), gap);
+    let is_value = VALUE_FIELDS.contains(&word.to_ascii_lowercase().as_str());
+    (source.before(open) == b'"' && is_value).then_some(open - 1)
 }
 
 /// `<password type="plain">value<`: the value after the attributes.

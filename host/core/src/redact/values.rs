@@ -1,7 +1,7 @@
 //! Where a value begins and ends, and whether it is a secret at all or only stands for one. Knows no
 //! names.
 
-use super::source::{Source, is_blank, is_word};
+use super::source::{Source, is_base64, is_blank, is_word};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -364,7 +364,7 @@ fn is_reference(text: &str, lower: &str) -> bool {
         || bracketed("%", "%")
         || bracketed("__", "__")
         || (bracketed("@", "@") && text.bytes().all(|byte| is_word(byte) || matches!(byte, b'@' | b'.' | b'-')))
-        || bracketed("{", "}")
+        || (bracketed("{", "}") && !is_sealed(text))
         || bracketed("[", "]")
         || matches!(
             text,
@@ -389,6 +389,17 @@ fn is_reference(text: &str, lower: &str) -> bool {
                 .bytes()
                 .skip(1)
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+}
+
+/// What a build server seals with a key of its own, `{AQAAABAAAA…=}`: whoever has its files opens it.
+fn is_sealed(text: &str) -> bool {
+    let body = text.trim_matches(['{', '}']);
+    let has = |class: fn(&u8) -> bool| body.bytes().any(|byte| class(&byte));
+    body.len() >= 16
+        && body.bytes().all(is_base64)
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
 }
 
 /// An absolute, relative or home path of ordinary words. Random base64 may begin with a slash too,
@@ -511,10 +522,10 @@ pub(super) fn looks_random(source: Source<'_>, value: Value) -> bool {
         && signs * 5 <= length.max(20)
         && ((upper > 0 && lower > 0) || digits * 6 >= length)
         && !text.contains(&b':')
-        && text.iter().filter(|byte| **byte == b'.').count() <= 2
+        && (text.iter().filter(|byte| **byte == b'.').count() <= 2 || text.starts_with(b".eJ"))
 }
 
-fn is_uuid(text: &[u8]) -> bool {
+pub(super) fn is_uuid(text: &[u8]) -> bool {
     text.len() == 36
         && text.iter().enumerate().all(|(at, byte)| {
             if matches!(at, 8 | 13 | 18 | 23) {
