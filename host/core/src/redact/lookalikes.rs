@@ -120,7 +120,7 @@ fn is_object_name(text: &[u8]) -> bool {
     text.len() <= 40
         && text.first().is_some_and(u8::is_ascii_lowercase)
         && text.iter().filter(|byte| byte.is_ascii_digit()).count() <= 2
-        && text
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'))
+        && text.iter().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
+        })
 }

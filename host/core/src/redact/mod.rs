@@ -25,7 +25,9 @@
 //! What of the rules is data stands in `data/rules.yml` (`catalog` reads it); what is on is chosen by class,
 //! kind or rule (`options`).
 //!
-//! Known limits: a secret without prefix, name or place is not seen; a bare pass phrase of several
+//! Known limits: a secret without prefix, name or place is not seen, such as what a program prints that
+//! only shows or makes a secret (`pass show`, `wg genkey`, `openssl rand`), a column of a table whose head
+//! alone says what it is, or a line after a sentence that announces it; a bare pass phrase of several
 //! words is masked to its first word, or not at all where it reads as prose, unless its name says
 //! `passphrase`; names in mixed letters (`pAsSwOrD`) raise no suspicion of their own.
 

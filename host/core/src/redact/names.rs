@@ -50,7 +50,12 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
     if joined.contains("public") && joined.contains("key") {
         return None;
     }
-    let public = ["publishable", "certhash", "loadcredential", "importcredential"];
+    let public = [
+        "publishable",
+        "certhash",
+        "loadcredential",
+        "importcredential",
+    ];
     if joined.ends_with("manager") || public.iter().any(|part| joined.contains(part)) {
         return None;
     }

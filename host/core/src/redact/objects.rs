@@ -29,7 +29,12 @@ pub(super) fn member(source: Source<'_>, open: usize) -> Option<usize> {
             return (source.at(value) == b'"').then_some(value);
         }
         let end = match source.at(value) {
-            b'"' => values::quoted(source, value).filter(|value| value.end < limit)?.end + 1,
+            b'"' => {
+                values::quoted(source, value)
+                    .filter(|value| value.end < limit)?
+                    .end
+                    + 1
+            }
             _ => source.run(value, 16, is_word),
         };
         let comma = source.run(end, 4, is_blank);

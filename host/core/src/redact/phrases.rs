@@ -51,13 +51,18 @@ pub(super) fn end(source: Source<'_>, name: Name<'_>, value: Value, kind: &str) 
         return (source.at(sign) == b'=').then_some(end);
     }
     let words = || text.split([' ', '\t']);
-    let plain = !text.contains(['=', ':', '(', ')', '{', '}', '[', ']', '<', '>', '|', '"', '\'', '`', '$', ',', ';', '/', '\\']);
+    let plain = !text.contains([
+        '=', ':', '(', ')', '{', '}', '[', ']', '<', '>', '|', '"', '\'', '`', '$', ',', ';', '/',
+        '\\',
+    ]);
     let prose = words().any(|word| PROSE.contains(&word.to_ascii_lowercase().as_str()));
     let comment = words().any(|word| word.is_empty() || word.starts_with(['#', '-']));
     let made = text.bytes().any(|byte| byte.is_ascii_digit());
     let joined = name.text.contains(['_', '-']) || kind == "passphrase";
     let first = source.slice(value.start, value.end);
-    let opens = first.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+    let opens = first
+        .iter()
+        .all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
     (plain && !prose && !comment && made && joined && opens && words().count() <= WORDS_MAX)
         .then_some(end)
 }

@@ -25,8 +25,30 @@ const KEY_BYTES_MAX: usize = 4_096;
 
 /// The literals by which the forms are found.
 pub(super) const STARTS: &[&str] = &[
-    "]:587 ", "]:465 ", "]:25 ", ": EAP \"", ": XAUTH \"", ".key \"", ".pem \"", ".p12 \"", " on >", " on #", "\"AUTH\" \"", "AUTH PLAIN ", "AUTH LOGIN ",
-    " PASS ", " LOGIN ", "\"kty\"", "ed25519 a_", "__construct('", "sqli_connect(", "\"md5", " md5", "\"encrypt\"", "encrypt = \"", "\"encoded\"",
+    "]:587 ",
+    "]:465 ",
+    "]:25 ",
+    ": EAP \"",
+    ": XAUTH \"",
+    ".key \"",
+    ".pem \"",
+    ".p12 \"",
+    " on >",
+    " on #",
+    "\"AUTH\" \"",
+    "AUTH PLAIN ",
+    "AUTH LOGIN ",
+    " PASS ",
+    " LOGIN ",
+    "\"kty\"",
+    "ed25519 a_",
+    "__construct('",
+    "sqli_connect(",
+    "\"md5",
+    " md5",
+    "\"encrypt\"",
+    "encrypt = \"",
+    "\"encoded\"",
 ];
 
 /// The secrets of the form whose literal (of [`STARTS`]) stands at `start`, and up to where they are read.
@@ -74,8 +96,7 @@ pub(super) fn at(
 /// A value, unless it only stands for one.
 fn value(source: Source<'_>, start: usize, end: usize, form: Form) -> Option<Found<'static>> {
     let value = Value { start, end, form };
-    if end.saturating_sub(start) < 3
-        || values::is_placeholder(source, value, Written::Environment)
+    if end.saturating_sub(start) < 3 || values::is_placeholder(source, value, Written::Environment)
     {
         return None;
     }
@@ -168,7 +189,9 @@ fn told_to_server(source: Source<'_>, start: usize, after: usize) -> Option<Foun
 
 /// `a1 LOGIN "user" "password"`, after the tag of a command.
 fn told_to_mailbox(source: Source<'_>, start: usize, after: usize) -> Option<Found<'static>> {
-    let tag = source.back(start, 12, |byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    let tag = source.back(start, 12, |byte| {
+        byte.is_ascii_alphanumeric() || byte == b'.'
+    });
     let is_tag = tag < start && source.slice(tag, start).iter().any(u8::is_ascii_digit);
     if !is_tag {
         return None;
@@ -241,7 +264,14 @@ fn third_argument(source: Source<'_>, after: usize, in_quote: bool) -> Option<Fo
 fn role(source: Source<'_>, start: usize, after: usize) -> Option<Found<'static>> {
     let end = source.run(after, 40, |byte| byte.is_ascii_hexdigit());
     if end - after == 32 && !is_word(source.at(end)) {
-        Found::new(start + 1, end, Label { rule: "hash", kind: "password-hash" })
+        Found::new(
+            start + 1,
+            end,
+            Label {
+                rule: "hash",
+                kind: "password-hash",
+            },
+        )
     } else {
         None
     }

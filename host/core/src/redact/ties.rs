@@ -354,18 +354,10 @@ fn pair(source: Source<'_>, name: Name<'_>, closed: usize) -> Option<(usize, Tie
     let filler = |byte: u8| {
         matches!(
             byte,
-            b' ' | b'\t'
-                | b'\n'
-                | b'\r'
-                | b'"'
-                | b'\''
-                | b','
-                | b'\\'
-                | b'<'
-                | b'/'
-                | b'-'
+            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b',' | b'\\' | b'<' | b'/' | b'{' | b'-'
         )
     };
+    // A closing brace ends the object that the name stands in: the next one has names of its own.
     if source.at(closed) == b'>' && matches!(source.before(closed), b'"' | b'\'') {
         // `<entry key="name">value</entry>`.
         return Some((closed + 1, Tie::Element));
@@ -400,7 +392,9 @@ fn value_before(source: Source<'_>, field: usize) -> Option<usize> {
         return None;
     }
     let open = source.back(comma - 2, 256, |byte| !matches!(byte, b'"' | b'\n'));
-    let gap = source.back(open.checked_sub(1)?, 8, |byte| matches!(byte, b' ' | b':' | b'"'));
+    let gap = source.back(open.checked_sub(1)?, 8, |byte| {
+        matches!(byte, b' ' | b':' | b'"')
+    });
     let word = source.str(source.back(gap, 24, is_word), gap);
     let is_value = VALUE_FIELDS.contains(&word.to_ascii_lowercase().as_str());
     (source.before(open) == b'"' && is_value).then_some(open - 1)

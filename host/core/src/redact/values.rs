@@ -363,7 +363,10 @@ fn is_reference(text: &str, lower: &str) -> bool {
         || bracketed("<", ">")
         || bracketed("%", "%")
         || bracketed("__", "__")
-        || (bracketed("@", "@") && text.bytes().all(|byte| is_word(byte) || matches!(byte, b'@' | b'.' | b'-')))
+        || (bracketed("@", "@")
+            && text
+                .bytes()
+                .all(|byte| is_word(byte) || matches!(byte, b'@' | b'.' | b'-')))
         || (bracketed("{", "}") && !is_sealed(text))
         || bracketed("[", "]")
         || matches!(
