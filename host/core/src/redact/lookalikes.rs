@@ -102,9 +102,12 @@ fn is_looked_up(source: Source<'_>, name: Name<'_>, text: &[u8]) -> bool {
                 || byte.is_ascii_digit()
                 || matches!(byte, b'/' | b':' | b'_' | b'-' | b'.')
         });
+    if !is_place {
+        return false;
+    }
     let line = source.line_start(name.start, BEFORE_BYTES_MAX);
     let before = source.str(line, name.start);
-    is_place && (before.contains("lookup(") || before.contains("query("))
+    before.contains("lookup(") || before.contains("query(")
 }
 
 /// `in secret 'shop-db'`, `secret "regcred" not found`: an object that is named.
