@@ -43,6 +43,7 @@ mod grams;
 mod hashes;
 mod headers;
 mod joints;
+mod leads;
 mod literals;
 mod lookalikes;
 mod names;

@@ -9,8 +9,11 @@
 use super::catalog::shipped;
 use super::encoded::{self, Form};
 use super::grams::Fours;
+use super::leads::{
+    MARK, NAMES, SCHEME, SHORT_NAMES, SIGNED_NAMES, SIGNS, SUSPECTS, TELLING, tells, untelling,
+};
 use super::literals::{Folded, Search, fold};
-use super::source::{Source, is_base64, is_blank};
+use super::source::{Source, is_blank};
 use super::stream::suspect;
 use super::tokens::Token;
 use super::{commands, directives, ties, tokens, urls};
@@ -41,82 +44,6 @@ pub(super) enum Lead {
 pub(super) struct Hit {
     pub(super) at: usize,
     pub(super) lead: Lead,
-}
-
-#[rustfmt::skip]
-const NAMES: &[&str] = &[
-    "pass", "Pass", "PASS", "ecret", "ECRET", "oken", "OKEN", "dential", "DENTIAL", "rumb", "RUMB", "salt", "Salt", "SALT", "seed", "Seed", "SEED",
-    "ignature", "IGNATURE", "ebhook", "EBHOOK", "onnstr", "onnStr", "ONNSTR", "ectionstr", "ectionStr", "ECTIONSTR", "ECTION_STR", "earer", "EARER",
-    "ookie", "OOKIE", "uthtok", "UTHTOK", "uthoriz", "UTHORIZ", "essid", "ESSID", "essionid", "ESSIONID", "essionId", "ession_", "ESSION_",
-];
-
-#[rustfmt::skip]
-const SHORT_NAMES: &[&str] = &[
-    "key", "Key", "KEY", "pwd", "Pwd", "PWD", "psk", "PSK", "jwt", "JWT", "srf", "SRF", "dsn", "DSN", "otp", "OTP", "pw=", "pw:", "pw\"", "PW=", "PW:",
-];
-
-/// What begins an address, a mark of the sanitiser, a flag of a program. The letter of a flag is judged in
-/// full behind it.
-#[rustfmt::skip]
-const SIGNS: &[&str] = &[
-    SCHEME, MARK, " -p", " -u", " -a", " -w", " -s", " -c", " -x", " -k", " -n", " -h", " -b", LONG_FLAG,
-];
-const SCHEME: &str = "://";
-const MARK: &str = "<U+";
-const LONG_FLAG: &str = " --";
-
-/// Further parts of names, with the sign behind them.
-#[rustfmt::skip]
-const SIGNED_NAMES: &[&str] = &[
-    "sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", "SIG=", "pat=", "pat:", "PAT=", "auth=", "auth:", "auth\"", "auth =", "auth>", "Auth=", "Auth:",
-    "Auth\"", "AUTH=", "AUTH:", "sess=", "sess:", "SESS=", "ession=", "ession:", "ession\"", "ession =", "ESSION=", "ESSION:",
-];
-
-/// What stands in lines that the rules must see.
-#[rustfmt::skip]
-const SUSPECTS: &[&str] = &[
-    "-BEGIN ", "- BEGIN ", "-END ", "- END ", "PuTTY-User", "$ANSIBLE_V", "@tcp(", "@unix(", ":5432:", ":5433:", ":6432:", ":*:*", "cle:thin:", "qlplus ",
-    "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA",       "characters removed]",
-    "vault login ", "net use", "asterauth ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
-    "che_peer ", "radtest ", "SOURCE_NAME=", "]:587 ", "]:465 ", "]:25 ", ": EAP \"", ": XAUTH \"", ".key \"", ".pem \"", ".p12 \"", " on >", " on #",
-    "\"kty\"", "519 a_", "LOGIN ", "a0=\"", ">__construct('", "sqli_connect(", "\"encrypt\"", "encrypt = \"",
-    "cureString ", " /p:", "createUser ", "/webhooks/", "webhook.office", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
-];
-
-/// Parts of names that put their line under suspicion by what stands around them: what is before, what
-/// begins, how many letters of base64 follow at the least. All begin like one of [`NAMES`] or [`SIGNED_NAMES`],
-/// so that looking for them costs nothing.
-const TELLING: &[(&str, &str, usize)] = &[
-    ("", "AUTH PLAIN ", 8),
-    ("", "AUTH LOGIN ", 8),
-    ("\"", "AUTH\" \"", 1),
-    ("stats ", "auth ", 1),
-    ("> ", "PASS ", 0),
-    ("C: ", "PASS ", 0),
-    ("", "earer ", 16),
-    ("", "EARER ", 16),
-];
-
-/// Whether what stands around a place puts its line under suspicion.
-fn tells(source: Source<'_>, at: usize) -> bool {
-    TELLING.iter().any(|(before, literal, least)| {
-        let after = at + literal.len();
-        source.slice(at, after) == literal.as_bytes()
-            && source.slice(at.saturating_sub(before.len()), at) == before.as_bytes()
-            && source.run(after, *least, is_base64) == after + least
-    })
-}
-
-/// The part of a name that a literal of [`TELLING`] is as well; the literal itself if it is none of them.
-fn untelling(literal: &'static str) -> Option<&'static str> {
-    if !TELLING.iter().any(|(_, telling, _)| *telling == literal) {
-        return Some(literal);
-    }
-    NAMES
-        .iter()
-        .chain(SIGNED_NAMES)
-        .find(|name| literal.starts_with(**name))
-        .copied()
 }
 
 /// What a run of letters may begin with.
