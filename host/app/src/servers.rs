@@ -27,7 +27,8 @@ impl Presence {
     pub(crate) fn announce(state: &Dir) -> Result<Self, String> {
         let folder = folder(state)?;
         let name = std::process::id().to_string();
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Not for writing: a file that is open for it keeps a disk from being made read-only.
+        let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = rustix::fs::openat(&folder, &name, flags, Mode::RUSR | Mode::WUSR)
             .map(File::from)
             .map_err(|errno| format!("{FOLDER}/{name}: {errno}"))?;
@@ -71,7 +72,7 @@ pub(crate) fn hang_up(state: &Dir) -> Result<Vec<u32>, String> {
         let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let Ok(file) = rustix::fs::openat(&folder, &name, flags, Mode::empty()) else {
             continue;
         };
