@@ -413,6 +413,7 @@ async fn runs(report: &mut Report) {
         "resolve_us",
         "journal_us",
         "connect_us",
+        "authenticate_us",
         "channel_us",
         "remote_us",
         "output_us",

@@ -117,8 +117,10 @@ pub struct PageRequest {
 pub struct Timing {
     /// Name resolution.
     pub resolve_us: u64,
-    /// Socket, key exchange and authentication; 0 on a connection that was open already.
+    /// Socket and key exchange; next to nothing on a connection that was open already.
     pub connect_us: u64,
+    /// The login; 0 on a connection that was open already.
+    pub authenticate_us: u64,
     /// Opening the channel and sending the command.
     pub channel_us: u64,
     /// From then to the end of the command.

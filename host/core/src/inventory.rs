@@ -23,6 +23,49 @@ pub struct Credential {
     pub password_secret: Option<String>,
     /// The variable that is looked at for it before all other places.
     pub password_env: Option<String>,
+    /// An OpenSSH certificate of the key, a path beneath the keys directory.
+    pub certificate_path: Option<String>,
+    /// The fingerprint of the key that an agent signs with, as `SHA256:…`.
+    pub agent_key: Option<String>,
+    /// What is tried, in order. Nothing else is.
+    pub methods: Vec<LoginMethod>,
+}
+
+/// A way to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginMethod {
+    /// With the private key of `key_path`.
+    Key,
+    /// With that key and the certificate of `certificate_path`.
+    Certificate,
+    /// With the key `agent_key` of the agent at SSH_AUTH_SOCK.
+    Agent,
+    /// With the password.
+    Password,
+    /// With the password, as the answer to a question of the host.
+    KeyboardInteractive,
+}
+
+impl LoginMethod {
+    /// The words of `methods`.
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("key", Self::Key),
+        ("certificate", Self::Certificate),
+        ("agent", Self::Agent),
+        ("password", Self::Password),
+        ("keyboard_interactive", Self::KeyboardInteractive),
+    ];
+
+    /// The key of credentials.yml without which it cannot be tried.
+    #[must_use]
+    pub fn needs(self) -> &'static str {
+        match self {
+            Self::Key => "key_path",
+            Self::Certificate => "certificate_path",
+            Self::Agent => "agent_key",
+            Self::Password | Self::KeyboardInteractive => "password_secret",
+        }
+    }
 }
 
 /// One host of `servers.yml`.

@@ -56,6 +56,12 @@ pub const HANDSHAKE_SECONDS_MAX: u64 = 15;
 pub const AUTHENTICATE_SECONDS_MAX: u64 = 15;
 /// Time for resolving a name, in seconds.
 pub const RESOLVE_SECONDS_MAX: u64 = 5;
+/// Time after which an SSH connection that nobody uses is closed, in seconds.
+pub const CONNECTION_IDLE_SECONDS_MAX: u64 = 120;
+/// Age after which an SSH connection takes no further command, in seconds.
+pub const CONNECTION_AGE_SECONDS_MAX: u64 = 3_600;
+/// Most SSH connections that are kept open.
+pub const CONNECTIONS_KEPT_MAX: usize = 1_024;
 /// Time for ending a remote command in all its steps, in milliseconds.
 pub const END_LADDER_MS_MAX: u64 = 3_000;
 

@@ -312,6 +312,7 @@ fn timing(timing: Timing) -> TimingShape {
         journal_us: timing.journal_us,
         resolve_us: timing.resolve_us,
         connect_us: timing.connect_us,
+        authenticate_us: timing.authenticate_us,
         channel_us: timing.channel_us,
         remote_us: timing.remote_us,
         output_us: timing.output_us,

@@ -310,8 +310,10 @@ pub(crate) struct TimingShape {
     pub(crate) journal_us: u64,
     /// Name resolution.
     pub(crate) resolve_us: u64,
-    /// Socket, key exchange and authentication; 0 on a connection that was open.
+    /// Socket and key exchange; next to nothing on a connection that was open already.
     pub(crate) connect_us: u64,
+    /// The login; 0 on a connection that was open already.
+    pub(crate) authenticate_us: u64,
     /// Opening the channel and sending the command.
     pub(crate) channel_us: u64,
     /// From then to the end of the command.

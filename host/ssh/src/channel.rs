@@ -1,22 +1,23 @@
 //! One command on one channel: sends it, reads it to its end, and ends it where the gate has to.
 //!
-//! The reading loop waits for the host, the clock and the caller's stop, and for nothing else: a channel
-//! that nobody reads would hold up its whole connection.
+//! The reading itself is `reader`'s; here stand the limits, the caller's stop and the ladder.
 //!
 //! Must not: send anything twice. Once the request is out, nothing here tries again.
 
-use crate::end::{End, Termination};
+use crate::end::End;
 use crate::fault;
+use crate::reader::Reading;
 use crate::session::Session;
 use crate::watchdog;
 use portcullis_core::answer::RunFault;
-use portcullis_core::limits::{END_LADDER_MS_MAX, OUTPUT_CUT_SLACK_BYTES};
-use portcullis_core::output::{Capture, Raw};
+use portcullis_core::limits::END_LADDER_MS_MAX;
+use portcullis_core::output::Raw;
 use portcullis_core::policy::Limits;
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{ChannelWriteHalf, Sig};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,13 +32,9 @@ const SIGNAL_KILL_MS: u64 = 2_650;
 const GIVE_UP_MS: u64 = END_LADDER_MS_MAX - 200;
 /// Time for the closing messages, in milliseconds.
 const CLOSE_MS_MAX: u64 = 100;
-/// Silence after an exit status after which the run is over although something holds the streams, in
-/// milliseconds: a background process that the command left behind, as a rule.
-const QUIET_AFTER_EXIT_MS: u64 = 3_000;
-/// Longest name of a signal that a host may report, in bytes.
-const SIGNAL_NAME_BYTES_MAX: usize = 16;
-/// The stream number of standard error.
-const STDERR: u32 = 1;
+/// Time for a host to open a channel, in milliseconds. A connection that takes longer is given up:
+/// nothing was started on it.
+const OPEN_MS_MAX: u64 = 8_000;
 
 /// What a command is held to.
 pub(crate) struct Bounds<'a> {
@@ -48,8 +45,28 @@ pub(crate) struct Bounds<'a> {
 
 /// A channel with a command on it that may have started.
 pub(crate) struct Running {
-    read: ChannelReadHalf,
-    write: ChannelWriteHalf<Msg>,
+    reading: Reading,
+    mouth: Mouth,
+}
+
+/// The writing side of a channel. Dropped before the command's end was seen, it tells the host to end it:
+/// the connection lives on, so that nothing else would.
+struct Mouth(Option<ChannelWriteHalf<Msg>>);
+
+impl Drop for Mouth {
+    fn drop(&mut self) {
+        let (Some(write), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        runtime.spawn(async move {
+            let goodbye = async {
+                let _ = write.eof().await;
+                let _ = write.close().await;
+            };
+            let _ = tokio::time::timeout(Duration::from_millis(CLOSE_MS_MAX), goodbye).await;
+        });
+    }
 }
 
 /// What became of a command.
@@ -59,43 +76,46 @@ pub(crate) struct Outcome {
     pub(crate) fault: Option<RunFault>,
 }
 
-/// Opens a channel; nothing is started yet.
-pub(crate) async fn open(session: &Session) -> Result<Running, RunFault> {
-    match session.channel_open_session().await {
-        Ok(channel) => {
-            let (read, write) = channel.split();
-            Ok(Running { read, write })
+/// Why no channel was opened. Nothing was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotOpened {
+    /// The host said no.
+    Refused,
+    /// The connection is gone, or says nothing.
+    Lost,
+}
+
+impl NotOpened {
+    pub(crate) fn fault(self) -> RunFault {
+        match self {
+            Self::Refused => fault::SESSION_REFUSED,
+            Self::Lost => fault::CONNECTION_FAILED,
         }
-        Err(russh::Error::ChannelOpenFailure(_)) => Err(fault::SESSION_REFUSED),
-        Err(_) => Err(fault::CONNECTION_FAILED),
+    }
+}
+
+/// Opens a channel and begins to read it; nothing is started yet.
+pub(crate) async fn open(session: &Session, limits: &Limits) -> Result<Running, NotOpened> {
+    let limit = Duration::from_millis(OPEN_MS_MAX);
+    match tokio::time::timeout(limit, session.channel_open_session()).await {
+        Ok(Ok(channel)) => {
+            let (read, write) = channel.split();
+            Ok(Running {
+                reading: Reading::begin(read, limits),
+                mouth: Mouth(Some(write)),
+            })
+        }
+        Ok(Err(russh::Error::ChannelOpenFailure(_))) => Err(NotOpened::Refused),
+        Ok(Err(_)) | Err(_) => Err(NotOpened::Lost),
     }
 }
 
 /// Why the gate ends a command.
 #[derive(Debug, Clone, Copy)]
-enum Cause {
+pub(crate) enum Cause {
     TimeLimit,
     Caller,
     HardStop,
-}
-
-/// What the host has said so far.
-#[derive(Default)]
-struct Seen {
-    exit: Option<End>,
-    eof: bool,
-    closed: bool,
-    refused: bool,
-    gone: bool,
-    /// The run is over although the streams are not.
-    lingering: bool,
-    bytes: u64,
-    /// When the host last said anything of the command.
-    heard: Option<Instant>,
-    /// The exit was reported before the gate began to end the command.
-    exit_before: bool,
-    /// The exit was reported before the gate asked the host for any signal.
-    exit_unprompted: bool,
 }
 
 type Ladder<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -103,34 +123,26 @@ type Ladder<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 impl Running {
     /// Sends the exec text. From here on the command counts as started, whatever comes back.
     pub(crate) async fn send(&self, exec: String) {
-        // A failure shows in the reading loop, as a connection that ended.
-        let _ = self.write.exec(true, exec).await;
+        if let Some(write) = &self.mouth.0 {
+            // A failure shows in the reading, as a connection that ended.
+            let _ = write.exec(true, exec).await;
+        }
     }
 
-    /// Reads the command to its end, or ends it.
+    /// Follows the command to its end, or ends it. Says too whether the channel was closed on both sides.
     pub(crate) async fn finish(
         mut self,
         bounds: Bounds<'_>,
         note: &(dyn Fn(u64) + Send + Sync),
-    ) -> Outcome {
-        let side = side_bytes(bounds.limits.output_bytes_kept());
-        let mut raw = Raw {
-            stdout: Capture::new(side),
-            stderr: Capture::new(side),
-        };
-        let mut seen = Seen::default();
-        let mut words = LastWords::default();
-        let prompted = AtomicBool::new(false);
-        let write = &self.write;
+    ) -> (Outcome, bool) {
+        let desk = Arc::clone(&self.reading.desk);
         let mut cause = None;
         let mut ladder: Option<Ladder<'_>> = None;
         let mut ticks = ticker(bounds.limits);
-        loop {
-            if cause.is_none() && seen.bytes > bounds.limits.output_hard_stop_bytes {
-                cause = Some(Cause::HardStop);
-            }
+        let read = loop {
             if cause.is_some() && ladder.is_none() {
-                ladder = Some(Box::pin(climb(write, &prompted)));
+                desk.ending.store(true, Ordering::Relaxed);
+                ladder = Some(Box::pin(climb(self.mouth.0.as_ref(), &desk.prompted)));
             }
             tokio::select! {
                 biased;
@@ -138,37 +150,18 @@ impl Running {
                 () = tokio::time::sleep_until(bounds.deadline), if cause.is_none() => {
                     cause = Some(Cause::TimeLimit);
                 }
-                () = until(ladder.as_mut()) => break,
-                () = quiet(&seen), if cause.is_none() => {
-                    seen.lingering = true;
-                    break;
-                }
-                message = self.read.wait() => match message {
-                    Some(message) => {
-                        seen.take(message, &mut raw, cause.map(|_| &mut words), &prompted);
-                        if seen.closed || seen.refused {
-                            break;
-                        }
-                    }
-                    None => break,
-                },
-                _ = ticks.tick() => note(seen.bytes),
+                read = self.reading.over() => break read,
+                () = desk.overflowed(), if cause.is_none() => cause = Some(Cause::HardStop),
+                () = until(ladder.as_mut()) => break self.reading.stop().await,
+                _ = ticks.tick() => note(desk.bytes()),
             }
-        }
+        };
         drop(ladder);
-        raw.stderr.push(&words.held);
-        let _ = tokio::time::timeout(Duration::from_millis(CLOSE_MS_MAX), self.write.close()).await;
-        seen.conclude(raw, cause)
-    }
-}
-
-/// Waits until a command that has exited has been silent for long enough; for ever before its exit.
-async fn quiet(seen: &Seen) {
-    match (&seen.exit, seen.heard) {
-        (Some(_), Some(heard)) => {
-            tokio::time::sleep_until(heard + Duration::from_millis(QUIET_AFTER_EXIT_MS)).await;
+        let closed = read.is_closed();
+        if let Some(write) = self.mouth.0.take() {
+            let _ = tokio::time::timeout(Duration::from_millis(CLOSE_MS_MAX), write.close()).await;
         }
-        _ => std::future::pending().await,
+        (read.conclude(cause), closed)
     }
 }
 
@@ -189,7 +182,8 @@ fn ticker(limits: &Limits) -> tokio::time::Interval {
 
 /// The steps of ending a command: the wrapper's word first, which reaches the whole tree; then what SSH
 /// has. Each message may wait for a host that takes nothing, so each has its own bound.
-async fn climb(write: &ChannelWriteHalf<Msg>, prompted: &AtomicBool) {
+async fn climb(write: Option<&ChannelWriteHalf<Msg>>, prompted: &AtomicBool) {
+    let Some(write) = write else { return };
     let began = Instant::now();
     let at = |ms| began + Duration::from_millis(ms);
     let word = async {
@@ -203,162 +197,4 @@ async fn climb(write: &ChannelWriteHalf<Msg>, prompted: &AtomicBool) {
     tokio::time::sleep_until(at(SIGNAL_KILL_MS)).await;
     let _ = tokio::time::timeout_at(at(GIVE_UP_MS), write.signal(Sig::KILL)).await;
     tokio::time::sleep_until(at(GIVE_UP_MS)).await;
-}
-
-impl Seen {
-    fn take(
-        &mut self,
-        message: ChannelMsg,
-        raw: &mut Raw,
-        words: Option<&mut LastWords>,
-        prompted: &AtomicBool,
-    ) {
-        self.heard = Some(Instant::now());
-        self.exit_before |= words.is_none() && is_exit(&message);
-        match message {
-            ChannelMsg::Data { data } => {
-                self.count(data.len());
-                raw.stdout.push(&data);
-            }
-            ChannelMsg::ExtendedData { data, ext: STDERR } => {
-                self.count(data.len());
-                match words {
-                    Some(words) => self.gone |= words.push(&data, &mut raw.stderr),
-                    None => raw.stderr.push(&data),
-                }
-            }
-            // A stream that nobody asked for is counted, so that it cannot flow for ever.
-            ChannelMsg::ExtendedData { data, .. } => self.count(data.len()),
-            ChannelMsg::ExitStatus { exit_status } => self.exit(End::Exited(exit_status), prompted),
-            ChannelMsg::ExitSignal { signal_name, .. } => {
-                self.exit(End::Signalled(signal_word(&signal_name)), prompted);
-            }
-            ChannelMsg::Eof => self.eof = true,
-            // INVARIANT: an exit status does not end the reading; data may follow it.
-            ChannelMsg::Close => self.closed = true,
-            ChannelMsg::Failure => self.refused = true,
-            // The rest is for servers, or says nothing about a command.
-            _ => {}
-        }
-    }
-
-    fn count(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes as u64);
-    }
-
-    fn exit(&mut self, exit: End, prompted: &AtomicBool) {
-        if self.exit.is_none() {
-            self.exit = Some(exit);
-            self.exit_unprompted = !prompted.load(Ordering::Relaxed);
-        }
-    }
-
-    fn conclude(self, raw: Raw, cause: Option<Cause>) -> Outcome {
-        let (end, fault) = match cause {
-            Some(cause) => {
-                let how = self.termination();
-                let end = match cause {
-                    Cause::TimeLimit => End::TimedOut(how),
-                    Cause::Caller => End::Cancelled(how),
-                    Cause::HardStop => End::OutputHardStop(how),
-                };
-                (end, None)
-            }
-            None if self.refused => (End::Unreachable, Some(fault::SESSION_REFUSED)),
-            None => match self.exit {
-                // Without the end of the output it is not known what is missing of it.
-                Some(exit) if self.closed || self.eof || self.lingering => (exit, None),
-                None if self.closed => (End::Unknown, Some(fault::EXIT_STATUS_MISSING)),
-                Some(_) | None => (End::Unknown, Some(fault::CONNECTION_LOST)),
-            },
-        };
-        Outcome { raw, end, fault }
-    }
-
-    /// What is known of the processes after the ladder.
-    ///
-    /// Proof is the watcher's last word, or a death by KILL that no request of the gate to the host
-    /// brought about: then it was the watcher's, which reaches the whole group in one call. Either
-    /// counts only with the channel closed, which says that nobody holds the streams.
-    fn termination(&self) -> Termination {
-        let killed = self.exit_unprompted
-            && matches!(&self.exit, Some(End::Signalled(name)) if name == "KILL");
-        if self.refused || self.closed && (self.gone || killed) {
-            Termination::Confirmed
-        } else if self.closed || self.exit.is_some() && !self.exit_before {
-            Termination::SignalledUnconfirmed
-        } else {
-            Termination::LeftRunning
-        }
-    }
-}
-
-/// Looks for the watcher's last word in standard error, across message borders, and keeps it out of the
-/// output. Holds back at most one byte less than the word; who ends the reading passes that on.
-#[derive(Default)]
-struct LastWords {
-    held: Vec<u8>,
-}
-
-impl LastWords {
-    /// Takes bytes in and passes on what cannot be part of the word. Says whether the word was there.
-    fn push(&mut self, bytes: &[u8], capture: &mut Capture) -> bool {
-        let gone = watchdog::GONE;
-        self.held.extend_from_slice(bytes);
-        let found = self.held.windows(gone.len()).position(|w| w == gone);
-        if let Some(at) = found {
-            self.held.drain(at..at + gone.len());
-        }
-        let keep = (1..gone.len())
-            .rev()
-            .find(|length| gone.get(..*length).is_some_and(|g| self.held.ends_with(g)))
-            .unwrap_or(0);
-        let rest = self.held.split_off(self.held.len() - keep);
-        capture.push(&self.held);
-        self.held = rest;
-        found.is_some()
-    }
-}
-
-fn is_exit(message: &ChannelMsg) -> bool {
-    matches!(
-        message,
-        ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. }
-    )
-}
-
-/// How much is kept at either end of a stream to show `output_bytes_max` bytes of both.
-fn side_bytes(output_bytes_max: u64) -> usize {
-    usize::try_from(output_bytes_max)
-        .unwrap_or(usize::MAX)
-        .saturating_add(OUTPUT_CUT_SLACK_BYTES)
-}
-
-/// A signal's name as a host reported it, if it looks like one.
-fn signal_word(signal: &Sig) -> String {
-    let name = match signal {
-        Sig::ABRT => "ABRT",
-        Sig::ALRM => "ALRM",
-        Sig::FPE => "FPE",
-        Sig::HUP => "HUP",
-        Sig::ILL => "ILL",
-        Sig::INT => "INT",
-        Sig::KILL => "KILL",
-        Sig::PIPE => "PIPE",
-        Sig::QUIT => "QUIT",
-        Sig::SEGV => "SEGV",
-        Sig::TERM => "TERM",
-        Sig::USR1 => "USR1",
-        Sig::Custom(name) => name,
-    };
-    let fits = !name.is_empty()
-        && name.len() <= SIGNAL_NAME_BYTES_MAX
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    if fits {
-        name.to_owned()
-    } else {
-        "UNKNOWN".to_owned()
-    }
 }

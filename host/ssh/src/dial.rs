@@ -4,7 +4,6 @@
 use crate::fault;
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::CONNECT_SECONDS_MAX;
-use portcullis_core::policy::Admitted;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -13,48 +12,39 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connected socket whose peer is an admitted address.
-pub(crate) struct Dialled {
-    pub(crate) socket: QuickSocket,
-    pub(crate) peer: IpAddr,
-}
-
-/// Dials the admitted addresses in order until one answers.
-///
-/// Only the connecting of a socket is tried again, at the next address: nothing has been sent then.
-pub(crate) async fn dial(admitted: &Admitted) -> Result<Dialled, RunFault> {
-    let port = admitted.heard().case.target().host.port;
-    let mut last = fault::CONNECTION_FAILED;
-    for address in admitted.addresses() {
-        let connecting = TcpStream::connect((*address, port));
-        let limit = Duration::from_secs(CONNECT_SECONDS_MAX);
-        match tokio::time::timeout(limit, connecting).await {
-            Ok(Ok(socket)) => return check(socket, admitted),
-            Ok(Err(error)) => last = of_io(&error),
-            Err(_) => last = fault::CONNECTION_TIMEOUT,
-        }
+/// Dials one admitted address.
+pub(crate) async fn dial(
+    address: IpAddr,
+    port: u16,
+    admits: &(dyn Fn(IpAddr) -> bool + Send + Sync),
+) -> Result<QuickSocket, RunFault> {
+    let connecting = TcpStream::connect((address, port));
+    let limit = Duration::from_secs(CONNECT_SECONDS_MAX);
+    match tokio::time::timeout(limit, connecting).await {
+        Ok(Ok(socket)) => check(socket, admits),
+        Ok(Err(error)) => Err(of_io(&error)),
+        Err(_) => Err(fault::CONNECTION_TIMEOUT),
     }
-    Err(last)
 }
 
 /// SECURITY: what counts is where the socket really leads, so the peer is asked of the kernel and
 /// judged before a byte is sent.
-fn check(socket: TcpStream, admitted: &Admitted) -> Result<Dialled, RunFault> {
+fn check(
+    socket: TcpStream,
+    admits: &(dyn Fn(IpAddr) -> bool + Send + Sync),
+) -> Result<QuickSocket, RunFault> {
     let peer = socket
         .peer_addr()
         .map_err(|error| of_io(&error))?
         .ip()
         .to_canonical();
-    if !admitted.admits_peer(peer) {
+    if !admits(peer) {
         return Err(fault::PEER_NOT_ADMITTED);
     }
     // Without these two a run is slower and a dead peer is noticed later; neither is a reason to fail.
     let _ = socket.set_nodelay(true);
     let _ = rustix::net::sockopt::set_socket_keepalive(&socket, true);
-    Ok(Dialled {
-        socket: QuickSocket(socket),
-        peer,
-    })
+    Ok(QuickSocket(socket))
 }
 
 /// The fault that an error of a socket stands for.

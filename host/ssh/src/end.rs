@@ -1,5 +1,6 @@
 //! How a run ended, in words that do not claim more than is known.
 
+use crate::login::Kept;
 use portcullis_core::answer::RunFault;
 use portcullis_core::audit::Spent;
 use portcullis_core::output::Raw;
@@ -128,8 +129,10 @@ impl End {
 /// Where the time of a run went, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Times {
-    /// Socket, key exchange and authentication.
+    /// Socket and key exchange, or the wait for a connection that is there already.
     pub connect_us: u64,
+    /// The login; 0 on a connection that was open already.
+    pub authenticate_us: u64,
     /// Opening the channel and sending the command.
     pub channel_us: u64,
     /// From then to the end of the command.
@@ -137,7 +140,6 @@ pub struct Times {
 }
 
 /// A run that is over.
-#[derive(Debug)]
 #[must_use]
 pub struct Ended {
     /// What the closing record needs.
@@ -148,6 +150,8 @@ pub struct Ended {
     pub end: End,
     /// The peer of the socket; `None` where no connection was made.
     pub peer: Option<IpAddr>,
+    /// What was kept with the connection that it was made on.
+    pub kept: Option<Kept>,
     /// Where the time went.
     pub times: Times,
     /// What went wrong, where something did.

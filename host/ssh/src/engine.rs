@@ -1,29 +1,30 @@
 //! The engine: resolves names, and runs what was journaled.
 
-use crate::channel::{self, Bounds, Outcome};
-use crate::dial;
+use crate::channel::{self, Bounds, NotOpened, Outcome, Running};
+use crate::connect::{Handshakes, Way};
 use crate::end::{End, Ended, Phase, Termination, Times};
 use crate::fault;
-use crate::identity::Identity;
 use crate::known_hosts::KnownHosts;
-use crate::session::{self, Session, Whom};
+use crate::login::{Kept, Login};
+use crate::pool::{Generation, Keeping, Key, Lease, Pool};
+use crate::session::{self, Whom};
 use crate::watchdog;
 use portcullis_core::answer::RunFault;
 use portcullis_core::audit::Journaled;
-use portcullis_core::limits::RESOLVE_SECONDS_MAX;
+use portcullis_core::limits::{
+    CONNECTION_AGE_SECONDS_MAX, CONNECTION_IDLE_SECONDS_MAX, CONNECTIONS_KEPT_MAX,
+    RESOLVE_SECONDS_MAX,
+};
 use portcullis_core::output::Raw;
 use portcullis_core::policy::Admitted;
-use russh::Disconnect;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Time for saying goodbye to a host, in milliseconds.
-const DISCONNECT_MS_MAX: u64 = 100;
+/// Most connections that one run tries to open a channel on. None of them was told a command.
+const OPEN_TRIES_MAX: u32 = 4;
 /// Most addresses that are taken from one look-up.
 const ADDRESSES_MAX: usize = 16;
 
@@ -35,6 +36,12 @@ pub struct EngineSettings {
     /// Most handshakes under way at once with one host and port. OpenSSH begins to drop connections at
     /// ten by default.
     pub handshakes_per_host_max: usize,
+    /// Time after which a connection that nobody uses is closed.
+    pub idle: Duration,
+    /// Age after which a connection takes no further command.
+    pub age: Duration,
+    /// Most connections that are kept open; past that the one that was used least recently goes.
+    pub connections_kept_max: usize,
 }
 
 impl Default for EngineSettings {
@@ -42,16 +49,21 @@ impl Default for EngineSettings {
         Self {
             handshakes_max: 32,
             handshakes_per_host_max: 8,
+            idle: Duration::from_secs(CONNECTION_IDLE_SECONDS_MAX),
+            age: Duration::from_secs(CONNECTION_AGE_SECONDS_MAX),
+            connections_kept_max: CONNECTIONS_KEPT_MAX,
         }
     }
 }
 
 /// What a run needs to log in.
-pub struct Access {
-    /// The key.
-    pub identity: Identity,
+pub struct Access<'a> {
+    /// The login, where a connection has to be made.
+    pub login: Box<dyn Login + 'a>,
     /// The keys of the hosts.
     pub known_hosts: Arc<KnownHosts>,
+    /// Which reading of the configuration both are from. Runs of different ones share no connection.
+    pub generation: Generation,
 }
 
 /// Where progress goes. Called from the reading loop, so it must return at once.
@@ -64,9 +76,8 @@ pub struct Engine {
 }
 
 struct Shared {
-    settings: EngineSettings,
-    handshakes: Semaphore,
-    per_host: Mutex<HashMap<(String, u16), Arc<Semaphore>>>,
+    handshakes: Handshakes,
+    pool: Arc<Pool>,
 }
 
 /// Why a run stopped before its command was sent.
@@ -82,11 +93,27 @@ impl Engine {
     pub fn new(settings: EngineSettings) -> Self {
         Self {
             shared: Arc::new(Shared {
-                handshakes: Semaphore::new(settings.handshakes_max.max(1)),
-                per_host: Mutex::default(),
-                settings,
+                handshakes: Handshakes::new(&settings),
+                pool: Arc::new(Pool::new(Keeping {
+                    idle: settings.idle,
+                    age: settings.age,
+                    kept_max: settings.connections_kept_max,
+                })),
             }),
         }
+    }
+
+    /// What is kept with the connection that a run would begin on, so that no login is needed; `None` where
+    /// one has to be made. It may be gone a moment later.
+    #[must_use]
+    pub fn kept(&self, admitted: &Admitted, generation: Generation) -> Option<Kept> {
+        let admits = |peer| admitted.admits_peer(peer);
+        self.shared.pool.kept(&key(admitted, generation)?, admits)
+    }
+
+    /// Lets no further run onto the connections that are open. Runs on them go on.
+    pub fn retire(&self) {
+        self.shared.pool.retire_all();
     }
 
     /// The addresses of a host. A literal address is its own; a name is asked for once, and a name that
@@ -125,13 +152,14 @@ impl Engine {
     pub async fn run(
         &self,
         journaled: Journaled,
-        access: &Access,
+        access: &Access<'_>,
         stop: CancellationToken,
         progress: Option<&(dyn Fn(Phase, u64) + Sync + Send)>,
     ) -> Ended {
         let mut trip = Trip {
             began: Instant::now(),
             peer: None,
+            kept: None,
             times: Times::default(),
         };
         let made = self
@@ -146,6 +174,7 @@ impl Engine {
             raw,
             end,
             peer: trip.peer,
+            kept: trip.kept,
             times: trip.times,
             fault,
         }
@@ -154,7 +183,7 @@ impl Engine {
     async fn make(
         &self,
         admitted: &Admitted,
-        access: &Access,
+        access: &Access<'_>,
         stop: &CancellationToken,
         progress: Progress<'_>,
         trip: &mut Trip,
@@ -172,15 +201,10 @@ impl Engine {
         }
 
         note(Phase::Connecting, 0);
-        let connecting = self.connect(admitted, access, &mut trip.peer);
-        let session = before(deadline, stop, connecting).await?;
-        trip.times.connect_us = micros(trip.began);
+        let opening = self.open(admitted, access, trip);
+        let (lease, running) = before(deadline, stop, opening).await?;
         note(Phase::Connected, 0);
-
-        let opening = Instant::now();
-        let running = before(deadline, stop, channel::open(&session)).await?;
         running.send(exec).await;
-        trip.times.channel_us = micros(opening);
         note(Phase::Running, 0);
 
         let sent = Instant::now();
@@ -189,65 +213,112 @@ impl Engine {
             stop,
             limits,
         };
-        let outcome = running
+        let (outcome, closed) = running
             .finish(bounds, &|bytes| note(Phase::Running, bytes))
             .await;
-        trip.times.remote_us = micros(sent);
-        let goodbye = session.disconnect(Disconnect::ByApplication, "", "");
-        let _ = tokio::time::timeout(Duration::from_millis(DISCONNECT_MS_MAX), goodbye).await;
+        trip.times.remote_us = micros(sent.elapsed());
+        if !closed {
+            // What is left of the command may still have its place there.
+            lease.retire();
+        }
         Ok(outcome)
     }
 
-    /// Connects and logs in, with a bound on how many do so at once.
-    async fn connect(
+    /// Opens a channel, on a connection that is there or on a new one. Nothing is sent on it, so a
+    /// connection that turns out to be dead or full is left for another.
+    async fn open(
         &self,
         admitted: &Admitted,
-        access: &Access,
-        peer: &mut Option<IpAddr>,
-    ) -> Result<Session, RunFault> {
-        let target = admitted.heard().case.target();
-        let (host, port) = (target.host.host.as_str(), target.host.port);
-        let credential = target
-            .credential
-            .as_ref()
-            .ok_or(fault::CREDENTIAL_MISSING)?;
-        if !session::is_recorded(&access.known_hosts, host, port) {
+        access: &Access<'_>,
+        trip: &mut Trip,
+    ) -> Result<(Lease, Running), RunFault> {
+        let mut tries = 1;
+        loop {
+            let lease = self.lease(admitted, access, trip).await?;
+            trip.peer = Some(lease.connection().peer);
+            trip.kept = lease.connection().kept.clone();
+            let opening = Instant::now();
+            let limits = &admitted.heard().limits;
+            match channel::open(&lease.connection().session, limits).await {
+                Ok(running) => {
+                    trip.times.channel_us = micros(opening.elapsed());
+                    return Ok((lease, running));
+                }
+                // A host that opens no channel at all on a new connection will not on the next.
+                Err(NotOpened::Refused) if lease.is_fresh() && tries == 1 => {
+                    return Err(fault::SESSION_REFUSED);
+                }
+                Err(why) if tries == OPEN_TRIES_MAX => return Err(why.fault()),
+                Err(_) => {
+                    lease.retire();
+                    tries += 1;
+                }
+            }
+        }
+    }
+
+    /// A share of a connection. Connects and logs in where there is none to share.
+    async fn lease(
+        &self,
+        admitted: &Admitted,
+        access: &Access<'_>,
+        trip: &mut Trip,
+    ) -> Result<Lease, RunFault> {
+        let key = key(admitted, access.generation).ok_or(fault::CREDENTIAL_MISSING)?;
+        let (host, port) = (key.host.clone(), key.port);
+        if !session::is_recorded(&access.known_hosts, &host, port) {
             return Err(fault::HOST_KEY_UNKNOWN);
         }
-        let per_host = self.shared.per_host(host, port);
-        let Ok(_mine) = per_host.acquire().await else {
-            return Err(fault::CONNECTION_FAILED);
+        let admits = |peer| admitted.admits_peer(peer);
+        let way = Way {
+            whom: Whom {
+                host,
+                port,
+                user: key.user.clone(),
+            },
+            addresses: admitted.addresses(),
+            admits: &admits,
+            known_hosts: &access.known_hosts,
         };
-        let Ok(_ours) = self.shared.handshakes.acquire().await else {
-            return Err(fault::CONNECTION_FAILED);
+        let began = Instant::now();
+        let made = Mutex::new(Duration::ZERO);
+        let connect = async || {
+            let methods = access.login.methods().await?;
+            let new = self.shared.handshakes.connect(&way, methods).await?;
+            *made.lock().unwrap_or_else(PoisonError::into_inner) = new.authenticate;
+            Ok(new.connection)
         };
-        let dialled = dial::dial(admitted).await?;
-        *peer = Some(dialled.peer);
-        let whom = Whom {
-            host,
-            port,
-            user: &credential.username,
-        };
-        session::log_in(dialled.socket, whom, access).await
+        let lease = self.shared.pool.way(key).lease(admits, connect).await?;
+        if lease.is_fresh() {
+            self.shared.pool.trim();
+            let authenticate = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+            trip.times.authenticate_us = micros(authenticate);
+            trip.times.connect_us = micros(began.elapsed().saturating_sub(authenticate));
+        } else {
+            trip.times.connect_us = micros(began.elapsed());
+        }
+        Ok(lease)
     }
 }
 
-impl Shared {
-    /// The bound of one host. Bounds that nobody uses are forgotten on the way.
-    fn per_host(&self, host: &str, port: u16) -> Arc<Semaphore> {
-        let mut bounds = self.per_host.lock().unwrap_or_else(PoisonError::into_inner);
-        bounds.retain(|_, bound| Arc::strong_count(bound) > 1);
-        let bound = bounds.entry((host.to_owned(), port)).or_insert_with(|| {
-            Arc::new(Semaphore::new(self.settings.handshakes_per_host_max.max(1)))
-        });
-        Arc::clone(bound)
-    }
+/// What a run's connection is for; nothing where the host has no credential.
+fn key(admitted: &Admitted, generation: Generation) -> Option<Key> {
+    let target = admitted.heard().case.target();
+    let credential = target.credential.as_ref()?;
+    Some(Key {
+        host: target.host.host.clone(),
+        port: target.host.port,
+        user: credential.username.clone(),
+        credential: credential.name.clone(),
+        generation,
+    })
 }
 
 /// What is learned on the way, whatever the end.
 struct Trip {
     began: Instant,
     peer: Option<IpAddr>,
+    kept: Option<Kept>,
     times: Times,
 }
 
@@ -284,6 +355,6 @@ async fn before<T>(
     }
 }
 
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -12,6 +12,26 @@ pub(crate) const AUTHENTICATION_FAILED: RunFault = fault(
     "authentication_failed",
     "SSH authentication failed: Invalid credentials",
 );
+/// The agent does not answer, belongs to somebody else, or does not sign.
+pub(crate) const AGENT_UNAVAILABLE: RunFault = fault(
+    "agent_unavailable",
+    "SSH agent cannot be used: Check SSH_AUTH_SOCK and whether the agent confirms each use",
+);
+/// The agent does not hold the key that is named.
+pub(crate) const AGENT_KEY_MISSING: RunFault = fault(
+    "agent_key_missing",
+    "SSH agent does not hold the key: Check agent_key and ssh-add -l",
+);
+/// The password is no text.
+pub(crate) const PASSWORD_UNUSABLE: RunFault = fault(
+    "password_unusable",
+    "SSH password cannot be used: It is not UTF-8",
+);
+/// The host asked for something else than one password.
+pub(crate) const QUESTION_UNEXPECTED: RunFault = fault(
+    "question_unexpected",
+    "SSH authentication failed: The host asks for more than a password",
+);
 /// The host's entry names no credential.
 pub(crate) const CREDENTIAL_MISSING: RunFault = fault(
     "credential_missing",
@@ -30,6 +50,11 @@ pub(crate) const HOST_KEY_UNKNOWN: RunFault = fault(
 /// The host showed a revoked key.
 pub(crate) const HOST_KEY_REVOKED: RunFault =
     fault("host_key_revoked", "SSH host key verification failed");
+/// The host showed an RSA key of less than 2048 bits.
+pub(crate) const HOST_KEY_SHORT: RunFault = fault(
+    "host_key_short",
+    "SSH host key verification failed: The host's RSA key is too short",
+);
 /// No answer in time, from the socket to the login.
 pub(crate) const CONNECTION_TIMEOUT: RunFault = fault(
     "connection_timeout",

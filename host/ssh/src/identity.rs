@@ -5,8 +5,12 @@
 
 use portcullis_core::limits::KEY_FILE_BYTES_MAX;
 use portcullis_core::secret::Secret;
+use russh::keys::ssh_key::certificate::{CertType, Certificate};
 use russh::keys::{self, Algorithm, PrivateKey, PublicKey};
 use std::sync::Arc;
+
+/// Shortest modulus of an RSA key, in bits: of the gate's own and of a host's.
+pub(crate) const RSA_BITS_MIN: u32 = 2_048;
 
 /// A private key that can sign. Cheap to clone, has no `Debug` and no way out.
 #[derive(Clone)]
@@ -29,6 +33,9 @@ pub enum KeyFault {
     /// A key of a type that is not used here, e.g. DSA or one that lives in a token.
     #[error("SSH key type not supported: Use an RSA, Ed25519 or ECDSA key")]
     Type,
+    /// An RSA key of less than 2048 bits.
+    #[error("SSH key too short: An RSA key needs at least 2048 bits")]
+    Short,
 }
 
 impl KeyFault {
@@ -40,6 +47,7 @@ impl KeyFault {
             Self::PassphraseWrong => "key_passphrase_wrong",
             Self::Format => "key_format",
             Self::Type => "key_type",
+            Self::Short => "key_short",
         }
     }
 
@@ -51,6 +59,7 @@ impl KeyFault {
             Self::PassphraseWrong => "SSH key passphrase is wrong: Check key_passphrase_secret",
             Self::Format => "SSH key format invalid: Check key file format (RSA/Ed25519/ECDSA)",
             Self::Type => "SSH key type not supported: Use an RSA, Ed25519 or ECDSA key",
+            Self::Short => "SSH key too short: An RSA key needs at least 2048 bits",
         }
     }
 }
@@ -77,11 +86,11 @@ impl Identity {
             }
             Err(_) => return Err(KeyFault::Format),
         };
-        match key.algorithm() {
-            Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { .. } => {
+        match kind_of(key.public_key())? {
+            KeyKind::Rsa { bits } if bits < RSA_BITS_MIN => Err(KeyFault::Short),
+            KeyKind::Ed25519 | KeyKind::Ecdsa | KeyKind::Rsa { .. } => {
                 Ok(Self { key: Arc::new(key) })
             }
-            _ => Err(KeyFault::Type),
         }
     }
 
@@ -91,6 +100,72 @@ impl Identity {
 
     pub(crate) fn is_rsa(&self) -> bool {
         matches!(self.key.algorithm(), Algorithm::Rsa { .. })
+    }
+}
+
+/// An authority's certificate of a user's key. Holds no secret.
+pub struct UserCertificate(Certificate);
+
+/// Why a certificate cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFault {
+    /// The bytes are no OpenSSH certificate, or one whose signature is wrong.
+    #[error("SSH certificate format invalid: Check certificate_path")]
+    Format,
+    /// It is a host's.
+    #[error("SSH certificate is not a user's: Check certificate_path")]
+    NotAUsers,
+    /// It speaks for another key.
+    #[error("SSH certificate belongs to another key: Check key_path and certificate_path")]
+    OtherKey,
+    /// It is not valid yet, or no longer.
+    #[error("SSH certificate is not valid at this time: Ask the authority for a new one")]
+    Time,
+}
+
+impl CertificateFault {
+    /// The text for the caller.
+    #[must_use]
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::Format => "SSH certificate format invalid: Check certificate_path",
+            Self::NotAUsers => "SSH certificate is not a user's: Check certificate_path",
+            Self::OtherKey => {
+                "SSH certificate belongs to another key: Check key_path and certificate_path"
+            }
+            Self::Time => {
+                "SSH certificate is not valid at this time: Ask the authority for a new one"
+            }
+        }
+    }
+}
+
+impl UserCertificate {
+    /// Reads the certificate of a key: one line, as `ssh-keygen -s` writes it. Who signed it is the host's to judge.
+    ///
+    /// # Errors
+    /// [`CertificateFault`]. `now` is in seconds of Unix time.
+    pub fn parse(bytes: &[u8], identity: &Identity, now: u64) -> Result<Self, CertificateFault> {
+        let text = std::str::from_utf8(bytes).map_err(|_| CertificateFault::Format)?;
+        let certificate =
+            Certificate::from_openssh(text.trim()).map_err(|_| CertificateFault::Format)?;
+        if certificate.verify_signature().is_err() {
+            return Err(CertificateFault::Format);
+        }
+        if certificate.cert_type() != CertType::User {
+            return Err(CertificateFault::NotAUsers);
+        }
+        if certificate.public_key() != identity.key.public_key().key_data() {
+            return Err(CertificateFault::OtherKey);
+        }
+        if now < certificate.valid_after() || now >= certificate.valid_before() {
+            return Err(CertificateFault::Time);
+        }
+        Ok(Self(certificate))
+    }
+
+    pub(crate) fn wire(&self) -> &Certificate {
+        &self.0
     }
 }
 

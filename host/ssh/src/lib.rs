@@ -9,21 +9,28 @@
 //! Must not: decide what may run, open files, or show output to anyone. What a host sends is hostile:
 //! it is counted, kept within bounds and handed on as [`portcullis_core::output::Raw`].
 //!
-//! LIMIT: one connection for each run, key authentication only, no jump hosts.
+//! LIMIT: no jump hosts.
 
+mod authenticate;
 mod channel;
+mod connect;
 mod dial;
 mod end;
 mod engine;
 mod fault;
 mod identity;
 mod known_hosts;
+mod login;
+mod pool;
+mod reader;
 mod session;
 pub mod target;
 mod watchdog;
 
 pub use end::{End, Ended, Phase, Termination, Times};
 pub use engine::{Access, Engine, EngineSettings};
-pub use identity::{Identity, KeyFacts, KeyFault, KeyKind};
+pub use identity::{CertificateFault, Identity, KeyFacts, KeyFault, KeyKind, UserCertificate};
 pub use known_hosts::{HostKeyVerdict, KnownHosts, WeakRecord};
+pub use login::{Kept, Login, Method, Methods};
+pub use pool::Generation;
 pub use watchdog::unwrap_exec;

@@ -3,22 +3,20 @@
 //! Must not: open channels or send commands. A host may open none towards the gate: every kind is
 //! turned down here, where the library would take them.
 
+use crate::authenticate::authenticate;
 use crate::dial::{self, QuickSocket};
-use crate::engine::Access;
 use crate::fault;
-use crate::identity::Identity;
+use crate::identity::RSA_BITS_MIN;
 use crate::known_hosts::{HostKeyVerdict, KnownHosts};
+use crate::login::Methods;
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::{AUTHENTICATE_SECONDS_MAX, HANDSHAKE_SECONDS_MAX};
-use russh::client::{AuthResult, ChannelOpenHandle, Config, Handle, Handler, Msg};
-use russh::keys::{
-    Algorithm, EcdsaCurve, HashAlg, PrivateKeyWithHashAlg, PublicKeyBase64 as _,
-    PublicKeyOrCertificate,
-};
+use russh::client::{ChannelOpenHandle, Config, Handle, Handler, Msg};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyBase64 as _, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Channel, Preferred, SshId, cipher, client, compression};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Silence after which the host is asked for a sign of life.
 const KEEPALIVE_SECONDS: u64 = 15;
@@ -54,10 +52,35 @@ const fn rsa(hash: HashAlg) -> Algorithm {
 
 /// Whom a session is for: the name that the host key is looked up under, and the user.
 #[derive(Debug, Clone)]
-pub(crate) struct Whom<'a> {
-    pub(crate) host: &'a str,
+pub(crate) struct Whom {
+    pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) user: &'a str,
+    pub(crate) user: String,
+}
+
+/// A session that is logged in.
+pub(crate) struct LoggedIn {
+    pub(crate) session: Session,
+    /// How long the login took.
+    pub(crate) authenticate: Duration,
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub(crate) struct NotLoggedIn {
+    pub(crate) fault: RunFault,
+    /// Whether the host dropped the connection before it knew who asks. Servers do so when too many log in
+    /// at once, so that another try is safe and may be heard.
+    pub(crate) turned_away: bool,
+}
+
+impl From<RunFault> for NotLoggedIn {
+    fn from(fault: RunFault) -> Self {
+        Self {
+            fault,
+            turned_away: false,
+        }
+    }
 }
 
 /// A session that is logged in.
@@ -99,55 +122,38 @@ fn config(recorded: &[String]) -> Config {
 /// Exchanges keys, verifies the host and logs in.
 pub(crate) async fn log_in(
     socket: QuickSocket,
-    whom: Whom<'_>,
-    access: &Access,
-) -> Result<Session, RunFault> {
-    let recorded = access.known_hosts.recorded_types(whom.host, whom.port);
+    whom: Whom,
+    known_hosts: Arc<KnownHosts>,
+    methods: Arc<Methods>,
+) -> Result<LoggedIn, NotLoggedIn> {
+    let recorded = known_hosts.recorded_types(&whom.host, whom.port);
     let gatekeeper = Gatekeeper {
-        known_hosts: Arc::clone(&access.known_hosts),
-        host: whom.host.to_owned(),
+        known_hosts,
+        host: whom.host,
         port: whom.port,
     };
     let handshake = client::connect_stream(Arc::new(config(&recorded)), socket, gatekeeper);
     let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
     let mut session = match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(session)) => session,
-        Ok(Err(stop)) => return Err(stop.fault()),
-        Err(_) => return Err(fault::CONNECTION_TIMEOUT),
-    };
-    let limit = Duration::from_secs(AUTHENTICATE_SECONDS_MAX);
-    let login = authenticate(&mut session, whom.user, &access.identity);
-    match tokio::time::timeout(limit, login).await {
-        Ok(Ok(())) => Ok(session),
-        Ok(Err(fault)) => Err(fault),
-        Err(_) => Err(fault::CONNECTION_TIMEOUT),
-    }
-}
-
-async fn authenticate(
-    session: &mut Session,
-    user: &str,
-    identity: &Identity,
-) -> Result<(), RunFault> {
-    let hash = if identity.is_rsa() {
-        // A host that does not say what it takes gets the one that every SHA-2 host knows; one that
-        // says it takes SHA-1 only gets nothing.
-        match session.best_supported_rsa_hash().await {
-            Ok(Some(None)) => return Err(fault::NO_COMMON_ALGORITHM),
-            Ok(Some(Some(hash))) => Some(hash),
-            Ok(None) => Some(HashAlg::Sha256),
-            Err(_) => return Err(fault::CONNECTION_FAILED),
+        Ok(Err(stop)) => {
+            return Err(NotLoggedIn {
+                turned_away: stop.is_turned_away(),
+                fault: stop.fault(),
+            });
         }
-    } else {
-        None
+        Err(_) => return Err(fault::CONNECTION_TIMEOUT.into()),
     };
-    let key = PrivateKeyWithHashAlg::new(identity.key(), hash);
-    match session.authenticate_publickey(user, key).await {
-        Ok(AuthResult::Success) => Ok(()),
-        // The library reports a connection that ended as a refusal without any method left.
-        Ok(AuthResult::Failure { .. }) if session.is_closed() => Err(fault::CONNECTION_FAILED),
-        Ok(AuthResult::Failure { .. }) => Err(fault::AUTHENTICATION_FAILED),
-        Err(_) => Err(fault::CONNECTION_FAILED),
+    let began = Instant::now();
+    let limit = Duration::from_secs(AUTHENTICATE_SECONDS_MAX);
+    let login = authenticate(&mut session, &whom.user, &methods);
+    match tokio::time::timeout(limit, login).await {
+        Ok(Ok(())) => Ok(LoggedIn {
+            session,
+            authenticate: began.elapsed(),
+        }),
+        Ok(Err(fault)) => Err(fault.into()),
+        Err(_) => Err(fault::CONNECTION_TIMEOUT.into()),
     }
 }
 
@@ -157,12 +163,28 @@ pub(crate) enum Stop {
     /// The host key is not the recorded one.
     #[error("the host key is {0:?}")]
     HostKey(HostKeyVerdict),
+    /// The host key is recorded, and too short to be trusted.
+    #[error("the host key is too short")]
+    ShortHostKey,
     /// Anything that the library met.
     #[error(transparent)]
     Library(#[from] russh::Error),
 }
 
 impl Stop {
+    /// Whether the connection was dropped rather than refused for a reason.
+    fn is_turned_away(&self) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match self {
+            Self::Library(russh::Error::IO(error)) => matches!(
+                error.kind(),
+                BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+            ),
+            Self::Library(russh::Error::Disconnect | russh::Error::HUP) => true,
+            Self::Library(_) | Self::HostKey(_) | Self::ShortHostKey => false,
+        }
+    }
+
     fn fault(&self) -> RunFault {
         match self {
             Self::HostKey(HostKeyVerdict::Unknown) => fault::HOST_KEY_UNKNOWN,
@@ -170,6 +192,7 @@ impl Stop {
             Self::HostKey(HostKeyVerdict::Mismatch | HostKeyVerdict::Known) => {
                 fault::HOST_KEY_MISMATCH
             }
+            Self::ShortHostKey => fault::HOST_KEY_SHORT,
             Self::Library(russh::Error::NoCommonAlgo { kind, .. }) => match kind {
                 // The host has no key of a recorded type.
                 AlgorithmKind::Key => fault::HOST_KEY_MISMATCH,
@@ -196,6 +219,10 @@ impl Handler for Gatekeeper {
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Stop> {
         let verdict = match shown {
             PublicKeyOrCertificate::PublicKey { key, .. } => {
+                let bits = key.key_data().rsa().map(|rsa| rsa.key_size());
+                if bits.is_some_and(|bits| bits < RSA_BITS_MIN) {
+                    return Err(Stop::ShortHostKey);
+                }
                 self.known_hosts
                     .verify(&self.host, self.port, &key.public_key_bytes())
             }

@@ -10,7 +10,7 @@
 mod harness;
 
 use harness::{Kind, Place, USER, engine, serve, sshd};
-use portcullis_ssh::{End, Ended, Termination};
+use portcullis_ssh::{End, Ended, Methods, Termination};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -249,8 +249,7 @@ async fn another_key_is_not_let_in() {
     place.key("other", &["-t", "ed25519", "-N", ""]);
     let script = place.script("zero", "exit 0");
     let journaled = place.journaled(server.port, USER, &script, "").await;
-    let mut access = place.access(&server.known_hosts);
-    access.identity = place.identity("other");
+    let access = place.access_with(Methods::key(place.identity("other")), &server.known_hosts);
     let ended = engine()
         .run(journaled, &access, CancellationToken::new(), None)
         .await;
@@ -279,8 +278,7 @@ async fn every_kind_of_key_logs_in() {
     let script = place.script("zero", "exit 0");
     for (name, _) in options {
         let journaled = place.journaled(server.port, USER, &script, "").await;
-        let mut access = place.access(&server.known_hosts);
-        access.identity = place.identity(name);
+        let access = place.access_with(Methods::key(place.identity(name)), &server.known_hosts);
         let ended = engine()
             .run(journaled, &access, CancellationToken::new(), None)
             .await;

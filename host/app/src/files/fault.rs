@@ -125,7 +125,7 @@ impl FileFault {
             (Why::LeadsOut, _) => "put the file itself there, or a link that stays inside",
             (Why::OtherNames { .. }, _) => "copy the file, so that it has one name",
             (Why::Link, _) => "put the file itself there",
-            (Why::Outside | Why::Missing | Why::NoDirectory, Kind::Key) => {
+            (Why::Outside | Why::Missing | Why::NoDirectory, Kind::Key | Kind::Certificate) => {
                 "keys lie in the directory `keys` of the configuration, or in PORTCULLIS_KEYS_DIR"
             }
             (Why::Missing | Why::NoDirectory | Why::Empty, Kind::Secret) => {

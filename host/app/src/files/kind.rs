@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     File(&'static str),
     /// A private key.
     Key,
+    /// A certificate of a key.
+    Certificate,
     /// A secret.
     Secret,
     /// The file of secrets.
@@ -31,7 +33,7 @@ impl Kind {
     /// The variables that name the kind's directory, and its usual name.
     pub(super) fn directory(self) -> (&'static [&'static str], &'static str) {
         match self {
-            Self::Key => (&["PORTCULLIS_KEYS_DIR", "MCP_SSH_KEYS_DIR"], "keys"),
+            Self::Key | Self::Certificate => (&["PORTCULLIS_KEYS_DIR", "MCP_SSH_KEYS_DIR"], "keys"),
             Self::Secret | Self::EnvFile => (
                 &["PORTCULLIS_SECRETS_DIR", "MCP_SSH_SECRETS_DIR"],
                 "secrets",
@@ -52,6 +54,7 @@ impl Kind {
             Self::State => "state directory",
             Self::File(_) => "configuration file",
             Self::Key => "key",
+            Self::Certificate => "certificate",
             Self::Secret => "secret",
             Self::EnvFile => "secrets file",
             Self::KnownHosts => "known_hosts file",
@@ -66,7 +69,7 @@ impl Kind {
         match self {
             Self::Config | Self::State | Self::Foreign => "",
             Self::File(name) => name,
-            Self::Key | Self::Secret | Self::EnvFile => "credentials.yml",
+            Self::Key | Self::Certificate | Self::Secret | Self::EnvFile => "credentials.yml",
             Self::KnownHosts => "policy.yml",
             Self::Plugin => "plugins.yml",
             Self::Program => "portcullis.yml",
@@ -77,6 +80,7 @@ impl Kind {
     pub(super) fn field(self) -> &'static str {
         match self {
             Self::Key => "key_path",
+            Self::Certificate => "certificate_path",
             Self::Secret | Self::EnvFile => "secret_name",
             Self::KnownHosts => "known_hosts_path",
             Self::Config
@@ -95,6 +99,7 @@ impl Kind {
             Self::Config
             | Self::State
             | Self::File(_)
+            | Self::Certificate
             | Self::KnownHosts
             | Self::Plugin
             | Self::Program
@@ -113,6 +118,7 @@ impl Kind {
             Self::Config
             | Self::State
             | Self::Key
+            | Self::Certificate
             | Self::Secret
             | Self::EnvFile
             | Self::KnownHosts

@@ -247,6 +247,16 @@ impl Dirs {
             .map(|mut bytes| Secret::new(std::mem::take(&mut *bytes)))
     }
 
+    /// The bytes of a key's certificate: a path like that of a key. It is public, so that others may read it.
+    ///
+    /// # Errors
+    /// [`FileFault`].
+    pub(crate) fn certificate(&self, path: &str) -> Result<Vec<u8>, FileFault> {
+        self.keys
+            .read(Kind::Certificate, path, KEY_FILE_BYTES_MAX)
+            .map(|mut bytes| std::mem::take(&mut *bytes))
+    }
+
     /// A plugin's component: a path relative to the plugins directory, or an absolute one inside it.
     ///
     /// # Errors

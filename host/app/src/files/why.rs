@@ -145,7 +145,7 @@ impl Why {
             Self::Path(PathFault::Traversal) => (TRAVERSAL, "contains_traversal_pattern"),
             Self::Path(PathFault::Characters) => (VALIDATION, "contains_invalid_characters"),
             Self::Path(PathFault::Empty) => (VALIDATION, "path_is_empty"),
-            Self::Outside if kind == Kind::Key => {
+            Self::Outside if matches!(kind, Kind::Key | Kind::Certificate) => {
                 (TRAVERSAL, "absolute_path_outside_keys_directory")
             }
             Self::Outside | Self::LeadsOut => (TRAVERSAL, "path_outside_allowed_directory"),
@@ -215,6 +215,7 @@ fn too_long(kind: Kind) -> &'static str {
         Kind::Config
         | Kind::State
         | Kind::File(_)
+        | Kind::Certificate
         | Kind::KnownHosts
         | Kind::Plugin
         | Kind::Program
@@ -230,6 +231,7 @@ fn too_large(kind: Kind) -> &'static str {
         | Kind::State
         | Kind::Key
         | Kind::Secret
+        | Kind::Certificate
         | Kind::KnownHosts
         | Kind::Plugin
         | Kind::Program
@@ -245,6 +247,7 @@ fn too_permissive(kind: Kind) -> &'static str {
         Kind::Config
         | Kind::State
         | Kind::File(_)
+        | Kind::Certificate
         | Kind::KnownHosts
         | Kind::Plugin
         | Kind::Program

@@ -4,15 +4,13 @@ use crate::events::Watch;
 use crate::files::{self, Dirs, FileFault};
 use crate::plugins;
 use crate::provider;
-use portcullis_core::answer::Fault;
 use portcullis_core::audit::Under;
 use portcullis_core::config::{self, ConfigFault, HostRedaction, Occasion, Snapshot, Sources};
-use portcullis_core::inventory::Target;
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::{Alias, Principal};
 use portcullis_core::secret::Secret;
 use portcullis_plugin::{LoadFault as PluginLoadFault, Plugins};
-use portcullis_ssh::{Access, Identity, KnownHosts};
+use portcullis_ssh::{Generation, KnownHosts};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use tokio_util::sync::CancellationToken;
@@ -53,6 +51,8 @@ pub(crate) struct Live {
     /// What records say that a decision was made under.
     pub(crate) under: Under,
     known_hosts: Result<Arc<KnownHosts>, String>,
+    /// Which reading of the files this is. Runs under another one share no connection with those under this.
+    pub(super) generation: Generation,
 }
 
 /// Why nothing was loaded.
@@ -160,78 +160,17 @@ impl Live {
         (refused, missing)
     }
 
-    /// Reads what is needed to log into a host. Keys and secrets are read for each run and wiped after it.
-    /// Beside it stands a redactor that knows them in every form, for what the run prints and for its records.
-    ///
-    /// # Cancel
-    /// Dropped, it ends the provider that it waits for.
-    pub(super) async fn access(
-        &self,
-        dirs: &Dirs,
-        watch: &Watch,
-        target: &Target,
-        stop: &CancellationToken,
-    ) -> Result<(Access, Redactor), Fault> {
-        let setup = |code, message| Fault::Setup { code, message };
-        let known_hosts = self.known_hosts.clone().map_err(|fault| {
-            tracing::error!(%fault, "no known_hosts");
-            setup(
-                "known_hosts_unavailable",
-                "SSH host key not found: Add host to known_hosts",
-            )
-        })?;
-        let credential = target
-            .credential
-            .as_ref()
-            .ok_or(setup("no_credentials", "The host has no credentials"))?;
-        let key_path = credential.key_path.as_deref().ok_or(setup(
-            "no_key",
-            "No authentication method: the host's credentials have no key_path, and only keys are supported",
-        ))?;
-        let key = dirs.key(key_path).map_err(|fault| {
-            tracing::error!(%fault, hint = fault.hint(), "a key cannot be read");
-            watch.complain(&fault);
-            if fault.is_permissions() {
-                return setup(
-                    "key_permissions",
-                    "SSH key permission denied: Check key file permissions (should be 600)",
-                );
-            }
-            setup(
-                "key_unavailable",
-                "SSH key file not found: Check key path configuration",
-            )
-        })?;
-        let passphrase = match credential.key_passphrase_secret.as_deref() {
-            Some(name) => {
-                let found = {
-                    let variable = credential.key_passphrase_env.as_deref();
-                    self.secret(dirs, watch, (name, variable), stop).await
-                };
-                Some(found.ok_or(setup(
-                    "secret_unavailable",
-                    "SSH key requires passphrase: Provide key_passphrase_secret",
-                ))?)
-            }
-            None => None,
-        };
-        let identity = Identity::from_key(&key, passphrase.as_ref()).map_err(|fault| {
-            tracing::error!(%fault, "a key cannot be used");
-            setup("key_unusable", fault.message())
-        })?;
-        let known = [Some(&key), passphrase.as_ref()];
-        let known = known.into_iter().flatten().map(Secret::expose);
-        let redactor = self.redactor.clone().knowing(known);
-        let access = Access {
-            identity,
-            known_hosts,
-        };
-        Ok((access, redactor))
+    /// The keys of the hosts, or why there are none.
+    pub(super) fn known_hosts(&self) -> Result<Arc<KnownHosts>, &str> {
+        match &self.known_hosts {
+            Ok(known_hosts) => Ok(Arc::clone(known_hosts)),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// A secret: from the provider that is named for it, and from nowhere else, or from where secrets lie. `None`
     /// where there is none; why not is for the operator's log, not for the caller.
-    async fn secret(
+    pub(super) async fn secret(
         &self,
         dirs: &Dirs,
         watch: &Watch,
@@ -329,6 +268,7 @@ pub(crate) async fn load(
         plugins,
         under,
         known_hosts,
+        generation: Generation::fresh(),
     })
 }
 

@@ -3,6 +3,7 @@
 //!
 //! * `live`: the snapshot that holds
 //! * `reload`: how it is swapped for another, and what is said of that
+//! * `login`: what a run logs in with
 //! * `run`: decide, hear, admit, journal, run, scrub, close
 //! * `plan`: the same up to the point where something would happen
 //! * `notes`: records of what is no decision; `flood`: how many of them
@@ -11,6 +12,7 @@
 
 mod flood;
 mod live;
+mod login;
 mod notes;
 mod plan;
 mod reload;
@@ -248,6 +250,8 @@ impl House {
                 self.journal.set_keep(keep(&new, &self.owner));
                 *self.dirs.write().unwrap_or_else(PoisonError::into_inner) = dirs;
                 *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+                // What was logged in under the old files serves nobody who is judged by the new ones.
+                self.engine.retire();
                 // Whoever hears of it may ask at once, and is answered by the new snapshot.
                 if told {
                     self.say_reload(origin, &answer);

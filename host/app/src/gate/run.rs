@@ -4,6 +4,7 @@
 //! call that asked for it: when a client goes away, its call is dropped, and the run must still end the
 //! remote command and write its closing record.
 
+use super::login::{Keys, known};
 use super::{House, Live, journal_refusal};
 use crate::events::Watch;
 use crate::spill::Owner;
@@ -108,11 +109,15 @@ impl House {
                 return Ok(denied.await);
             }
         };
-        let (reports, target) = (self.reports(stamp), admitted.heard().case.target());
-        let watch = Watch::of(&reports);
-        let dirs = self.dirs();
-        let access = live.access(&dirs, &watch, target, &caller.stop);
-        let (access, redactor) = match access.await {
+        let reports = self.reports(stamp);
+        let keys = Keys {
+            live: &live,
+            dirs: self.dirs(),
+            watch: Watch::of(&reports),
+            credential: admitted.heard().case.target().credential.clone(),
+            stop: caller.stop.clone(),
+        };
+        let (access, redactor) = match self.access(keys, &admitted).await {
             Ok(access) => access,
             Err(fault) => return self.cannot_log_in(&live, stamp, admitted, fault).await,
         };
@@ -177,6 +182,8 @@ impl House {
             .engine
             .run(journaled, &access, caller.stop.clone(), Some(&report))
             .await;
+        // Where another connection was made on the way, what it was logged in with may be newer.
+        let redactor = ended.kept.as_ref().and_then(known).unwrap_or(redactor);
         Ok(Run::Ran(Box::new(
             self.finish((&live, redactor), stamp, &request, ended, timing, began)
                 .await,
@@ -201,8 +208,10 @@ impl House {
             peer,
             fault,
             times,
+            kept: _,
         } = ended;
         timing.connect_us = times.connect_us;
+        timing.authenticate_us = times.authenticate_us;
         timing.channel_us = times.channel_us;
         timing.remote_us = times.remote_us;
 

@@ -7,8 +7,9 @@ use super::names::{path_text, secret_name, secret_variable, variable_name};
 use super::shape::shape;
 use super::tree::{At, Fields, Quoting, Reader, Refused, Version};
 use super::{CREDENTIALS, ConfigFault};
-use crate::inventory::Credential;
-use schemars::JsonSchema;
+use crate::inventory::{Credential, LoginMethod};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Longest name of an entry or of a remote user, in characters.
@@ -51,9 +52,20 @@ shape! {
             /// (upper case, `-` as `_`), then in `.env`, then as the file NAME of the secrets directory. Letters,
             /// digits, `-`, `_`; at most 100. Default: none, for a key without a passphrase.
             key_passphrase_secret: Option<SecretName>,
+            /// An OpenSSH certificate of the key: a path like `key_path`. Default: none.
+            certificate_path: Option<String>,
+            /// The key that an agent signs with: its fingerprint as `ssh-add -l` prints it, `SHA256:` and 43 characters.
+            /// The agent is the one at SSH_AUTH_SOCK when the gate starts. Default: none.
+            #[schemars(regex(pattern = r"^\s*SHA256:[A-Za-z0-9+/]{43}\s*$"))]
+            agent_key: Option<String>,
             /// The name of the secret that is the user's password, where a host takes no keys. Default: none.
             /// Prefer a key.
             password_secret: Option<SecretName>,
+            /// What is tried, in this order, and nothing else: `key`, `certificate`, `agent`, `password`,
+            /// `keyboard_interactive` (the password as the answer to the host's question). Where a host wants more than one of
+            /// them, name them in its order. Default: the first of `certificate_path`, `key_path`, `agent_key` and
+            /// `password_secret` that is there; the others are not tried.
+            methods: Option<Vec<MethodWord>>,
             /// Variables that are looked at before all other places, by the key whose secret they hold. Needed
             /// where the environment names a secret without the prefix MCP_SSH_SECRET_. Default: none.
             env: Option<EnvKeys>,
@@ -75,6 +87,23 @@ shape! {
     }
 }
 
+/// A way to log in.
+struct MethodWord;
+
+impl JsonSchema for MethodWord {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Method".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"enum": LoginMethod::WORDS.map(|(word, _)| word)})
+    }
+}
+
 /// The name of a secret.
 #[derive(JsonSchema)]
 #[schemars(inline)]
@@ -92,6 +121,11 @@ struct VariableName(
     #[allow(dead_code, reason = "it is described, never built")]
     String,
 );
+
+/// What the fingerprint of a key begins with.
+const FINGERPRINT_PREFIX: &str = "SHA256:";
+/// Characters of a fingerprint behind that: 256 bits in base64 without padding.
+const FINGERPRINT_CHARS: usize = 43;
 
 /// The seed system's key for a password in plain text; known here only to be refused by name.
 const REFUSED: [Refused; 1] = [Refused {
@@ -171,7 +205,9 @@ impl Walk {
         };
         let name = plain_text(reader, at, &fields, "name");
         let username = plain_text(reader, at, &fields, "username");
-        let key_path = self.key_path(reader, &fields);
+        let key_path = key_file(reader, &fields, "key_path");
+        let certificate_path = key_file(reader, &fields, "certificate_path");
+        let agent_key = fingerprint(reader, &fields);
         let key_passphrase_secret = self.secret(reader, &fields, "key_passphrase_secret");
         let password_secret = self.secret(reader, &fields, "password_secret");
         let env = fields.some("env");
@@ -181,13 +217,22 @@ impl Walk {
         };
         let key_passphrase_env = env(reader, "key_passphrase_secret", &key_passphrase_secret);
         let password_env = env(reader, "password_secret", &password_secret);
-        if key_path.is_none() && password_secret.is_none() {
-            reader.warn(
+        let there = [
+            (LoginMethod::Certificate, certificate_path.is_some()),
+            (LoginMethod::Key, key_path.is_some()),
+            (LoginMethod::Agent, agent_key.is_some()),
+            (LoginMethod::Password, password_secret.is_some()),
+        ];
+        if certificate_path.is_some() && key_path.is_none() {
+            let hint =
+                "A certificate speaks for a key; one that an agent holds is used with `agent_key`.";
+            reader.fault(
                 at,
-                "the entry has neither a key nor a password, so nobody can log in with it",
-                "Add `key_path` or `password_secret`.",
+                "expected `key_path` beside `certificate_path`, got none",
+                hint,
             );
         }
+        let methods = methods(reader, at, &fields, &there);
         let Some(name) = name else { return false };
         if !self.names.insert(name.clone()) {
             reader.fault(at, "the entry's name is defined twice", "");
@@ -201,20 +246,12 @@ impl Walk {
                 key_passphrase_env,
                 password_secret,
                 password_env,
+                certificate_path,
+                agent_key,
+                methods,
             });
         }
         true
-    }
-
-    fn key_path(&self, reader: &mut Reader, fields: &Fields<'_>) -> Option<String> {
-        let (at, text) = reader.optional_text(fields, "key_path")?;
-        match path_text(text) {
-            Ok(()) => Some(text.to_owned()),
-            Err(fault) => {
-                reader.fault(&at, fault.to_string(), "A key lies in the keys directory.");
-                None
-            }
-        }
     }
 
     fn secret(&mut self, reader: &mut Reader, fields: &Fields<'_>, key: &str) -> Option<String> {
@@ -240,6 +277,82 @@ impl Walk {
         }
         Some(name.to_owned())
     }
+}
+
+/// The path of a key or of what belongs to one.
+fn key_file(reader: &mut Reader, fields: &Fields<'_>, key: &str) -> Option<String> {
+    let (at, text) = reader.optional_text(fields, key)?;
+    match path_text(text) {
+        Ok(()) => Some(text.to_owned()),
+        Err(fault) => {
+            reader.fault(&at, fault.to_string(), "A key lies in the keys directory.");
+            None
+        }
+    }
+}
+
+/// The fingerprint of the key that an agent holds.
+fn fingerprint(reader: &mut Reader, fields: &Fields<'_>) -> Option<String> {
+    let (at, text) = reader.optional_text(fields, "agent_key")?;
+    let digits = text.strip_prefix(FINGERPRINT_PREFIX);
+    let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
+    if digits.is_some_and(|d| d.len() == FINGERPRINT_CHARS && d.chars().all(base64)) {
+        return Some(text.to_owned());
+    }
+    let hint = "`ssh-add -l` prints the fingerprints of the agent's keys.";
+    reader.expected(&at, "a fingerprint such as SHA256: and 43 characters", hint);
+    None
+}
+
+/// What is tried, in order: what the file says, or else the first that is there.
+fn methods(
+    reader: &mut Reader,
+    entry: &At<'_>,
+    fields: &Fields<'_>,
+    there: &[(LoginMethod, bool)],
+) -> Vec<LoginMethod> {
+    let Some(at) = fields.some("methods") else {
+        let mut usable = there.iter().filter(|(_, there)| *there);
+        let Some((first, _)) = usable.next() else {
+            reader.warn(
+                entry,
+                "the entry has neither a key nor a password, so nobody can log in with it",
+                "Add `key_path`, `agent_key` or `password_secret`.",
+            );
+            return Vec::new();
+        };
+        // A certificate's key is part of it.
+        let rest =
+            usable.filter(|(m, _)| (*first, *m) != (LoginMethod::Certificate, LoginMethod::Key));
+        if rest.count() > 0 {
+            let message = format!("only `{}` is used to log in", first.needs());
+            reader.warn(
+                entry,
+                message,
+                "Write `methods`, in the order in which they are to be tried.",
+            );
+        }
+        return vec![*first];
+    };
+    let mut methods = Vec::new();
+    for at in reader.list(&at).unwrap_or_default() {
+        let Some(method) = reader.word(&at, &LoginMethod::WORDS) else {
+            continue;
+        };
+        let needs = method.needs();
+        if methods.contains(&method) {
+            reader.fault(&at, "the method stands twice", "");
+        } else if fields.some(needs).is_none() {
+            let message = format!("expected `{needs}` in the entry beside this method, got none");
+            reader.fault(&at, message, "");
+        } else {
+            methods.push(method);
+        }
+    }
+    if methods.is_empty() {
+        reader.expected(&at, "a list of at least one method", "");
+    }
+    methods
 }
 
 /// The variable that the operator names for a secret of the entry.

@@ -10,6 +10,7 @@
 
 use super::*;
 use crate::answer::Names;
+use crate::inventory::LoginMethod;
 
 const HOSTS: &str = "hosts:\n  - {alias: web1, host: 10.0.0.11, credentials: admin}\n  - {alias: db1, host: 10.0.0.12, credentials: admin}\n";
 const LOGINS: &str = "entries:\n  - {name: admin, username: ubuntu, key_path: id_ed25519}\n";
@@ -84,6 +85,50 @@ fn a_variable_stands_only_beside_the_secret_that_it_holds() {
         "X".repeat(101)
     );
     assert_eq!(faults(&logins(&long)).len(), 1);
+}
+
+fn methods(text: &str) -> Vec<LoginMethod> {
+    let alias = crate::request::Alias::parse("web1").unwrap();
+    let login = loads(&logins(text)).inventory.resolve(&alias).unwrap();
+    login.credential.unwrap().methods
+}
+
+#[test]
+fn what_is_tried_to_log_in_is_what_the_file_says_in_its_order() {
+    use LoginMethod::{Agent, Certificate, Key, KeyboardInteractive, Password};
+    let print = format!("SHA256:{}", "x".repeat(43));
+    let all = format!(
+        "    key_path: k\n    certificate_path: k-cert.pub\n    agent_key: {print}\n    password_secret: s\n"
+    );
+    assert_eq!(methods("    key_path: k\n    password_secret: s\n"), [Key]);
+    assert_eq!(methods("    password_secret: s\n"), [Password]);
+    assert_eq!(methods(&format!("    agent_key: {print}\n")), [Agent]);
+    assert_eq!(methods(&all), [Certificate]);
+    assert_eq!(methods(""), []);
+    let order = "    methods: [keyboard_interactive, agent, certificate, key, password]\n";
+    let expected = [KeyboardInteractive, Agent, Certificate, Key, Password];
+    assert_eq!(methods(&format!("{all}{order}")), expected);
+    let warned = loads(&logins(&all)).warnings;
+    assert!(
+        warned
+            .iter()
+            .any(|w| w.message.contains("only `certificate_path` is used")),
+        "{warned:?}"
+    );
+    for wrong in [
+        "    key_path: k\n    methods: [password]\n",
+        "    key_path: k\n    methods: [key, key]\n",
+        "    key_path: k\n    methods: [hunter2]\n",
+        "    key_path: k\n    methods: []\n",
+        "    key_path: k\n    methods: key\n",
+        "    certificate_path: k-cert.pub\n",
+        "    agent_key: MD5:hunter2\n",
+        "    agent_key: SHA256:hunter2\n",
+    ] {
+        let found = faults(&logins(wrong));
+        assert!(!found.is_empty(), "{wrong}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
 }
 
 fn companions(text: &str) -> Sources {

@@ -105,6 +105,7 @@ fn of_entry(entry: &Value) -> Vec<RefusedText> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).map(str::trim);
     let texts = [
         text("key_path").map(|text| (text, path_text(text).map_err(RefusedAs::KeyPath))),
+        text("certificate_path").map(|text| (text, path_text(text).map_err(RefusedAs::KeyPath))),
         text("key_passphrase_secret").map(named),
         text("password_secret").map(named),
     ];

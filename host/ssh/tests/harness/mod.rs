@@ -25,7 +25,7 @@ use portcullis_core::policy::{Case, Hearing, Jury, Opinion, Outcome};
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::{Alias, CommandLine, Principal, TaskId};
 use portcullis_core::secret::Secret;
-use portcullis_ssh::{Access, Engine, EngineSettings, Identity, KnownHosts};
+use portcullis_ssh::{Access, Engine, EngineSettings, Generation, Identity, KnownHosts, Methods};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -94,10 +94,15 @@ impl Place {
         Identity::from_key(&secret(&self.path(name)), None).unwrap()
     }
 
-    pub(crate) fn access(&self, known_hosts: &str) -> Access {
+    pub(crate) fn access(&self, known_hosts: &str) -> Access<'static> {
+        self.access_with(Methods::key(self.identity("id")), known_hosts)
+    }
+
+    pub(crate) fn access_with(&self, methods: Methods, known_hosts: &str) -> Access<'static> {
         Access {
-            identity: self.identity("id"),
+            login: Box::new(methods),
             known_hosts: Arc::new(KnownHosts::parse(known_hosts.as_bytes())),
+            generation: Generation::fresh(),
         }
     }
 
@@ -168,6 +173,9 @@ async fn journaled(policy: &str, port: u16, user: &str, command: &str) -> Journa
             key_passphrase_env: None,
             password_secret: None,
             password_env: None,
+            certificate_path: None,
+            agent_key: None,
+            methods: Vec::new(),
         }),
     };
     let task = TaskId::mint(&alias, &line, Micros(1), [7; 16]);
@@ -190,6 +198,15 @@ async fn journaled(policy: &str, port: u16, user: &str, command: &str) -> Journa
     audit::open(&Paper, &redactor, &stamp, admitted, task, Micros(1))
         .await
         .unwrap_or_else(|failed| panic!("{}", failed.1))
+}
+
+/// Takes the turn of one that starts a server with [`sshd_with`]; `None` without root.
+pub(crate) fn turn() -> Option<MutexGuard<'static, ()>> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: servers are started by root only");
+        return None;
+    }
+    Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// A server that is stopped and reaped when dropped.
@@ -291,10 +308,15 @@ fn up(mut child: Child, port: u16, known_hosts: String) -> Server {
 
 /// A real sshd with host keys of the given types. All of them stand in `known_hosts`.
 pub(crate) fn sshd(place: &Place, types: &[&str]) -> Server {
+    sshd_with(place, types, "")
+}
+
+/// A real sshd with lines of its own in its configuration, which win over the usual ones.
+pub(crate) fn sshd_with(place: &Place, types: &[&str], lines: &str) -> Server {
     make_user();
     let port = free_port();
     let mut config = format!(
-        "Port {port}\nListenAddress 127.0.0.1\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n",
+        "{lines}Port {port}\nListenAddress 127.0.0.1\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n",
         place.path("authorized_keys").display()
     );
     if !place.path("authorized_keys").exists() {

@@ -1,0 +1,234 @@
+//! What a run logs in with: keys and secrets, read where a connection has to be made and wiped after it. What is left of
+//! them is a redactor that knows them, as long as the connection lives.
+//!
+//! Must not: say which file or secret is at fault to anybody but the operator's log.
+
+use super::{House, Live};
+use crate::events::{SystemClock, Watch};
+use crate::files::Dirs;
+use portcullis_core::BoxFuture;
+use portcullis_core::answer::{Fault, RunFault};
+use portcullis_core::clock::Clock;
+use portcullis_core::inventory::{Credential, LoginMethod};
+use portcullis_core::policy::Admitted;
+use portcullis_core::redact::Redactor;
+use portcullis_core::secret::Secret;
+use portcullis_ssh::{Access, Identity, Kept, Login, Method, Methods, UserCertificate};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Where the keys and secrets of one run lie.
+pub(super) struct Keys<'a> {
+    pub(super) live: &'a Live,
+    pub(super) dirs: Arc<Dirs>,
+    pub(super) watch: Watch,
+    pub(super) credential: Option<Credential>,
+    pub(super) stop: CancellationToken,
+}
+
+/// What was read of secrets for one login.
+type Secrets = Vec<Arc<Secret>>;
+
+/// A login that cannot be had: a stable word, and the text for the caller.
+#[derive(Debug, Clone, Copy)]
+struct Unusable {
+    code: &'static str,
+    message: &'static str,
+}
+
+const fn unusable(code: &'static str, message: &'static str) -> Unusable {
+    Unusable { code, message }
+}
+
+const NO_METHOD: Unusable = unusable(
+    "no_key",
+    "No authentication method: the host's credentials name neither a key nor a password",
+);
+
+impl From<Unusable> for Fault {
+    fn from(Unusable { code, message }: Unusable) -> Self {
+        Self::Setup { code, message }
+    }
+}
+
+impl From<Unusable> for RunFault {
+    fn from(Unusable { code, message }: Unusable) -> Self {
+        Self { code, message }
+    }
+}
+
+impl House {
+    /// What a run needs to get onto its host, and a redactor that knows in every form what it logs in with. The login is
+    /// read at once where no connection is open, so that one that cannot be had is known before the run is
+    /// recorded as begun.
+    pub(super) async fn access<'a>(
+        &self,
+        keys: Keys<'a>,
+        admitted: &Admitted,
+    ) -> Result<(Access<'a>, Redactor), Fault> {
+        let generation = keys.live.generation;
+        let known_hosts = keys.live.known_hosts().map_err(|fault| {
+            tracing::error!(%fault, "no known_hosts");
+            unusable(
+                "known_hosts_unavailable",
+                "SSH host key not found: Add host to known_hosts",
+            )
+        })?;
+        let kept = self.engine.kept(admitted, generation);
+        let (login, redactor): (Box<dyn Login + 'a>, _) = match kept.as_ref().and_then(known) {
+            Some(redactor) => (Box::new(keys), redactor),
+            None => {
+                let (methods, redactor) = keys.read().await?;
+                (Box::new(methods), redactor)
+            }
+        };
+        let access = Access {
+            login,
+            known_hosts,
+            generation,
+        };
+        Ok((access, redactor))
+    }
+}
+
+/// The redactor that a connection keeps: it knows what the connection was logged in with.
+pub(super) fn known(kept: &Kept) -> Option<Redactor> {
+    kept.downcast_ref::<Redactor>().cloned()
+}
+
+impl Login for Keys<'_> {
+    fn methods(&self) -> BoxFuture<'_, Result<Methods, RunFault>> {
+        Box::pin(async { Ok(self.read().await?.0) })
+    }
+}
+
+impl Keys<'_> {
+    /// Reads what the credential names. The redactor knows all of it, and lives as long as a connection that is
+    /// logged in with it.
+    ///
+    /// # Cancel
+    /// Dropped, it ends the provider that it waits for.
+    async fn read(&self) -> Result<(Methods, Redactor), Unusable> {
+        let none = unusable("no_credentials", "The host has no credentials");
+        let credential = self.credential.as_ref().ok_or(none)?;
+        let (mut methods, mut secrets) = (Vec::new(), Vec::new());
+        for method in &credential.methods {
+            methods.push(match method {
+                LoginMethod::Key => Method::Key(self.key(credential, &mut secrets).await?),
+                LoginMethod::Certificate => self.certificate(credential, &mut secrets).await?,
+                LoginMethod::Agent => agent(credential)?,
+                LoginMethod::Password => {
+                    Method::Password(self.password(credential, &mut secrets).await?)
+                }
+                LoginMethod::KeyboardInteractive => {
+                    Method::KeyboardInteractive(self.password(credential, &mut secrets).await?)
+                }
+            });
+        }
+        if methods.is_empty() {
+            return Err(NO_METHOD);
+        }
+        let redactor = self.live.redactor.clone();
+        let redactor = redactor.knowing(secrets.iter().map(|secret| secret.expose()));
+        let methods = Methods::new(methods).keeping(Arc::new(redactor.clone()));
+        Ok((methods, redactor))
+    }
+
+    async fn password(
+        &self,
+        credential: &Credential,
+        secrets: &mut Secrets,
+    ) -> Result<Arc<Secret>, Unusable> {
+        let variable = credential.password_env.as_deref();
+        let found = self.secret(credential.password_secret.as_deref(), variable);
+        let password = found.await.map(Arc::new).ok_or(unusable(
+            "secret_unavailable",
+            "SSH password not found: Provide password_secret",
+        ))?;
+        secrets.push(Arc::clone(&password));
+        Ok(password)
+    }
+
+    async fn secret(&self, name: Option<&str>, variable: Option<&str>) -> Option<Secret> {
+        let (live, dirs) = (self.live, &self.dirs);
+        live.secret(dirs, &self.watch, (name?, variable), &self.stop)
+            .await
+    }
+
+    async fn certificate(
+        &self,
+        credential: &Credential,
+        secrets: &mut Secrets,
+    ) -> Result<Method, Unusable> {
+        let identity = self.key(credential, secrets).await?;
+        let path = credential.certificate_path.as_deref().ok_or(NO_METHOD)?;
+        let bytes = self.dirs.certificate(path).map_err(|fault| {
+            tracing::error!(%fault, hint = fault.hint(), "a certificate cannot be read");
+            self.watch.complain(&fault);
+            unusable(
+                "certificate_unavailable",
+                "SSH certificate not found: Check certificate_path",
+            )
+        })?;
+        let now = SystemClock.now().0 / 1_000_000;
+        let certificate = UserCertificate::parse(&bytes, &identity, now).map_err(|fault| {
+            tracing::error!(%fault, "a certificate cannot be used");
+            unusable("certificate_unusable", fault.message())
+        })?;
+        Ok(Method::Certificate(identity, Arc::new(certificate)))
+    }
+
+    async fn key(
+        &self,
+        credential: &Credential,
+        secrets: &mut Secrets,
+    ) -> Result<Identity, Unusable> {
+        let path = credential.key_path.as_deref().ok_or(NO_METHOD)?;
+        let key = self.dirs.key(path).map_err(|fault| {
+            tracing::error!(%fault, hint = fault.hint(), "a key cannot be read");
+            self.watch.complain(&fault);
+            if fault.is_permissions() {
+                return unusable(
+                    "key_permissions",
+                    "SSH key permission denied: Check key file permissions (should be 600)",
+                );
+            }
+            unusable(
+                "key_unavailable",
+                "SSH key file not found: Check key path configuration",
+            )
+        })?;
+        let passphrase = match credential.key_passphrase_secret.as_deref() {
+            Some(name) => {
+                let variable = credential.key_passphrase_env.as_deref();
+                let found = self.secret(Some(name), variable).await;
+                Some(found.ok_or(unusable(
+                    "secret_unavailable",
+                    "SSH key requires passphrase: Provide key_passphrase_secret",
+                ))?)
+            }
+            None => None,
+        };
+        let identity = Identity::from_key(&key, passphrase.as_ref()).map_err(|fault| {
+            tracing::error!(%fault, "a key cannot be used");
+            unusable("key_unusable", fault.message())
+        })?;
+        secrets.extend([Some(key), passphrase].into_iter().flatten().map(Arc::new));
+        Ok(identity)
+    }
+}
+
+/// The agent of whoever started the gate.
+fn agent(credential: &Credential) -> Result<Method, Unusable> {
+    let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
+    let socket = socket.map(PathBuf::from).ok_or(unusable(
+        "agent_unavailable",
+        "SSH agent cannot be used: SSH_AUTH_SOCK is not set",
+    ))?;
+    let fingerprint = credential.agent_key.clone().ok_or(NO_METHOD)?;
+    Ok(Method::Agent {
+        socket,
+        fingerprint,
+    })
+}

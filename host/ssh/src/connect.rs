@@ -1,0 +1,175 @@
+//! From admitted addresses to a connection that is logged in, with bounds on how much of that goes on at once.
+
+use crate::dial;
+use crate::engine::EngineSettings;
+use crate::fault;
+use crate::known_hosts::KnownHosts;
+use crate::login::Methods;
+use crate::pool::Connection;
+use crate::session::{self, LoggedIn, NotLoggedIn, Whom};
+use portcullis_core::answer::RunFault;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Most tries to reach a host that drops connections before it knows who asks.
+const TRIES_MAX: u32 = 6;
+/// Longest pause before the second try, in milliseconds; it doubles with each further one.
+const PAUSE_MS: u64 = 80;
+
+/// Bounds on handshakes under way.
+pub(crate) struct Handshakes {
+    all: Semaphore,
+    per_address_max: usize,
+    per_address: Mutex<HashMap<(IpAddr, u16), Arc<Semaphore>>>,
+}
+
+impl Handshakes {
+    pub(crate) fn new(settings: &EngineSettings) -> Self {
+        Self {
+            all: Semaphore::new(settings.handshakes_max.max(1)),
+            per_address_max: settings.handshakes_per_host_max.max(1),
+            per_address: Mutex::default(),
+        }
+    }
+
+    /// The bound of one address. Bounds that nobody uses are forgotten on the way.
+    fn of(&self, address: IpAddr, port: u16) -> Arc<Semaphore> {
+        let mut bounds = self
+            .per_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        bounds.retain(|_, bound| Arc::strong_count(bound) > 1);
+        let bound = bounds.entry((address, port));
+        Arc::clone(bound.or_insert_with(|| Arc::new(Semaphore::new(self.per_address_max))))
+    }
+}
+
+/// A new connection.
+pub(crate) struct Made {
+    pub(crate) connection: Connection,
+    /// How long the login took.
+    pub(crate) authenticate: Duration,
+}
+
+/// Whom to connect to, and as whom.
+pub(crate) struct Way<'a> {
+    pub(crate) whom: Whom,
+    /// The admitted addresses, in order.
+    pub(crate) addresses: &'a [IpAddr],
+    /// Whether a socket's peer may be talked to.
+    pub(crate) admits: &'a (dyn Fn(IpAddr) -> bool + Send + Sync),
+    pub(crate) known_hosts: &'a Arc<KnownHosts>,
+}
+
+impl Handshakes {
+    /// Connects to the first address that answers, and logs in.
+    ///
+    /// Another address is tried only where nothing was sent yet; the same address only where the host
+    /// dropped the connection before it knew who asks, which is how a server says that it is busy.
+    pub(crate) async fn connect(&self, way: &Way<'_>, methods: Methods) -> Result<Made, RunFault> {
+        let methods = Arc::new(methods);
+        let mut last = fault::CONNECTION_FAILED;
+        for address in way.addresses {
+            let bound = self.of(*address, way.whom.port);
+            let Ok(_mine) = bound.acquire().await else {
+                return Err(fault::CONNECTION_FAILED);
+            };
+            let Ok(_ours) = self.all.acquire().await else {
+                return Err(fault::CONNECTION_FAILED);
+            };
+            match attempts(way, *address, &methods).await {
+                Tried::Done(done) => return *done,
+                Tried::NotReached(fault) => last = fault,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// What came of the tries at one address.
+enum Tried {
+    /// There was a conversation, and this is its end.
+    Done(Box<Result<Made, RunFault>>),
+    /// No socket; the next address may have one.
+    NotReached(RunFault),
+}
+
+async fn attempts(way: &Way<'_>, address: IpAddr, methods: &Arc<Methods>) -> Tried {
+    let mut tries = 1;
+    loop {
+        let socket = match dial::dial(address, way.whom.port, way.admits).await {
+            Ok(socket) => socket,
+            Err(fault) => return Tried::NotReached(fault),
+        };
+        let (whom, known_hosts) = (way.whom.clone(), Arc::clone(way.known_hosts));
+        let conversation = session::log_in(socket, whom, known_hosts, Arc::clone(methods));
+        let done = match apart(conversation).await {
+            Ok(LoggedIn {
+                session,
+                authenticate,
+            }) => Ok(Made {
+                connection: Connection::new(session, address, methods.kept()),
+                authenticate,
+            }),
+            Err(NotLoggedIn {
+                turned_away: true, ..
+            }) if tries < TRIES_MAX => {
+                tokio::time::sleep(pause(tries)).await;
+                tries += 1;
+                continue;
+            }
+            Err(refused) => Err(refused.fault),
+        };
+        return Tried::Done(Box::new(done));
+    }
+}
+
+/// Does the talking in a task of its own, so that bytes which bring down the library bring down one
+/// connection and no run. Ends it when dropped.
+async fn apart<T: Send + 'static>(
+    conversation: impl Future<Output = Result<T, NotLoggedIn>> + Send + 'static,
+) -> Result<T, NotLoggedIn> {
+    let talking = AbortOnDropHandle::new(tokio::spawn(conversation));
+    talking
+        .await
+        .unwrap_or_else(|_| Err(fault::CONNECTION_FAILED.into()))
+}
+
+/// Half to all of the longest pause, so that those who were turned away together do not come back together.
+fn pause(tries: u32) -> Duration {
+    let longest = PAUSE_MS << tries.min(TRIES_MAX);
+    let random = RandomState::new().hash_one(tries);
+    Duration::from_millis(longest / 2 + random % (longest / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "tests")]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_conversation_is_a_connection_that_failed() {
+        let panics = apart(async {
+            if fault::CONNECTION_FAILED.code.is_empty() {
+                return Ok(());
+            }
+            panic!("a hostile host found a fault");
+        });
+        let fault = panics.await.err().map(|refused| refused.fault);
+        assert_eq!(fault, Some(fault::CONNECTION_FAILED));
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_within_their_bounds() {
+        for tries in 1..TRIES_MAX {
+            let longest = Duration::from_millis(PAUSE_MS << tries);
+            let pause = pause(tries);
+            assert!(pause >= longest / 2 && pause < longest, "{pause:?}");
+        }
+    }
+}
