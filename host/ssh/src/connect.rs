@@ -113,7 +113,7 @@ async fn attempts(way: &Way<'_>, address: IpAddr, methods: &Arc<Methods>) -> Tri
                 session,
                 authenticate,
             }) => Ok(Made {
-                connection: Connection::new(session, address, methods.kept()),
+                connection: Connection::new(session, address),
                 authenticate,
             }),
             Err(NotLoggedIn {

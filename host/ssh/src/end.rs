@@ -1,6 +1,5 @@
 //! How a run ended, in words that do not claim more than is known.
 
-use crate::login::Kept;
 use portcullis_core::answer::RunFault;
 use portcullis_core::audit::Spent;
 use portcullis_core::output::Raw;
@@ -140,6 +139,7 @@ pub struct Times {
 }
 
 /// A run that is over.
+#[derive(Debug)]
 #[must_use]
 pub struct Ended {
     /// What the closing record needs.
@@ -150,8 +150,6 @@ pub struct Ended {
     pub end: End,
     /// The peer of the socket; `None` where no connection was made.
     pub peer: Option<IpAddr>,
-    /// What was kept with the connection that it was made on.
-    pub kept: Option<Kept>,
     /// Where the time went.
     pub times: Times,
     /// What went wrong, where something did.

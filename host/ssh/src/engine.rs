@@ -5,7 +5,7 @@ use crate::connect::{Handshakes, Way};
 use crate::end::{End, Ended, Phase, Termination, Times};
 use crate::fault;
 use crate::known_hosts::KnownHosts;
-use crate::login::{Kept, Login};
+use crate::login::Login;
 use crate::pool::{Generation, Keeping, Key, Lease, Pool};
 use crate::session::{self, Whom};
 use crate::watchdog;
@@ -103,12 +103,12 @@ impl Engine {
         }
     }
 
-    /// What is kept with the connection that a run would begin on, so that no login is needed; `None` where
-    /// one has to be made. It may be gone a moment later.
+    /// Whether a run could begin on a connection that is open, so that no login is needed. It may be gone a
+    /// moment later.
     #[must_use]
-    pub fn kept(&self, admitted: &Admitted, generation: Generation) -> Option<Kept> {
+    pub fn is_open(&self, admitted: &Admitted, generation: Generation) -> bool {
         let admits = |peer| admitted.admits_peer(peer);
-        self.shared.pool.kept(&key(admitted, generation)?, admits)
+        key(admitted, generation).is_some_and(|key| self.shared.pool.is_open(&key, admits))
     }
 
     /// Lets no further run onto the connections that are open. Runs on them go on.
@@ -159,7 +159,6 @@ impl Engine {
         let mut trip = Trip {
             began: Instant::now(),
             peer: None,
-            kept: None,
             times: Times::default(),
         };
         let made = self
@@ -174,7 +173,6 @@ impl Engine {
             raw,
             end,
             peer: trip.peer,
-            kept: trip.kept,
             times: trip.times,
             fault,
         }
@@ -236,7 +234,6 @@ impl Engine {
         loop {
             let lease = self.lease(admitted, access, trip).await?;
             trip.peer = Some(lease.connection().peer);
-            trip.kept = lease.connection().kept.clone();
             let opening = Instant::now();
             let limits = &admitted.heard().limits;
             match channel::open(&lease.connection().session, limits).await {
@@ -318,7 +315,6 @@ fn key(admitted: &Admitted, generation: Generation) -> Option<Key> {
 struct Trip {
     began: Instant,
     peer: Option<IpAddr>,
-    kept: Option<Kept>,
     times: Times,
 }
 

@@ -31,6 +31,6 @@ pub use end::{End, Ended, Phase, Termination, Times};
 pub use engine::{Access, Engine, EngineSettings};
 pub use identity::{CertificateFault, Identity, KeyFacts, KeyFault, KeyKind, UserCertificate};
 pub use known_hosts::{HostKeyVerdict, KnownHosts, WeakRecord};
-pub use login::{Kept, Login, Method, Methods};
+pub use login::{Login, Method, Methods};
 pub use pool::Generation;
 pub use watchdog::unwrap_exec;

@@ -4,12 +4,11 @@ use crate::identity::{Identity, UserCertificate};
 use portcullis_core::BoxFuture;
 use portcullis_core::answer::RunFault;
 use portcullis_core::secret::Secret;
-use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where a login comes from. Asked only where a connection has to be made; a run on one that is open
-/// reads no key and asks no provider.
+/// Where a login comes from. Asked only where a connection has to be made, so that a run on one that is open
+/// decodes and decrypts no key.
 pub trait Login: Send + Sync {
     /// The ways to log in, in order.
     fn methods(&self) -> BoxFuture<'_, Result<Methods, RunFault>>;
@@ -35,24 +34,15 @@ pub enum Method {
     KeyboardInteractive(Arc<Secret>),
 }
 
-/// Something of the caller's that a connection keeps as long as it lives. The engine does not look at it.
-pub type Kept = Arc<dyn Any + Send + Sync>;
-
 /// The ways to log in, in the order in which they are tried. Nothing else is tried.
 #[derive(Clone)]
-pub struct Methods {
-    in_order: Vec<Method>,
-    kept: Option<Kept>,
-}
+pub struct Methods(Vec<Method>);
 
 impl Methods {
     /// These ways, in this order.
     #[must_use]
     pub fn new(methods: Vec<Method>) -> Self {
-        Self {
-            in_order: methods,
-            kept: None,
-        }
+        Self(methods)
     }
 
     /// One key.
@@ -61,19 +51,8 @@ impl Methods {
         Self::new(vec![Method::Key(identity)])
     }
 
-    /// The same ways; a connection that is logged in with them keeps this.
-    #[must_use]
-    pub fn keeping(mut self, kept: Kept) -> Self {
-        self.kept = Some(kept);
-        self
-    }
-
     pub(crate) fn in_order(&self) -> &[Method] {
-        &self.in_order
-    }
-
-    pub(crate) fn kept(&self) -> Option<Kept> {
-        self.kept.clone()
+        &self.0
     }
 }
 

@@ -7,7 +7,6 @@
 //!
 //! Must not: know what a command is. A lease is one channel's worth of a connection.
 
-use crate::login::Kept;
 use crate::session::Session;
 use portcullis_core::answer::RunFault;
 use std::collections::HashMap;
@@ -66,17 +65,14 @@ impl Generation {
 pub(crate) struct Connection {
     pub(crate) session: Session,
     pub(crate) peer: IpAddr,
-    /// What the caller keeps with it.
-    pub(crate) kept: Option<Kept>,
     born: Instant,
 }
 
 impl Connection {
-    pub(crate) fn new(session: Session, peer: IpAddr, kept: Option<Kept>) -> Self {
+    pub(crate) fn new(session: Session, peer: IpAddr) -> Self {
         Self {
             session,
             peer,
-            kept,
             born: Instant::now(),
         }
     }
@@ -165,12 +161,10 @@ impl Pool {
         Arc::clone(ways.by_key.entry(key).or_insert_with(new))
     }
 
-    /// What is kept with the connection that a run would begin on, where it could begin at once.
-    pub(crate) fn kept(&self, key: &Key, admits: impl Fn(IpAddr) -> bool) -> Option<Kept> {
-        let way = lock(&self.ways).by_key.get(key).map(Arc::clone)?;
-        let state = lock(&way.state);
-        let slot = state.best(&way.keeping, &admits)?;
-        state.slots.get(slot)?.connection.kept.clone()
+    /// Whether a run could begin at once.
+    pub(crate) fn is_open(&self, key: &Key, admits: impl Fn(IpAddr) -> bool) -> bool {
+        let way = lock(&self.ways).by_key.get(key).map(Arc::clone);
+        way.is_some_and(|way| lock(&way.state).best(&way.keeping, &admits).is_some())
     }
 
     /// Lets nobody onto the connections that are there. Commands on them end as they would have.

@@ -1,7 +1,7 @@
-//! What a run logs in with: keys and secrets, read where a connection has to be made and wiped after it. What is left of
-//! them is a redactor that knows them, as long as the connection lives.
+//! What a run logs in with: keys and secrets, read for each run, because its output is searched for them, and wiped
+//! after it. Decoded and decrypted they are only where a connection has to be made.
 //!
-//! Must not: say which file or secret is at fault to anybody but the operator's log.
+//! Must not: keep anything of them beyond the run, or say which file or secret is at fault to anybody but the operator's log.
 
 use super::{House, Live};
 use crate::events::{SystemClock, Watch};
@@ -13,7 +13,7 @@ use portcullis_core::inventory::{Credential, LoginMethod};
 use portcullis_core::policy::Admitted;
 use portcullis_core::redact::Redactor;
 use portcullis_core::secret::Secret;
-use portcullis_ssh::{Access, Identity, Kept, Login, Method, Methods, UserCertificate};
+use portcullis_ssh::{Access, Identity, Login, Method, Methods, UserCertificate};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -75,14 +75,15 @@ impl House {
                 "SSH host key not found: Add host to known_hosts",
             )
         })?;
-        let kept = self.engine.kept(admitted, generation);
-        let (login, redactor): (Box<dyn Login + 'a>, _) = match kept.as_ref().and_then(known) {
-            Some(redactor) => (Box::new(keys), redactor),
-            None => {
-                let (methods, redactor) = keys.read().await?;
-                (Box::new(methods), redactor)
-            }
-        };
+        let (login, redactor): (Box<dyn Login + 'a>, _) =
+            if self.engine.is_open(admitted, generation) {
+                let secrets = keys.secrets().await?;
+                let redactor = keys.knowing(&secrets);
+                (Box::new(keys), redactor)
+            } else {
+                let (methods, secrets) = keys.read().await?;
+                (Box::new(methods), keys.knowing(&secrets))
+            };
         let access = Access {
             login,
             known_hosts,
@@ -92,11 +93,6 @@ impl House {
     }
 }
 
-/// The redactor that a connection keeps: it knows what the connection was logged in with.
-pub(super) fn known(kept: &Kept) -> Option<Redactor> {
-    kept.downcast_ref::<Redactor>().cloned()
-}
-
 impl Login for Keys<'_> {
     fn methods(&self) -> BoxFuture<'_, Result<Methods, RunFault>> {
         Box::pin(async { Ok(self.read().await?.0) })
@@ -104,12 +100,38 @@ impl Login for Keys<'_> {
 }
 
 impl Keys<'_> {
-    /// Reads what the credential names. The redactor knows all of it, and lives as long as a connection that is
-    /// logged in with it.
+    /// A redactor that knows what was read.
+    fn knowing(&self, secrets: &Secrets) -> Redactor {
+        let redactor = self.live.redactor.clone();
+        redactor.knowing(secrets.iter().map(|secret| secret.expose()))
+    }
+
+    /// Reads the secrets of the credential, and decodes none of them.
+    async fn secrets(&self) -> Result<Secrets, Unusable> {
+        let mut secrets = Vec::new();
+        let Some(credential) = self.credential.as_ref() else {
+            return Ok(secrets);
+        };
+        for method in &credential.methods {
+            match method {
+                LoginMethod::Key | LoginMethod::Certificate => {
+                    let (key, passphrase) = self.key_text(credential).await?;
+                    secrets.extend([Some(key), passphrase].into_iter().flatten());
+                }
+                LoginMethod::Agent => {}
+                LoginMethod::Password | LoginMethod::KeyboardInteractive => {
+                    secrets.push(self.password(credential).await?);
+                }
+            }
+        }
+        Ok(secrets)
+    }
+
+    /// Reads what the credential names, as ways to log in and as the secrets that they hold.
     ///
     /// # Cancel
     /// Dropped, it ends the provider that it waits for.
-    async fn read(&self) -> Result<(Methods, Redactor), Unusable> {
+    async fn read(&self) -> Result<(Methods, Secrets), Unusable> {
         let none = unusable("no_credentials", "The host has no credentials");
         let credential = self.credential.as_ref().ok_or(none)?;
         let (mut methods, mut secrets) = (Vec::new(), Vec::new());
@@ -119,35 +141,30 @@ impl Keys<'_> {
                 LoginMethod::Certificate => self.certificate(credential, &mut secrets).await?,
                 LoginMethod::Agent => agent(credential)?,
                 LoginMethod::Password => {
-                    Method::Password(self.password(credential, &mut secrets).await?)
+                    let password = self.password(credential).await?;
+                    secrets.push(Arc::clone(&password));
+                    Method::Password(password)
                 }
                 LoginMethod::KeyboardInteractive => {
-                    Method::KeyboardInteractive(self.password(credential, &mut secrets).await?)
+                    let password = self.password(credential).await?;
+                    secrets.push(Arc::clone(&password));
+                    Method::KeyboardInteractive(password)
                 }
             });
         }
         if methods.is_empty() {
             return Err(NO_METHOD);
         }
-        let redactor = self.live.redactor.clone();
-        let redactor = redactor.knowing(secrets.iter().map(|secret| secret.expose()));
-        let methods = Methods::new(methods).keeping(Arc::new(redactor.clone()));
-        Ok((methods, redactor))
+        Ok((Methods::new(methods), secrets))
     }
 
-    async fn password(
-        &self,
-        credential: &Credential,
-        secrets: &mut Secrets,
-    ) -> Result<Arc<Secret>, Unusable> {
+    async fn password(&self, credential: &Credential) -> Result<Arc<Secret>, Unusable> {
         let variable = credential.password_env.as_deref();
         let found = self.secret(credential.password_secret.as_deref(), variable);
-        let password = found.await.map(Arc::new).ok_or(unusable(
+        found.await.map(Arc::new).ok_or(unusable(
             "secret_unavailable",
             "SSH password not found: Provide password_secret",
-        ))?;
-        secrets.push(Arc::clone(&password));
-        Ok(password)
+        ))
     }
 
     async fn secret(&self, name: Option<&str>, variable: Option<&str>) -> Option<Secret> {
@@ -179,11 +196,11 @@ impl Keys<'_> {
         Ok(Method::Certificate(identity, Arc::new(certificate)))
     }
 
-    async fn key(
+    /// The text of the key, and its passphrase where one is named.
+    async fn key_text(
         &self,
         credential: &Credential,
-        secrets: &mut Secrets,
-    ) -> Result<Identity, Unusable> {
+    ) -> Result<(Arc<Secret>, Option<Arc<Secret>>), Unusable> {
         let path = credential.key_path.as_deref().ok_or(NO_METHOD)?;
         let key = self.dirs.key(path).map_err(|fault| {
             tracing::error!(%fault, hint = fault.hint(), "a key cannot be read");
@@ -210,11 +227,20 @@ impl Keys<'_> {
             }
             None => None,
         };
-        let identity = Identity::from_key(&key, passphrase.as_ref()).map_err(|fault| {
+        Ok((Arc::new(key), passphrase.map(Arc::new)))
+    }
+
+    async fn key(
+        &self,
+        credential: &Credential,
+        secrets: &mut Secrets,
+    ) -> Result<Identity, Unusable> {
+        let (key, passphrase) = self.key_text(credential).await?;
+        let identity = Identity::from_key(&key, passphrase.as_deref()).map_err(|fault| {
             tracing::error!(%fault, "a key cannot be used");
             unusable("key_unusable", fault.message())
         })?;
-        secrets.extend([Some(key), passphrase].into_iter().flatten().map(Arc::new));
+        secrets.extend([Some(key), passphrase].into_iter().flatten());
         Ok(identity)
     }
 }

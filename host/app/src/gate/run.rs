@@ -4,7 +4,7 @@
 //! call that asked for it: when a client goes away, its call is dropped, and the run must still end the
 //! remote command and write its closing record.
 
-use super::login::{Keys, known};
+use super::login::Keys;
 use super::{House, Live, journal_refusal};
 use crate::events::Watch;
 use crate::spill::Owner;
@@ -182,8 +182,6 @@ impl House {
             .engine
             .run(journaled, &access, caller.stop.clone(), Some(&report))
             .await;
-        // Where another connection was made on the way, what it was logged in with may be newer.
-        let redactor = ended.kept.as_ref().and_then(known).unwrap_or(redactor);
         Ok(Run::Ran(Box::new(
             self.finish((&live, redactor), stamp, &request, ended, timing, began)
                 .await,
@@ -208,7 +206,6 @@ impl House {
             peer,
             fault,
             times,
-            kept: _,
         } = ended;
         timing.connect_us = times.connect_us;
         timing.authenticate_us = times.authenticate_us;
