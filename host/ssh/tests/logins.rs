@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "tests"
+    clippy::await_holding_lock,
+    reason = "tests; a server's turn lasts as long as its test"
 )]
 
 mod harness;
