@@ -62,6 +62,10 @@ pub const CONNECTION_IDLE_SECONDS_MAX: u64 = 120;
 pub const CONNECTION_AGE_SECONDS_MAX: u64 = 3_600;
 /// Most SSH connections that are kept open.
 pub const CONNECTIONS_KEPT_MAX: usize = 1_024;
+/// Hosts that are worked with at once where a verb is for many and does not say how many.
+pub const HOSTS_AT_ONCE_DEFAULT: usize = 32;
+/// Most hosts that one verb works with at once.
+pub const HOSTS_AT_ONCE_MAX: usize = 256;
 /// Time for ending a remote command in all its steps, in milliseconds.
 pub const END_LADDER_MS_MAX: u64 = 3_000;
 

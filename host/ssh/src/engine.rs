@@ -103,6 +103,11 @@ impl Engine {
         }
     }
 
+    /// The bounds on handshakes, which contact without a run shares.
+    pub(crate) fn handshakes(&self) -> &Handshakes {
+        &self.shared.handshakes
+    }
+
     /// Whether a run could begin on a connection that is open, so that no login is needed. It may be gone a
     /// moment later.
     #[must_use]

@@ -118,6 +118,18 @@ impl KnownHosts {
         kinds
     }
 
+    /// The keys that are recorded for a host, in file order: type and wire form.
+    pub(crate) fn recorded(&self, host: &str, port: u16) -> Vec<(&str, &[u8])> {
+        let name = lookup_name(host, port);
+        let lines = self
+            .lines
+            .iter()
+            .filter(|line| line.marker == Marker::Plain && line.names.matches(&name));
+        lines
+            .map(|line| (line.kind.as_str(), line.blob.as_slice()))
+            .collect()
+    }
+
     /// The recorded host keys that are weak: DSA, which signs with SHA-1 only, and RSA of less than 3072 bits.
     #[must_use]
     pub fn weak(&self) -> Vec<WeakRecord> {
@@ -182,7 +194,7 @@ fn modulus_bits(blob: &[u8]) -> Option<usize> {
 }
 
 /// The name that a host is recorded under.
-fn lookup_name(host: &str, port: u16) -> Vec<u8> {
+pub(crate) fn lookup_name(host: &str, port: u16) -> Vec<u8> {
     let host = host.to_ascii_lowercase();
     if port == SSH_PORT {
         host.into_bytes()

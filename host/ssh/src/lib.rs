@@ -14,6 +14,7 @@
 mod authenticate;
 mod channel;
 mod connect;
+mod contact;
 mod dial;
 mod end;
 mod engine;
@@ -27,6 +28,7 @@ mod session;
 pub mod target;
 mod watchdog;
 
+pub use contact::{Reached, Scanned, ShownKey, Standing};
 pub use end::{End, Ended, Phase, Termination, Times};
 pub use engine::{Access, Engine, EngineSettings};
 pub use identity::{CertificateFault, Identity, KeyFacts, KeyFault, KeyKind, UserCertificate};

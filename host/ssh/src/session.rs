@@ -33,7 +33,7 @@ const CIPHERS: &[cipher::Name] = &[
 ];
 /// Host key algorithms with the type of the key that they belong to, in order. RSA signs with SHA-2
 /// only: the SHA-1 form `ssh-rsa` is not among them.
-const HOST_KEYS: &[(&str, Algorithm)] = &[
+pub(crate) const HOST_KEYS: &[(&str, Algorithm)] = &[
     ("ssh-ed25519", Algorithm::Ed25519),
     ("ecdsa-sha2-nistp256", ecdsa(EcdsaCurve::NistP256)),
     ("ecdsa-sha2-nistp384", ecdsa(EcdsaCurve::NistP384)),
@@ -102,7 +102,8 @@ pub(crate) fn is_recorded(known_hosts: &KnownHosts, host: &str, port: u16) -> bo
     !offered(&known_hosts.recorded_types(host, port)).is_empty()
 }
 
-fn config(recorded: &[String]) -> Config {
+/// How a host is talked to that has these types of keys on record.
+pub(crate) fn config(recorded: &[String]) -> Config {
     Config {
         client_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Portcullis")),
         preferred: Preferred {

@@ -338,6 +338,27 @@ fn refusal_of(validators: &[String], opinions: &[Opinion]) -> Option<Refusal> {
         })
 }
 
+/// The addresses that the lists admit, each once and in the resolver's order, or why there are none.
+pub(super) fn admitted(network: &Lists, resolved: &[IpAddr]) -> Result<Vec<IpAddr>, Box<Refusal>> {
+    let mut admitted = Vec::new();
+    let mut last = None;
+    for address in resolved
+        .iter()
+        .map(|address| crate::net::canonical(*address))
+    {
+        match network.judge(address) {
+            NetVerdict::Allowed if !admitted.contains(&address) => admitted.push(address),
+            NetVerdict::Allowed => {}
+            verdict => last = Some(verdict),
+        }
+    }
+    match last {
+        _ if !admitted.is_empty() => Ok(admitted),
+        None => Err(Box::new(Refusal::dns_failed())),
+        Some(verdict) => Err(Box::new(Refusal::network(&verdict))),
+    }
+}
+
 impl<A> Authorized<A> {
     /// The case and what was found.
     #[must_use]
@@ -359,33 +380,20 @@ impl Authorized<Exec> {
     /// # Errors
     /// [`Refused`] when there is no address, or none that the lists admit.
     pub fn admit(self, resolved: &[IpAddr]) -> Result<Admitted, Box<Refused>> {
-        let mut admitted = Vec::new();
-        let mut last = None;
-        for address in resolved
-            .iter()
-            .map(|address| crate::net::canonical(*address))
-        {
-            match self.network.judge(address) {
-                NetVerdict::Allowed if !admitted.contains(&address) => admitted.push(address),
-                NetVerdict::Allowed => {}
-                verdict => last = Some(verdict),
+        let addresses = match admitted(&self.network, resolved) {
+            Ok(addresses) => addresses,
+            Err(refusal) => {
+                return Err(Box::new(Refused {
+                    heard: self.heard,
+                    refusal: *refusal,
+                }));
             }
-        }
-        if admitted.is_empty() {
-            let refusal = match last {
-                None => Refusal::dns_failed(),
-                Some(verdict) => Refusal::network(&verdict),
-            };
-            return Err(Box::new(Refused {
-                heard: self.heard,
-                refusal,
-            }));
-        }
+        };
         Ok(Admitted {
             heard: self.heard,
             network: self.network,
             action: self.action,
-            addresses: admitted,
+            addresses,
         })
     }
 

@@ -6,6 +6,7 @@
 mod bench;
 mod capability;
 mod command;
+mod contact;
 mod deny;
 mod gate;
 mod glob;
@@ -25,6 +26,7 @@ mod wrapped;
 mod wrappers;
 
 pub use capability::{Capability, Need, PathUse, UsedPath, Uses};
+pub use contact::Contact;
 pub(crate) use deny::{DenySet, RawItem as RawDenyItem, STANDARD_TEXT};
 pub use gate::{
     Admitted, Authorized, Case, Decision, Exec, Heard, Hearing, Jury, Opinion, Outcome,

@@ -250,6 +250,14 @@ pub(crate) fn serve(place: &Place, kind: Kind, user: &str) -> Option<Server> {
     Some(server)
 }
 
+/// Starts an sshd with host keys of the given types, or says why not.
+pub(crate) fn serve_types(place: &Place, types: &[&str]) -> Option<Server> {
+    let turn = turn()?;
+    let mut server = sshd(place, types);
+    server.turn = Some(turn);
+    Some(server)
+}
+
 fn make_user() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
