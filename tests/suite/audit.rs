@@ -3,6 +3,8 @@
 mod reading;
 mod shapes;
 
+pub(crate) use shapes::compare_journal;
+
 use portcullis_ssh::target::{Reply, Target, ThrowawayKey};
 use portcullis_tests::sshd::GateFolder;
 use serde_json::{Value, json};

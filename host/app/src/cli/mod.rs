@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod demo;
 mod doctor;
+mod hosts;
 mod import;
 mod man;
 mod output;
@@ -21,6 +22,7 @@ mod redact;
 mod run;
 mod serve;
 mod session;
+mod spread;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -84,6 +86,9 @@ enum Verb {
     Plan(plan::Plan),
     /// Run a command on a host through the same gate.
     Run(run::Run),
+    /// Ask about hosts: what they are, what holds on them, whether they can be reached, which keys they show.
+    #[command(subcommand)]
+    Hosts(hosts::Hosts),
     /// Show the output of an earlier run, page by page, where the policy keeps it.
     Output(output::Output),
     /// Read standard input and write it as output would be shown: sanitised and redacted.
@@ -160,6 +165,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Doctor(verb) => doctor::main(&cli.places, &verb),
         Verb::Plan(verb) => plan::main(&cli.places, &verb),
         Verb::Run(verb) => run::main(&cli.places, &verb),
+        Verb::Hosts(verb) => hosts::main(&cli.places, &verb),
         Verb::Output(verb) => output::main(&cli.places, &verb),
         Verb::Redact(verb) => redact::main(&cli.places, &verb),
         Verb::Audit(verb) => audit::main(&cli.places, &verb),

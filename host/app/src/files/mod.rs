@@ -7,6 +7,7 @@
 //! * `secrets`: a secret from the environment, `.env` or its file
 //! * `walk`: a way whose links are resolved and whose directories are judged step by step
 //! * `program`: a program that nobody else can exchange
+//! * `host_keys`: the known_hosts file, read and added to
 //! * `foreign`: files of other tools, for an import
 //! * `looking`: what files look like from outside, for `doctor`
 //! * `why`, `fault`: why a file is not read, as words and as a security event
@@ -15,6 +16,7 @@
 
 mod fault;
 pub(crate) mod foreign;
+mod host_keys;
 mod kind;
 mod looking;
 mod places;
@@ -36,7 +38,7 @@ use cap_std::fs::Dir;
 use kind::Kind;
 use places::Env;
 use portcullis_core::config::{RefusedAs, RefusedText, path_text};
-use portcullis_core::limits::{KEY_FILE_BYTES_MAX, KNOWN_HOSTS_BYTES_MAX, YAML_BYTES_MAX};
+use portcullis_core::limits::{KEY_FILE_BYTES_MAX, YAML_BYTES_MAX};
 use portcullis_core::request::sha256_hex;
 use portcullis_core::secret::Secret;
 use rustix::fs::{FileType, Mode};
@@ -289,66 +291,7 @@ impl Dirs {
         };
         sources.find_named(name, variable)
     }
-
-    /// The bytes of the known_hosts file: an absolute path, one beneath the home directory (`~/…`), or one
-    /// relative to the keys directory; without a path the user's own `~/.ssh/known_hosts`.
-    ///
-    /// # Errors
-    /// [`FileFault`], also where no path is given and the user has no such file.
-    pub(crate) fn known_hosts(&self, path: Option<&str>) -> Result<Vec<u8>, FileFault> {
-        let kind = Kind::KnownHosts;
-        let path = path.map(str::trim).filter(|path| !path.is_empty());
-        let path = path.unwrap_or(OWN_KNOWN_HOSTS);
-        let bare = |why| FileFault::new(kind, path, Path::new(""), why);
-        path_text(path).map_err(|why| bare(Why::Path(why)))?;
-        let full = match (path.strip_prefix("~/"), &self.home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            (Some(_), None) => return Err(bare(Why::NoDirectory)),
-            (None, _) => PathBuf::from(path),
-        };
-        if full.is_relative() {
-            let mut bytes = self.keys.read(kind, path, KNOWN_HOSTS_BYTES_MAX)?;
-            return Ok(std::mem::take(&mut *bytes));
-        }
-        let fault = |base: &Path, why| FileFault::at(kind, path, &full, base, why);
-        let (Some(parent), Some(name), false) =
-            (full.parent(), full.file_name(), names_a_directory(path))
-        else {
-            return Err(fault(&full, Why::Directory));
-        };
-        // The one file that may lie anywhere: it is named by the operator and holds nothing secret.
-        let place = self
-            .host_keys(parent)
-            .map_err(|error| fault(parent, Why::of(error)))?;
-        let dir = place.dir.as_ref();
-        let dir = dir.ok_or_else(|| fault(parent, Why::NoDirectory))?;
-        let found = reading::read(kind, dir, Path::new(name), KNOWN_HOSTS_BYTES_MAX);
-        let mut found = found.map_err(|why| fault(parent, why))?;
-        Ok(std::mem::take(&mut *found.bytes))
-    }
-
-    /// The directory of an absolute known_hosts file. Its handle is kept as long as the same directory is
-    /// named, so that a later reload reads where the first load did.
-    fn host_keys(&self, parent: &Path) -> std::io::Result<Arc<Place>> {
-        let mut held = self
-            .host_keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = held.as_ref().filter(|place| place.path == parent) {
-            return Ok(Arc::clone(place));
-        }
-        let dir = Dir::open_ambient_dir(parent, ambient_authority())?;
-        let place = Arc::new(Place {
-            path: parent.to_owned(),
-            dir: Some(dir),
-        });
-        *held = Some(Arc::clone(&place));
-        Ok(place)
-    }
 }
-
-/// Where host keys lie when nobody says where.
-const OWN_KNOWN_HOSTS: &str = "~/.ssh/known_hosts";
 
 impl Place {
     /// Whether the path leads to the directory that was opened, or to none where there was none.

@@ -19,9 +19,9 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Component, Path};
 use zeroize::Zeroizing;
 
@@ -33,6 +33,10 @@ const SPARE_BYTES: usize = 64;
 const SYSTEM_FILE_SYSTEMS: [u64; 4] = [0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163];
 /// Without NONBLOCK a pipe in the file's place would hang the gate.
 const FILE_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
+const APPEND_FLAGS: OFlags = OFlags::RDWR
+    .union(OFlags::APPEND)
+    .union(OFlags::CREATE)
+    .union(OFlags::NONBLOCK);
 
 /// What was read, and how far it is trusted.
 pub(super) struct Found {
@@ -63,6 +67,63 @@ pub(super) fn read(kind: Kind, dir: &Dir, path: &Path, bytes_max: u64) -> Result
     let trusted = trust::file(kind, standing)?;
     let bytes = bounded(file, meta.len(), bytes_max, kind)?;
     Ok(Found { bytes, trusted })
+}
+
+/// Adds a line to a regular file of a kind, and makes the file where there is none. A last line that has no
+/// end is given one first. Two who add at once do so one after the other.
+pub(super) fn append(
+    kind: Kind,
+    dir: &Dir,
+    path: &Path,
+    line: &str,
+    bytes_max: u64,
+) -> Result<(), Why> {
+    trust::directory(kind, mode_of(dir.as_fd())?)?;
+    on_disk(kind, dir.as_fd())?;
+    let (held, last) = way(kind, dir, path)?;
+    let here = held.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
+    match rustix::fs::statat(here, last, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => regular(FileType::from_raw_mode(stat.st_mode))?,
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(named(errno)),
+    }
+    let mut file = File::from(step(here, last, APPEND_FLAGS)?);
+    file.try_lock().map_err(|error| Why::Io(error.into()))?;
+    let meta = file.metadata().map_err(Why::Io)?;
+    regular(FileType::from_raw_mode(meta.mode()))?;
+    on_disk(kind, file.as_fd())?;
+    let standing = Standing {
+        mode: Mode::from_raw_mode(meta.mode()),
+        owner: meta.uid(),
+        gate: rustix::process::geteuid().as_raw(),
+        names: meta.nlink(),
+    };
+    trust::file(kind, standing)?;
+    let mut text = String::new();
+    let mut end = [b'\n'];
+    if let Some(at) = meta.len().checked_sub(1) {
+        file.read_exact_at(&mut end, at).map_err(Why::Io)?;
+    }
+    if end != [b'\n'] {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+    let size = meta.len().saturating_add(text.len() as u64);
+    if size > bytes_max {
+        return Err(Why::TooLarge {
+            size,
+            max: bytes_max,
+        });
+    }
+    file.write_all(text.as_bytes()).map_err(Why::Io)?;
+    file.sync_all().map_err(Why::Io)?;
+    // The name of a new file should last too; the line is written either way.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    if let Ok(parent) = rustix::fs::openat(here, ".", flags, Mode::empty()) {
+        let _ = rustix::fs::fsync(parent);
+    }
+    Ok(())
 }
 
 fn bounded(file: File, size: u64, max: u64, kind: Kind) -> Result<Zeroizing<Vec<u8>>, Why> {
@@ -133,6 +194,16 @@ fn open_beneath(kind: Kind, dir: &Dir, path: &Path) -> Result<File, Why> {
 }
 
 fn open(kind: Kind, dir: &Dir, path: &Path) -> Result<File, Why> {
+    let (held, last) = way(kind, dir, path)?;
+    let here = held.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
+    // The look that counts is the one at the open file; this one keeps devices and pipes from being opened.
+    let stat = rustix::fs::statat(here, last, AtFlags::SYMLINK_NOFOLLOW).map_err(named)?;
+    regular(FileType::from_raw_mode(stat.st_mode))?;
+    step(here, last, FILE_FLAGS).map(File::from)
+}
+
+/// The directory of a path, where that is not the first one, and the file's name in it.
+fn way<'p>(kind: Kind, dir: &Dir, path: &'p Path) -> Result<(Option<OwnedFd>, &'p OsStr), Why> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {
@@ -157,16 +228,13 @@ fn open(kind: Kind, dir: &Dir, path: &Path) -> Result<File, Why> {
         trust::directory(kind, mode_of(next.as_fd())?)?;
         held = Some(next);
     }
-    let here = held.as_ref().map_or(dir.as_fd(), AsFd::as_fd);
-    // The look that counts is the one at the open file; this one keeps devices and pipes from being opened.
-    let stat = rustix::fs::statat(here, *last, AtFlags::SYMLINK_NOFOLLOW).map_err(named)?;
-    regular(FileType::from_raw_mode(stat.st_mode))?;
-    step(here, last, FILE_FLAGS).map(File::from)
+    Ok((held, last))
 }
 
 fn step(here: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Why> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
-    rustix::fs::openat(here, name, flags, Mode::empty()).map_err(|errno| match errno {
+    let mode = Mode::RUSR | Mode::WUSR;
+    rustix::fs::openat(here, name, flags, mode).map_err(|errno| match errno {
         Errno::LOOP => Why::Link,
         Errno::NXIO => Why::NotRegular,
         // The system's word for a link where a directory is wanted is that it is no directory.

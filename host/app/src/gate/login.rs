@@ -13,7 +13,7 @@ use portcullis_core::inventory::{Credential, LoginMethod};
 use portcullis_core::policy::Admitted;
 use portcullis_core::redact::Redactor;
 use portcullis_core::secret::Secret;
-use portcullis_ssh::{Access, Identity, Login, Method, Methods, UserCertificate};
+use portcullis_ssh::{Access, Identity, KnownHosts, Login, Method, Methods, UserCertificate};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -68,13 +68,7 @@ impl House {
         admitted: &Admitted,
     ) -> Result<(Access<'a>, Redactor), Fault> {
         let generation = keys.live.generation;
-        let known_hosts = keys.live.known_hosts().map_err(|fault| {
-            tracing::error!(%fault, "no known_hosts");
-            unusable(
-                "known_hosts_unavailable",
-                "SSH host key not found: Add host to known_hosts",
-            )
-        })?;
+        let known_hosts = keys.known_hosts()?;
         let (login, redactor): (Box<dyn Login + 'a>, _) =
             if self.engine.is_open(admitted, generation) {
                 let secrets = keys.secrets().await?;
@@ -100,6 +94,27 @@ impl Login for Keys<'_> {
 }
 
 impl Keys<'_> {
+    /// What contact without a run needs to get onto a host: the login is read at once and used once.
+    pub(super) async fn access_once(&self) -> Result<Access<'static>, Fault> {
+        let known_hosts = self.known_hosts()?;
+        let (methods, _) = self.read().await?;
+        Ok(Access {
+            login: Box::new(methods),
+            known_hosts,
+            generation: self.live.generation,
+        })
+    }
+
+    fn known_hosts(&self) -> Result<Arc<KnownHosts>, Unusable> {
+        self.live.known_hosts().map_err(|fault| {
+            tracing::error!(%fault, "no known_hosts");
+            unusable(
+                "known_hosts_unavailable",
+                "SSH host key not found: Add host to known_hosts",
+            )
+        })
+    }
+
     /// A redactor that knows what was read.
     fn knowing(&self, secrets: &Secrets) -> Redactor {
         let redactor = self.live.redactor.clone();

@@ -4,12 +4,14 @@
 //! * `live`: the snapshot that holds
 //! * `reload`: how it is swapped for another, and what is said of that
 //! * `login`: what a run logs in with
+//! * `contact`: what an operator asks about hosts
 //! * `run`: decide, hear, admit, journal, run, scrub, close
 //! * `plan`: the same up to the point where something would happen
 //! * `notes`: records of what is no decision; `flood`: how many of them
 //!
 //! Must not: speak a protocol, or choose words for people beyond the fixed texts below.
 
+mod contact;
 mod flood;
 mod live;
 mod login;
@@ -18,6 +20,7 @@ mod plan;
 mod reload;
 mod run;
 
+pub(crate) use contact::{NoContact, NotAccepted, Ping, PingState, Portrait, Scan};
 pub(crate) use live::{Live, LoadFault, Scope, load, owner, tagged};
 pub(crate) use notes::keep;
 
@@ -110,6 +113,36 @@ impl Gatehouse {
     /// Puts the journal on the disk and closes it.
     pub(crate) fn close(&self) {
         self.0.journal.close();
+    }
+
+    /// Asks a host for a sign of life; with `exec` also by a command that has no effect.
+    pub(crate) async fn ping_host(
+        &self,
+        caller: Caller,
+        alias: &str,
+        exec: bool,
+    ) -> Result<Ping, Fault> {
+        self.0.ping(caller, alias, exec).await
+    }
+
+    /// Asks a host for its keys.
+    pub(crate) async fn scan(&self, caller: &Caller, alias: &str) -> Result<Scan, NoContact> {
+        self.0.scan(caller, alias).await
+    }
+
+    /// Writes down a key that a person has named by its fingerprint; the line.
+    pub(crate) async fn accept(
+        &self,
+        caller: &Caller,
+        scan: &Scan,
+        fingerprint: &str,
+    ) -> Result<String, NotAccepted> {
+        self.0.accept(caller, scan, fingerprint).await
+    }
+
+    /// Everything that holds on a host, without secrets.
+    pub(crate) async fn portrait(&self, caller: &Caller, alias: &str) -> Result<Portrait, Fault> {
+        self.0.portrait(caller, alias).await
     }
 
     /// Reads the configuration again and swaps it whole, or keeps the last good one.

@@ -9,7 +9,7 @@ use super::{House, Live, Scope};
 use crate::events::Reports;
 use crate::journal::Keep;
 use portcullis_core::answer::{Fault, Reload};
-use portcullis_core::audit::{Door, Draft, Durability, Origin, Sink, SinkFault, Stamp};
+use portcullis_core::audit::{Door, Draft, Durability, Origin, Receipt, Sink, SinkFault, Stamp};
 use portcullis_core::clock::{Clock, Micros};
 use portcullis_core::config::{PluginKind, PluginMode};
 use portcullis_core::redact::Redactor;
@@ -177,9 +177,21 @@ impl House {
         stamp: Stamp<'_>,
         fields: Map<String, Value>,
     ) {
+        let _ = self.noted(kind, durability, stamp, fields).await;
+    }
+
+    /// Records something that must not happen unrecorded.
+    pub(super) async fn noted(
+        &self,
+        kind: &'static str,
+        durability: Durability,
+        stamp: Stamp<'_>,
+        fields: Map<String, Value>,
+    ) -> Result<Receipt, SinkFault> {
         let draft = self.draft(kind, durability, stamp, fields);
         let said = self.journal.append(draft).await;
         self.journal_said(&said, stamp).await;
+        said
     }
 
     /// Records a read: each by itself, or counted where they come as a flood.

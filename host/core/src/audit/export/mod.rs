@@ -85,7 +85,9 @@ impl<'r> Fields<'r> {
             "refused" | "input_refused" | "edge_refused" | "suppressed" | "gap" | "recovered" => {
                 Some(false)
             }
-            "plan" => Some(self.is("allowed")),
+            "plan" | "contact" => Some(self.is("allowed")),
+            "contact_end" => Some(self.text("code").is_none()),
+            "host_key" => Some(self.text("outcome") == Some("accepted")),
             "run_close" => match self.text("state") {
                 Some("completed") => Some(true),
                 Some("unknown") | None => None,

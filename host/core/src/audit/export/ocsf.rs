@@ -2,7 +2,7 @@
 //!
 //! | record | class |
 //! |---|---|
-//! | a call: `refused`, `plan`, `read`, `reload`, `input_refused`, `edge_refused`, `suppressed` | API Activity (6003) |
+//! | a call: `refused`, `plan`, `read`, `contact`, `contact_end`, `reload`, `host_key`, `input_refused`, `edge_refused`, `suppressed` | API Activity (6003) |
 //! | `run_open` | API Activity (6003), and the launch as Process Activity (1007) |
 //! | `run_close` | the end as Process Activity (1007), and the connection as SSH Activity (4007) |
 //! | `server_start`, `server_stop`, `plugin_loaded` | Application Lifecycle (6002) |
@@ -101,8 +101,10 @@ pub fn ocsf(record: &Map<String, Value>, exporter: &Exporter<'_>) -> Vec<Value> 
         "refused" | "input_refused" | "edge_refused" | "suppressed" => {
             vec![event(Class::api(99, "Run"), call(it))]
         }
-        "plan" | "read" => vec![event(Class::api(2, "Read"), call(it))],
-        "reload" => vec![event(Class::api(3, "Update"), call(it))],
+        "plan" | "read" | "contact" | "contact_end" => {
+            vec![event(Class::api(2, "Read"), call(it))]
+        }
+        "reload" | "host_key" => vec![event(Class::api(3, "Update"), call(it))],
         "server_start" => vec![event(
             Class::lifecycle(3, "Start"),
             application(it, exporter),
