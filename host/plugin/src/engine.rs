@@ -46,6 +46,9 @@ const GUARD_BYTES: u64 = 65_536;
 const KEEP_RESIDENT_BYTES: usize = 1_048_576;
 /// The same where a guest carries an interpreter, whose heap is larger.
 const KEEP_RESIDENT_BYTES_INTERPRETER: usize = 16_777_216;
+/// The same of a table: all of it, as far as it was used. A table that is given back costs a call of the kernel, and the
+/// page that it had is fetched again by the next call.
+const TABLE_KEEP_RESIDENT_BYTES: usize = 1_048_576;
 
 /// What an engine has to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +180,7 @@ fn pool(slots: u32, shape: Shape) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size(shape.reservation)
         .linear_memory_keep_resident(shape.keep_resident)
+        .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES)
         .pagemap_scan(Enabled::Auto);
     pool
 }
@@ -229,8 +233,15 @@ impl Ticker {
 /// The places that calls run in: as many as the pool has, so that the pool is never asked for more.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    free: Mutex<usize>,
+    places: Mutex<Places>,
     freed: Condvar,
+}
+
+#[derive(Debug)]
+struct Places {
+    free: usize,
+    /// Calls that wait. To wake somebody is a call of the kernel even where nobody waits, so it is made for these only.
+    waiting: usize,
 }
 
 /// One taken place; free again when dropped.
@@ -241,7 +252,10 @@ pub(crate) struct Slot<'a>(&'a Slots);
 impl Slots {
     fn new(count: usize) -> Self {
         Self {
-            free: Mutex::new(count),
+            places: Mutex::new(Places {
+                free: count,
+                waiting: 0,
+            }),
             freed: Condvar::new(),
         }
     }
@@ -252,22 +266,29 @@ impl Slots {
     }
 
     fn take_within(&self, wait: Duration) -> Option<Slot<'_>> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut free, _) = self
-            .freed
-            .wait_timeout_while(free, wait, |free| *free == 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        *free = free.checked_sub(1)?;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.free == 0 {
+            places.waiting = places.waiting.saturating_add(1);
+            (places, _) = self
+                .freed
+                .wait_timeout_while(places, wait, |places| places.free == 0)
+                .unwrap_or_else(PoisonError::into_inner);
+            places.waiting = places.waiting.saturating_sub(1);
+        }
+        places.free = places.free.checked_sub(1)?;
         Some(Slot(self))
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        *free = free.saturating_add(1);
-        drop(free);
-        self.0.freed.notify_one();
+        let mut places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.free = places.free.saturating_add(1);
+        let awaited = places.waiting > 0;
+        drop(places);
+        if awaited {
+            self.0.freed.notify_one();
+        }
     }
 }
 
