@@ -21,9 +21,15 @@
 //! touches WebAssembly. Must not: hide an error. What a plugin cannot judge it answers with `Err`, and
 //! the gate refuses.
 
+#[cfg(any(test, all(feature = "heap", target_arch = "wasm32")))]
+mod heap;
 mod hold;
 mod lines;
 pub mod log;
+
+#[cfg(all(feature = "heap", target_arch = "wasm32"))]
+#[global_allocator]
+static HEAP: heap::Heap = heap::Heap::new();
 
 pub use hold::{Hold, LAG_BYTES_MAX};
 pub use lines::{Lines, Stretch};

@@ -86,6 +86,7 @@ fn files(lang: Lang, kind: Kind) -> Vec<(&'static str, &'static str)> {
             ("sdk/Cargo.toml", sdk!("Cargo.toml")),
             ("sdk/README.md", sdk!("README.md")),
             ("sdk/src/lib.rs", sdk!("src/lib.rs")),
+            ("sdk/src/heap.rs", sdk!("src/heap.rs")),
             ("sdk/src/hold.rs", sdk!("src/hold.rs")),
             ("sdk/src/lines.rs", sdk!("src/lines.rs")),
             ("sdk/src/log.rs", sdk!("src/log.rs")),
