@@ -15,7 +15,8 @@ struct Settings {
     deny: Vec<String>,
 }
 
-struct PathGuard;
+/// The validator.
+pub struct PathGuard;
 
 impl Validator for PathGuard {
     fn validate(context: &Context) -> Result<Verdict, String> {
