@@ -45,18 +45,49 @@ pub(crate) fn build(root: &Path, out: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-/// Makes components of the examples in JavaScript and Python. Their toolchains are installed for it, which is more
-/// than the main job needs.
+/// Folders of `plugins/` with guests in other languages: examples, and what is measured only.
+pub(crate) const EXAMPLES: &str = "examples";
+pub(crate) const MEASURED: &str = "measured";
+
+/// Makes components of the guests in JavaScript and Python in one folder of `root/plugins`. Their toolchains are
+/// installed for it, which is more than the main job needs.
 ///
 /// # Errors
 /// As [`build`].
-pub(crate) fn build_interpreted(root: &Path, out: &Path) -> Result<(), String> {
+pub(crate) fn build_interpreted(root: &Path, folder: &str, out: &Path) -> Result<(), String> {
     for language in [Language::JavaScript, Language::Python] {
-        for folder in examples(&root.join("plugins"), language)? {
+        for folder in written_in(language, &root.join("plugins").join(folder))? {
             componentize(root, &folder, language, out)?;
         }
     }
     Ok(())
+}
+
+/// Builds the peer that plugins are measured beside: the program that holds Extism, and its guest.
+///
+/// # Errors
+/// In words: cargo failed.
+pub(crate) fn extism(root: &Path) -> Result<(PathBuf, PathBuf), String> {
+    const NAME: &str = "portcullis-bench-extism";
+    let folder = root.join("tests/bench-extism");
+    let target = crate::setup::target(root).join("extism");
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = crate::cargo(&folder);
+        cargo.args(["build", "--release", "--quiet", "--locked", "--target-dir"]);
+        cargo.arg(&target).args(arguments);
+        crate::run(&mut cargo)
+    };
+    cargo(&["--package", NAME])?;
+    let guest = format!("{NAME}-guest");
+    cargo(&["--package", &guest, "--target", TARGET])?;
+    let guest = target
+        .join(TARGET)
+        .join("release")
+        .join(guest.replace('-', "_"));
+    Ok((
+        target.join("release").join(NAME),
+        guest.with_extension("wasm"),
+    ))
 }
 
 /// A language whose plugins carry an interpreter.
@@ -75,10 +106,9 @@ impl Language {
     }
 }
 
-/// The examples of a language.
-fn examples(workspace: &Path, language: Language) -> Result<Vec<PathBuf>, String> {
-    let folder = workspace.join("examples");
-    let entries = fs::read_dir(&folder).map_err(|fault| named(&folder, &fault))?;
+/// The guests in a language.
+fn written_in(language: Language, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = fs::read_dir(folder).map_err(|fault| named(folder, &fault))?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.join(language.source()).is_file())
@@ -87,7 +117,7 @@ fn examples(workspace: &Path, language: Language) -> Result<Vec<PathBuf>, String
     Ok(found)
 }
 
-/// Makes an example a component, unless one of the same source and interface is there: it takes half a minute.
+/// Makes a guest a component, unless one of the same source and interface is there: it takes half a minute.
 fn componentize(root: &Path, folder: &Path, language: Language, out: &Path) -> Result<(), String> {
     let name = folder
         .file_name()

@@ -180,12 +180,15 @@ fn reference() -> Result<(), String> {
 fn bench() -> Result<(), String> {
     let root = root();
     setup::packages()?;
-    let guests = setup::all_guests(&root)?;
+    let guests = setup::measured_guests(&root)?;
     let python = setup::python(&root)?;
+    let (extism, extism_guest) = guests::extism(&root)?;
     // The same selection of packages for both, so that nothing is compiled twice.
     run(cargo(&root).args(["build", "--release", "--workspace", "--all-targets"]))?;
     run(cargo(&root)
         .args(["bench", "--workspace", "--benches"])
+        .env("PORTCULLIS_EXTISM", &extism)
+        .env("PORTCULLIS_EXTISM_GUEST", &extism_guest)
         .env("PORTCULLIS_GUESTS", &guests)
         .env("PORTCULLIS_BIN", setup::binary(&root, "release"))
         .env("PORTCULLIS_PYTHON", &python))

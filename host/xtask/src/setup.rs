@@ -46,7 +46,14 @@ pub(crate) fn guests(root: &Path) -> Result<PathBuf, String> {
 /// The same with the guests in JavaScript and Python, whose toolchains have to be there.
 pub(crate) fn all_guests(root: &Path) -> Result<PathBuf, String> {
     let out = guests(root)?;
-    crate::guests::build_interpreted(root, &out)?;
+    crate::guests::build_interpreted(root, crate::guests::EXAMPLES, &out)?;
+    Ok(out)
+}
+
+/// The same with the guests that are measured only.
+pub(crate) fn measured_guests(root: &Path) -> Result<PathBuf, String> {
+    let out = all_guests(root)?;
+    crate::guests::build_interpreted(root, crate::guests::MEASURED, &out)?;
     Ok(out)
 }
 
