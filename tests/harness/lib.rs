@@ -9,6 +9,7 @@
 )]
 
 pub mod attacks;
+pub mod dns;
 pub mod sshd;
 pub mod stdio;
 

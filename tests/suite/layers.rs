@@ -27,7 +27,7 @@ const STOREYS: [(&str, u8); 15] = [
 
 /// What only these crates may depend on: one, but for `schemars`, which describes two things that must not
 /// know each other: the configuration files (`core`) and the tools (`mcp`).
-const OWNERS: [(&str, &[&str]); 16] = [
+const OWNERS: [(&str, &[&str]); 17] = [
     ("aho-corasick", &["core"]),
     ("memchr", &["core"]),
     ("regex", &["core"]),
@@ -38,6 +38,7 @@ const OWNERS: [(&str, &[&str]); 16] = [
     ("wit-component", &["plugin", "xtask"]),
     ("minisign-verify", &["plugin"]),
     ("russh", &["ssh"]),
+    ("hickory-resolver", &["ssh"]),
     ("rmcp", &["mcp"]),
     ("schemars", &["core", "mcp"]),
     ("rusqlite", &["store"]),

@@ -20,6 +20,7 @@ mod hosts;
 mod import;
 mod journal;
 mod layers;
+mod network;
 mod output;
 mod paths;
 mod plugins;

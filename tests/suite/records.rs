@@ -16,7 +16,7 @@ const TOKEN: &str = "ghp_Z9y8X7w6V5u4T3s2R1q0P9o8N7m6L5k4J3i2";
 
 /// Serves one session: sends the calls one after the other, each when the one before is answered; gives the
 /// answers and everything that came on standard error.
-fn serve(gate: &GateFolder, calls: &[(&str, Value)]) -> (Vec<Value>, String) {
+pub(crate) fn serve(gate: &GateFolder, calls: &[(&str, Value)]) -> (Vec<Value>, String) {
     let mut child = gate
         .portcullis(&["serve", "--stdio"])
         .stdin(Stdio::piped())

@@ -56,6 +56,12 @@ pub const HANDSHAKE_SECONDS_MAX: u64 = 15;
 pub const AUTHENTICATE_SECONDS_MAX: u64 = 15;
 /// Time for resolving a name, in seconds.
 pub const RESOLVE_SECONDS_MAX: u64 = 5;
+/// Most look-ups of one name within a second.
+pub const DNS_LOOKUPS_PER_SECOND_MAX: usize = 10;
+/// Time that the addresses of a name are kept where no setting says otherwise, in seconds.
+pub const DNS_CACHE_SECONDS: u64 = 60;
+/// Longest time that a name is kept as one without an address, in seconds.
+pub const DNS_NEGATIVE_CACHE_SECONDS: u64 = 5;
 /// Time after which an SSH connection that nobody uses is closed, in seconds.
 pub const CONNECTION_IDLE_SECONDS_MAX: u64 = 120;
 /// Age after which an SSH connection takes no further command, in seconds.

@@ -1,6 +1,10 @@
 //! Which addresses may be dialled. Pure: addresses come in resolved, a verdict goes out.
+//!
+//! A host is under several lists at once: those of `network`, and those of each override that is about it. An
+//! address has to pass all of them, so an override can only narrow.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// One entry of a list, with the text it was written as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,14 +15,16 @@ pub struct Entry {
     pub network: ipnet::IpNet,
 }
 
-/// The address lists of `policy.network`. A block wins over an allow; with no allow entry at all
-/// everything that is not blocked is allowed.
+/// The entries of one place of a policy, each with the key that it stands under. A block wins over an allow; with no
+/// allow entry at all everything that is not blocked is allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
+    /// Where they stand: `network`, or `overrides.tags.db.network`.
+    pub path: String,
     /// Entries of `allow_ips` and `allow_cidrs`.
-    pub allow: Vec<Entry>,
+    pub allow: Vec<(&'static str, Entry)>,
     /// Entries of `block_ips` and `block_cidrs`.
-    pub block: Vec<Entry>,
+    pub block: Vec<(&'static str, Entry)>,
 }
 
 /// What the lists say of one address.
@@ -26,10 +32,30 @@ pub struct Lists {
 pub enum Verdict {
     /// May be dialled.
     Allowed,
-    /// Stands in the named block entry.
-    Blocked(String),
+    /// Stands in a block entry.
+    Blocked {
+        /// The list, e.g. `network.block_cidrs`.
+        list: String,
+        /// The entry as it is written.
+        entry: String,
+    },
     /// There are allow entries and it stands in none.
-    NotListed,
+    NotListed {
+        /// The lists, e.g. `network.allow_*`.
+        lists: String,
+    },
+}
+
+impl Verdict {
+    /// Which entry refuses, or that none allows; nothing for an address that may be dialled.
+    #[must_use]
+    pub fn deciding(&self) -> Option<String> {
+        match self {
+            Self::Allowed => None,
+            Self::Blocked { list, entry } => Some(format!("{list}: {entry}")),
+            Self::NotListed { lists } => Some(format!("no entry of {lists} matches")),
+        }
+    }
 }
 
 /// An IPv4-mapped IPv6 address as the IPv4 address it is; others as they are.
@@ -43,18 +69,85 @@ impl Lists {
     #[must_use]
     pub fn judge(&self, address: IpAddr) -> Verdict {
         let address = canonical(address);
-        if let Some(entry) = self
-            .block
-            .iter()
-            .find(|entry| entry.network.contains(&address))
-        {
-            return Verdict::Blocked(entry.text.clone());
+        let mut blocks = self.block.iter();
+        if let Some((key, entry)) = blocks.find(|(_, entry)| entry.network.contains(&address)) {
+            return Verdict::Blocked {
+                list: format!("{}.{key}", self.path),
+                entry: entry.text.clone(),
+            };
         }
-        if self.allow.is_empty() || self.allow.iter().any(|e| e.network.contains(&address)) {
+        let mut allows = self.allow.iter();
+        if self.allow.is_empty() || allows.any(|(_, entry)| entry.network.contains(&address)) {
             Verdict::Allowed
         } else {
-            Verdict::NotListed
+            Verdict::NotListed {
+                lists: format!("{}.allow_*", self.path),
+            }
         }
+    }
+
+    /// Whether not every address is allowed, blocks aside.
+    fn narrows(&self) -> bool {
+        !self.allow.is_empty() && !self.allow.iter().any(|(_, entry)| entry.is_everything())
+    }
+}
+
+/// All lists that one host is under.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    layers: Vec<Arc<Lists>>,
+}
+
+impl Network {
+    /// These lists, all of which have to be passed.
+    #[must_use]
+    pub fn new(layers: Vec<Arc<Lists>>) -> Self {
+        Self { layers }
+    }
+
+    /// The same with further lists.
+    #[must_use]
+    pub fn with(&self, further: impl IntoIterator<Item = Arc<Lists>>) -> Self {
+        Self::new(self.layers.iter().cloned().chain(further).collect())
+    }
+
+    /// The lists, the common ones first.
+    #[must_use]
+    pub fn layers(&self) -> &[Arc<Lists>] {
+        &self.layers
+    }
+
+    /// Judges one address, after [`canonical`]: a block anywhere wins, and each place that has allow entries has to
+    /// have one for it.
+    #[must_use]
+    pub fn judge(&self, address: IpAddr) -> Verdict {
+        let mut verdict = Verdict::Allowed;
+        for lists in &self.layers {
+            match lists.judge(address) {
+                Verdict::Allowed => {}
+                blocked @ Verdict::Blocked { .. } => return blocked,
+                other @ Verdict::NotListed { .. } => {
+                    if verdict == Verdict::Allowed {
+                        verdict = other;
+                    }
+                }
+            }
+        }
+        verdict
+    }
+
+    /// Whether some place names the addresses that may be dialled, instead of those that may not.
+    #[must_use]
+    pub fn has_allow_list(&self) -> bool {
+        self.layers.iter().any(|lists| lists.narrows())
+    }
+
+    /// Whether the very same lists make up both, and not only equal ones: cheaper than a look at their entries.
+    #[must_use]
+    pub(crate) fn is_of_the_same_lists(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.layers, &other.layers);
+        let mut pairs = ours.iter().zip(theirs);
+        ours.len() == theirs.len() && pairs.all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
     }
 }
 
@@ -134,10 +227,14 @@ mod tests {
     use super::*;
 
     fn lists(allow: &[&str], block: &[&str]) -> Lists {
-        let read = |texts: &[&str]| texts.iter().map(|t| Entry::cidr(t).unwrap()).collect();
+        let read = |key, texts: &[&str]| {
+            let each = texts.iter();
+            each.map(|text| (key, Entry::cidr(text).unwrap())).collect()
+        };
         Lists {
-            allow: read(allow),
-            block: read(block),
+            path: "network".to_owned(),
+            allow: read("allow_cidrs", allow),
+            block: read("block_cidrs", block),
         }
     }
 
@@ -146,20 +243,21 @@ mod tests {
     }
 
     #[test]
-    fn a_block_wins_over_an_allow() {
+    fn a_block_wins_over_an_allow_and_is_named() {
         let lists = lists(&["10.1.2.3"], &["10.1.0.0/16"]);
-        assert_eq!(
-            judge(&lists, "10.1.2.3"),
-            Verdict::Blocked("10.1.0.0/16".to_owned())
-        );
+        let verdict = judge(&lists, "10.1.2.3");
+        let deciding = verdict.deciding().unwrap();
+        assert_eq!(deciding, "network.block_cidrs: 10.1.0.0/16");
     }
 
     #[test]
     fn with_an_allow_list_the_rest_is_not_allowed() {
         let lists = lists(&["10.0.0.5/8"], &[]);
         assert_eq!(judge(&lists, "10.255.255.255"), Verdict::Allowed);
-        assert_eq!(judge(&lists, "11.0.0.0"), Verdict::NotListed);
-        assert_eq!(judge(&lists, "2001:db8::1"), Verdict::NotListed);
+        for address in ["11.0.0.0", "2001:db8::1"] {
+            let deciding = judge(&lists, address).deciding();
+            assert_eq!(deciding.unwrap(), "no entry of network.allow_* matches");
+        }
         assert_eq!(judge(&Lists::default(), "2001:db8::1"), Verdict::Allowed);
     }
 
@@ -168,7 +266,10 @@ mod tests {
         for block in ["10.0.0.0/8", "::ffff:10.0.0.0/104", "::ffff:a00:0/104"] {
             let lists = lists(&[], &[block]);
             for address in ["10.1.2.3", "::ffff:10.1.2.3", "::ffff:a01:203"] {
-                let blocked = Verdict::Blocked(block.to_owned());
+                let blocked = Verdict::Blocked {
+                    list: "network.block_cidrs".to_owned(),
+                    entry: block.to_owned(),
+                };
                 assert_eq!(judge(&lists, address), blocked, "{block} {address}");
             }
             assert_eq!(

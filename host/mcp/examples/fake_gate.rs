@@ -62,6 +62,7 @@ fn refusal(code: Code) -> Refusal {
         rule: None,
         offset: None,
         plugin: None,
+        network: Vec::new(),
     }
 }
 
@@ -79,6 +80,7 @@ fn refusal_of(command: &str) -> Option<Refusal> {
         }),
         "refused network" => Some(Refusal {
             detail: "No resolved IPs allowed by policy.network".to_owned(),
+            network: vec!["network.block_cidrs: 10.0.0.0/8".to_owned()],
             ..refusal(Code::NetworkNotAllowed)
         }),
         "refused plugin" => Some(Refusal {

@@ -192,6 +192,7 @@ pub(crate) fn plan(plan: Plan) -> PlanShape {
         capability: None,
         offset: None,
         plugin: None,
+        network_entries: Vec::new(),
         leaves: plan.findings.into_iter().map(leaf).collect(),
         network: plan.network,
         rendered: plan.rendered.into(),
@@ -212,6 +213,7 @@ pub(crate) fn plan(plan: Plan) -> PlanShape {
         shape.capability = refusal.capability.map(Capability::as_str);
         shape.offset = refusal.offset;
         shape.plugin = refusal.plugin.map(plugin);
+        shape.network_entries = refusal.network.into_iter().map(Text::from).collect();
     }
     shape
 }
@@ -234,6 +236,7 @@ pub(crate) fn denied(denied: Denied) -> DeniedShape {
         part: refusal.part.map(Text::from),
         plugin: refusal.plugin.map(plugin),
         hostname: denied.hostname.map(Text::from),
+        network_entries: refusal.network.into_iter().map(Text::from).collect(),
     }
 }
 

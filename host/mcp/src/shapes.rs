@@ -248,6 +248,9 @@ pub(crate) struct PlanShape {
     /// The plugin that refuses, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) plugin: Option<PluginShape>,
+    /// For a refusal by the address lists: which entries refuse, or that none allows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) network_entries: Vec<Text>,
     /// One entry for each simple command.
     pub(crate) leaves: Vec<LeafShape>,
     /// What the address lists say of the host: `allowed`, `not_allowed`, `dns_failed` or `not_asked`.
@@ -297,6 +300,9 @@ pub(crate) struct DeniedShape {
     /// For a refusal by the network lists: the host's name or address in the inventory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hostname: Option<Text>,
+    /// For a refusal by the network lists: which entries refuse, or that none allows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) network_entries: Vec<Text>,
 }
 
 /// Where the time of a run went, in microseconds.

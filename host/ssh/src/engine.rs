@@ -2,10 +2,12 @@
 
 use crate::channel::{self, Bounds, NotOpened, Outcome, Running};
 use crate::connect::{Handshakes, Way};
+use crate::dns::DnsSettings;
 use crate::end::{End, Ended, Phase, Termination, Times};
 use crate::fault;
 use crate::known_hosts::KnownHosts;
 use crate::login::Login;
+use crate::names::{Names, Resolved};
 use crate::pool::{Generation, Keeping, Key, Lease, Pool};
 use crate::session::{self, Whom};
 use crate::watchdog;
@@ -13,7 +15,6 @@ use portcullis_core::answer::RunFault;
 use portcullis_core::audit::Journaled;
 use portcullis_core::limits::{
     CONNECTION_AGE_SECONDS_MAX, CONNECTION_IDLE_SECONDS_MAX, CONNECTIONS_KEPT_MAX,
-    RESOLVE_SECONDS_MAX,
 };
 use portcullis_core::output::Raw;
 use portcullis_core::policy::Admitted;
@@ -25,8 +26,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Most connections that one run tries to open a channel on. None of them was told a command.
 const OPEN_TRIES_MAX: u32 = 4;
-/// Most addresses that are taken from one look-up.
-const ADDRESSES_MAX: usize = 16;
 
 /// What an engine is held to.
 #[derive(Debug, Clone)]
@@ -76,6 +75,7 @@ pub struct Engine {
 }
 
 struct Shared {
+    names: Arc<Names>,
     handshakes: Handshakes,
     pool: Arc<Pool>,
 }
@@ -93,6 +93,7 @@ impl Engine {
     pub fn new(settings: EngineSettings) -> Self {
         Self {
             shared: Arc::new(Shared {
+                names: Arc::new(Names::new()),
                 handshakes: Handshakes::new(&settings),
                 pool: Arc::new(Pool::new(Keeping {
                     idle: settings.idle,
@@ -121,30 +122,25 @@ impl Engine {
         self.shared.pool.retire_all();
     }
 
+    /// Asks for names in this way from now on. Says what is wrong with it, where it leaves nobody to ask.
+    pub fn set_dns(&self, settings: &DnsSettings) -> Option<String> {
+        self.shared.names.set(settings)
+    }
+
     /// The addresses of a host. A literal address is its own; a name is asked for once, and a name that
     /// has no address in time has none.
-    pub async fn resolve(&self, host: &str) -> Vec<IpAddr> {
+    pub async fn resolve(&self, host: &str) -> Resolved {
         let literal = host
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
             .unwrap_or(host);
-        if let Ok(address) = literal.parse() {
-            return vec![address];
+        match literal.parse::<IpAddr>() {
+            Ok(address) => Resolved {
+                addresses: vec![address.to_canonical()],
+                trouble: None,
+            },
+            Err(_) => self.shared.names.resolve(host).await,
         }
-        let asking = tokio::net::lookup_host((host, 0));
-        let limit = Duration::from_secs(RESOLVE_SECONDS_MAX);
-        let mut addresses = Vec::new();
-        if let Ok(Ok(found)) = tokio::time::timeout(limit, asking).await {
-            for address in found
-                .map(|found| found.ip().to_canonical())
-                .take(ADDRESSES_MAX)
-            {
-                if !addresses.contains(&address) {
-                    addresses.push(address);
-                }
-            }
-        }
-        addresses
     }
 
     /// Runs a journaled command to its end, within its time limit and the time for ending it.

@@ -89,6 +89,7 @@ fn json(plan: &answer::Plan) -> Value {
         "leaves": leaves,
         "validators": validators,
         "network": plan.network,
+        "network_entries": plan.refusal.as_ref().map(|refusal| refusal.network.clone()).unwrap_or_default(),
         "rendered": plan.rendered,
         "rendered_sha256": plan.rendered_sha256,
         "limits": {
@@ -149,6 +150,9 @@ fn human(plan: &answer::Plan) -> String {
             refusal.detail,
             refusal.code.as_str()
         ));
+        for deciding in &refusal.network {
+            text.push_str(&format!("        {deciding}\n"));
+        }
         text.push_str(&format!("hint    {}\n", refusal.hint));
     }
     text.push_str(&format!("network {}\n", plan.network));

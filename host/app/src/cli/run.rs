@@ -37,14 +37,14 @@ pub(super) fn main(places: &Places, verb: &Run) -> Exit {
                             Exit::Refused,
                         );
                     }
-                    Format::Human => console::fault(
-                        &format!(
-                            "{} ({})",
-                            denied.refusal.detail,
-                            denied.refusal.code.as_str()
-                        ),
-                        &denied.refusal.hint,
-                    ),
+                    Format::Human => {
+                        let (refusal, code) = (&denied.refusal, denied.refusal.code.as_str());
+                        console::fault(&format!("{} ({code})", refusal.detail), "");
+                        for deciding in &refusal.network {
+                            console::say(&format!("  {deciding}"));
+                        }
+                        console::say(&format!("hint: {}", refusal.hint));
+                    }
                 }
                 Exit::Refused
             }
@@ -146,6 +146,7 @@ fn denied_json(denied: &answer::Denied) -> String {
         "rule": denied.refusal.rule.as_ref().map(|rule| rule.index),
         "capability": denied.refusal.capability.map(portcullis_core::policy::Capability::as_str),
         "offset": denied.refusal.offset,
+        "network_entries": denied.refusal.network,
     })
     .to_string()
 }

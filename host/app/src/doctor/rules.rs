@@ -43,10 +43,7 @@ pub(super) fn allow_lists(_: &Machine, setup: &Setup) -> Standing {
     };
     let open: Vec<String> = hosts(snapshot)
         .iter()
-        .filter(|host| {
-            let lists = snapshot.policy.network_for(host);
-            lists.allow.is_empty() || lists.allow.iter().any(|entry| entry.is_everything())
-        })
+        .filter(|host| !snapshot.policy.network_for(host).has_allow_list())
         .map(|host| host.alias.as_str().to_owned())
         .collect();
     Standing::none_of(

@@ -13,7 +13,7 @@ use crate::events::Watch;
 use portcullis_core::answer::{Fault, Run, RunFault, Timing};
 use portcullis_core::audit::{Durability, Stamp};
 use portcullis_core::inventory::{Host, Target};
-use portcullis_core::net::Lists;
+use portcullis_core::net::Network;
 use portcullis_core::policy::{Contact, Limits, Refusal};
 use portcullis_core::request::Alias;
 use portcullis_mcp::gate::Caller;
@@ -76,7 +76,7 @@ pub(crate) struct Ping {
 pub(crate) struct Portrait {
     pub(crate) target: Target,
     pub(crate) limits: Limits,
-    pub(crate) network: Arc<Lists>,
+    pub(crate) network: Arc<Network>,
     /// The digest of policy.yml; `None` where there is none, so that everything is refused.
     pub(crate) policy_digest: Option<String>,
     /// What policy.yml says of where host keys are.
@@ -417,7 +417,7 @@ impl House {
     ) -> Result<Contact, NoContact> {
         let target = self.target(live, alias)?;
         let resolving = Instant::now();
-        let addresses = self.engine.resolve(&target.host.host).await;
+        let addresses = self.resolve(stamp, &target.host.host).await;
         timing.resolve_us = micros(resolving);
         let host = target.host.clone();
         let user = target.credential.as_ref().map(|it| it.username.clone());

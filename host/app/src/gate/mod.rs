@@ -3,6 +3,7 @@
 //!
 //! * `live`: the snapshot that holds
 //! * `reload`: how it is swapped for another, and what is said of that
+//! * `names`: how the name of a host becomes addresses
 //! * `login`: what a run logs in with
 //! * `contact`: what an operator asks about hosts
 //! * `run`: decide, hear, admit, journal, run, scrub, close
@@ -15,6 +16,7 @@ mod contact;
 mod flood;
 mod live;
 mod login;
+mod names;
 mod notes;
 mod plan;
 mod reload;
@@ -89,6 +91,7 @@ impl Gatehouse {
             owner,
             reloading: tokio::sync::Mutex::new(()),
         }));
+        house.0.ask_names_as_set();
         tokio::spawn(notes::record_counts(Arc::downgrade(&house.0)));
         house
     }
@@ -283,6 +286,7 @@ impl House {
                 self.journal.set_keep(keep(&new, &self.owner));
                 *self.dirs.write().unwrap_or_else(PoisonError::into_inner) = dirs;
                 *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+                self.ask_names_as_set();
                 // What was logged in under the old files serves nobody who is judged by the new ones.
                 self.engine.retire();
                 // Whoever hears of it may ask at once, and is answered by the new snapshot.

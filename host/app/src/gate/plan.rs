@@ -77,7 +77,7 @@ impl House {
         let decision = live.snapshot.policy.decide(case, live.validators());
         let outcome = conclude(&live, decision, Purpose::Plan).await?;
         let addresses = match &outcome {
-            Outcome::Granted(_) => self.engine.resolve(&host.host).await,
+            Outcome::Granted(_) => self.resolve(stamp, &host.host).await,
             Outcome::Refused(_) => Vec::new(),
         };
         let planned = Planned::of(outcome, &addresses);

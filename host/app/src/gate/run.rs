@@ -100,7 +100,7 @@ impl House {
         };
         let resolving = Instant::now();
         let host = authorized.heard().case.target().host.host.clone();
-        let addresses = self.engine.resolve(&host).await;
+        let addresses = self.resolve(stamp, &host).await;
         timing.resolve_us = micros(resolving);
         let admitted = match authorized.admit(&addresses) {
             Ok(admitted) => admitted,

@@ -363,6 +363,10 @@ fn decision_body(
         "detail",
         json!(refusal.map(|refusal| mask(&refusal.detail))),
     );
+    let deciding = refusal.map_or(&[][..], |refusal| &refusal.network);
+    if !deciding.is_empty() {
+        put("network_entries", json!(deciding));
+    }
     put(
         "rendered_sha256",
         json!(sha256_hex(heard.rendered.as_bytes())),

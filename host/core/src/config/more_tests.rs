@@ -215,9 +215,8 @@ fn what_this_version_does_not_do_is_a_fault_that_says_so() {
         ("roles: {viewer: {tools: [ssh_ping]}}", "roles"),
         ("approvals: {enabled: true}", "approvals.enabled"),
         ("approvals: {quorum: 2}", "approvals.quorum"),
-        ("dns: {resolver: hickory}", "dns.resolver"),
         ("dns: {timeout_seconds: 1}", "dns.timeout_seconds"),
-        ("dns: {servers: [192.0.2.1]}", "dns.servers"),
+        ("dns: {queries_per_second: 20}", "dns.queries_per_second"),
         ("store: {kind: postgresql}", "store.kind"),
         ("store: {url: 'postgres://x'}", "store.url"),
     ] {

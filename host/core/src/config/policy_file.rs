@@ -23,7 +23,7 @@ use super::value::Node;
 use super::yaml::{self, from_yaml};
 use crate::limits;
 use crate::net::{Entry, EntryFault, Lists};
-use crate::policy::{LimitKeys, LimitLayers, Mode, Policy, RawDenyItem};
+use crate::policy::{LimitKeys, LimitLayers, Mode, NetworkLayers, Policy, RawDenyItem};
 use rule::RawRule;
 use schemars::JsonSchema;
 use serde::de::{Unexpected, Visitor};
@@ -181,6 +181,11 @@ struct RawLimits {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "redaction::RawRedaction")]
     redaction: Option<Spanned<redaction::RawRedaction>>,
+    /// Under `overrides`: which addresses may be dialled for these hosts. An address has to pass these lists and the
+    /// common ones, and those of each further override that is about the host.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "RawNetwork")]
+    network: Option<Spanned<RawNetwork>>,
     /// Read for compatibility and ignored: unknown host keys are never added.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "bool")]
@@ -367,6 +372,14 @@ impl RawPolicy {
                 "Move it out of `limits`.",
             );
         }
+        if let Some(misplaced) = limits.network.take() {
+            notes.fault(
+                misplaced.defined,
+                "limits.network",
+                "`network` for all hosts stands at the top of the file",
+                "Move it out of `limits`.",
+            );
+        }
         let mut base = limits.compile("limits", notes);
         base.mode = self.mode.map(Mode::from).or(base.mode);
         let mut overrides = self.overrides.unwrap_or_default();
@@ -376,9 +389,13 @@ impl RawPolicy {
             redactions(&mut overrides.tags),
             notes,
         );
+        let network = NetworkLayers::new(
+            self.network.unwrap_or_default().compile("network", notes),
+            networks(&mut overrides.aliases, "overrides.aliases", notes),
+            networks(&mut overrides.tags, "overrides.tags", notes),
+        );
         let aliases = layers(overrides.aliases, "overrides.aliases", notes);
         let tags = layers(overrides.tags, "overrides.tags", notes);
-        let network = self.network.unwrap_or_default().compile(notes);
         let deny = denying::compile(self.deny_commands.as_ref(), "deny_commands", notes);
         let mut rules = Vec::new();
         let mut examples = Vec::new();
@@ -421,6 +438,33 @@ fn redactions(
     raw.iter_mut()
         .filter_map(|(name, limits)| Some((name.clone(), limits.redaction.take()?)))
         .collect()
+}
+
+/// Takes what the overrides say of addresses.
+fn networks(
+    raw: &mut BTreeMap<String, RawLimits>,
+    path: &str,
+    notes: &mut Notes,
+) -> BTreeMap<String, Lists> {
+    let mut networks = BTreeMap::new();
+    for (name, limits) in raw {
+        let Some(network) = limits.network.take() else {
+            continue;
+        };
+        let path = format!("{path}.{name}.network");
+        let lists = network.value.compile(&path, notes);
+        if lists.allow.is_empty() && lists.block.is_empty() {
+            let hint = "List addresses, or remove the key.";
+            notes.warn(
+                network.defined,
+                &path,
+                "lists without an entry change nothing",
+                hint,
+            );
+        }
+        networks.insert(name.clone(), lists);
+    }
+    networks
 }
 
 fn layers(
@@ -566,22 +610,25 @@ fn looks_like_a_glob(text: &str) -> bool {
 }
 
 impl RawNetwork {
-    fn compile(self, notes: &mut Notes) -> Lists {
-        warn_of_host_keys(self.require_known_host, "network", notes);
-        let mut lists = Lists::default();
+    fn compile(self, path: &str, notes: &mut Notes) -> Lists {
+        warn_of_host_keys(self.require_known_host, path, notes);
+        let mut lists = Lists {
+            path: path.to_owned(),
+            ..Lists::default()
+        };
         for (key, texts, to) in [
             ("allow_ips", self.allow_ips, &mut lists.allow),
             ("block_ips", self.block_ips, &mut lists.block),
         ] {
-            entries(key, &texts, Entry::address, to, notes);
+            entries((path, key), &texts, Entry::address, to, notes);
         }
         for (key, texts, to) in [
             ("allow_cidrs", self.allow_cidrs, &mut lists.allow),
             ("block_cidrs", self.block_cidrs, &mut lists.block),
         ] {
-            entries(key, &texts, Entry::cidr, to, notes);
+            entries((path, key), &texts, Entry::cidr, to, notes);
             if key == "block_cidrs" {
-                warn_of_everything(&texts, to, notes);
+                warn_of_everything(path, &texts, to, notes);
             }
         }
         lists
@@ -589,15 +636,15 @@ impl RawNetwork {
 }
 
 fn entries(
-    key: &str,
+    (of, key): (&str, &'static str),
     texts: &[Spanned<String>],
     read: fn(&str) -> Result<Entry, EntryFault>,
-    to: &mut Vec<Entry>,
+    to: &mut Vec<(&'static str, Entry)>,
     notes: &mut Notes,
 ) {
     for (index, text) in texts.iter().enumerate() {
         match read(&text.value) {
-            Ok(entry) => to.push(entry),
+            Ok(entry) => to.push((key, entry)),
             Err(fault) => {
                 let hint = match fault {
                     EntryFault::Network => {
@@ -605,7 +652,7 @@ fn entries(
                     }
                     EntryFault::Address | EntryFault::Cidr => "",
                 };
-                let path = format!("network.{key}[{index}]");
+                let path = format!("{of}.{key}[{index}]");
                 let got = crate::text::step(&text.value);
                 notes.fault(text.defined, &path, format!("{fault}: `{got}`"), hint);
             }
@@ -613,15 +660,20 @@ fn entries(
     }
 }
 
-fn warn_of_everything(texts: &[Spanned<String>], block: &[Entry], notes: &mut Notes) {
+fn warn_of_everything(
+    path: &str,
+    texts: &[Spanned<String>],
+    block: &[(&'static str, Entry)],
+    notes: &mut Notes,
+) {
     for (index, text) in texts.iter().enumerate() {
         let everything = block
             .iter()
-            .any(|entry| entry.text == text.value && entry.is_everything());
+            .any(|(_, entry)| entry.text == text.value && entry.is_everything());
         if everything {
             notes.warn(
                 text.defined,
-                &format!("network.block_cidrs[{index}]"),
+                &format!("{path}.block_cidrs[{index}]"),
                 "a block wins over every allow, so this one denies every address of its family",
                 "Remove it: with an allow list, everything else is refused already.",
             );

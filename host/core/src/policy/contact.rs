@@ -5,7 +5,7 @@
 
 use super::{Policy, Refusal, gate};
 use crate::inventory::Target;
-use crate::net::{self, Lists, Verdict};
+use crate::net::{self, Network, Verdict};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[must_use]
 pub struct Contact {
     target: Target,
-    network: Arc<Lists>,
+    network: Arc<Network>,
     addresses: Vec<IpAddr>,
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Code, Judgement, Limits, Policy, Refusal};
 use crate::inventory::Target;
-use crate::net::{Lists, Verdict as NetVerdict};
+use crate::net::{Network, Verdict as NetVerdict};
 use crate::request::{CommandLine, Principal};
 use crate::shell::{self, Script, Unanalysable};
 use crate::text;
@@ -68,7 +68,7 @@ pub struct Decision {
     judgement: Judgement,
     rendered: String,
     limits: Limits,
-    network: Arc<Lists>,
+    network: Arc<Network>,
     validators: Vec<String>,
 }
 
@@ -219,7 +219,7 @@ impl Refused {
 #[must_use]
 pub struct Authorized<A> {
     heard: Heard,
-    network: Arc<Lists>,
+    network: Arc<Network>,
     action: A,
 }
 
@@ -339,9 +339,12 @@ fn refusal_of(validators: &[String], opinions: &[Opinion]) -> Option<Refusal> {
 }
 
 /// The addresses that the lists admit, each once and in the resolver's order, or why there are none.
-pub(super) fn admitted(network: &Lists, resolved: &[IpAddr]) -> Result<Vec<IpAddr>, Box<Refusal>> {
+pub(super) fn admitted(
+    network: &Network,
+    resolved: &[IpAddr],
+) -> Result<Vec<IpAddr>, Box<Refusal>> {
     let mut admitted = Vec::new();
-    let mut last = None;
+    let mut deciding: Vec<String> = Vec::new();
     for address in resolved
         .iter()
         .map(|address| crate::net::canonical(*address))
@@ -349,14 +352,17 @@ pub(super) fn admitted(network: &Lists, resolved: &[IpAddr]) -> Result<Vec<IpAdd
         match network.judge(address) {
             NetVerdict::Allowed if !admitted.contains(&address) => admitted.push(address),
             NetVerdict::Allowed => {}
-            verdict => last = Some(verdict),
+            verdict => deciding.extend(verdict.deciding()),
         }
     }
-    match last {
-        _ if !admitted.is_empty() => Ok(admitted),
-        None => Err(Box::new(Refusal::dns_failed())),
-        Some(verdict) => Err(Box::new(Refusal::network(&verdict))),
+    if !admitted.is_empty() {
+        return Ok(admitted);
     }
+    Err(Box::new(if deciding.is_empty() {
+        Refusal::dns_failed()
+    } else {
+        Refusal::network(deciding)
+    }))
 }
 
 impl<A> Authorized<A> {
@@ -411,7 +417,7 @@ impl Authorized<Exec> {
 #[must_use]
 pub struct Admitted {
     heard: Heard,
-    network: Arc<Lists>,
+    network: Arc<Network>,
     action: Exec,
     addresses: Vec<IpAddr>,
 }
@@ -466,6 +472,7 @@ impl Refusal {
             rule: None,
             offset: None,
             plugin: None,
+            network: Vec::new(),
         }
     }
 
@@ -526,11 +533,15 @@ impl Refusal {
         refusal
     }
 
-    fn network(_verdict: &NetVerdict) -> Self {
+    /// `deciding` names what refuses each address.
+    fn network(mut deciding: Vec<String>) -> Self {
+        deciding.sort_unstable();
+        deciding.dedup();
         let mut refusal = Self::policy(
             Code::NetworkNotAllowed,
             "No resolved IPs allowed by policy.network".to_owned(),
         );
+        refusal.network = deciding;
         refusal.hint = HINT_NETWORK.to_owned();
         refusal
     }

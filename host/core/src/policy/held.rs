@@ -4,7 +4,7 @@
 
 use super::Limits;
 use super::rule::{Effect, Rule, Shape};
-use crate::net::Lists;
+use crate::net::Network;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub(super) struct Held {
     /// Whether some allow rule asks for a human's approval.
     pub(super) approvals: bool,
     pub(super) limits: Limits,
-    pub(super) network: Arc<Lists>,
+    pub(super) network: Arc<Network>,
 }
 
 impl Held {
@@ -64,7 +64,7 @@ impl Held {
         rules: &[Rule],
         positions: impl Iterator<Item = usize>,
         limits: Limits,
-        network: Arc<Lists>,
+        network: Arc<Network>,
     ) -> Self {
         let mut held = Self {
             limits,

@@ -135,4 +135,6 @@ pub struct Refusal {
     pub offset: Option<usize>,
     /// The plugin that decided, and its own code.
     pub plugin: Option<(String, String)>,
+    /// For a refusal by the address lists: the entries that refuse, or that none allows, each once.
+    pub network: Vec<String>,
 }

@@ -11,6 +11,7 @@ use super::command::Command;
 use super::deny::{DenySet, Trail};
 use super::held::{Held, Mode};
 use super::limits::LimitLayers;
+use super::networks::NetworkLayers;
 use super::profile::Profiles;
 use super::rule::Rule;
 use super::scene::Scene;
@@ -19,7 +20,7 @@ use super::tripwire::{self, Sight};
 use super::wrapped::{Subjects, Texts};
 use super::{Code, Limits, Refusal, RuleRef};
 use crate::inventory::{Host, LoginShell};
-use crate::net::Lists;
+use crate::net::Network;
 use crate::request::CommandLine;
 use crate::shell::{Leaf, Script};
 use crate::text;
@@ -85,7 +86,7 @@ pub struct Policy {
     pub known_hosts_path: Option<String>,
     rules: Vec<Rule>,
     limits: LimitLayers,
-    network: Arc<Lists>,
+    network: NetworkLayers,
     profiles: Arc<Profiles>,
     /// `deny_commands`, on every host.
     deny: DenySet,
@@ -120,13 +121,13 @@ impl Policy {
         known_hosts_path: Option<String>,
         rules: Vec<Rule>,
         limits: LimitLayers,
-        network: Lists,
+        network: NetworkLayers,
     ) -> Self {
         Self {
             known_hosts_path,
             rules,
             limits,
-            network: Arc::new(network),
+            network,
             ..Self::default()
         }
     }
@@ -154,10 +155,12 @@ impl Policy {
         let mut prepared = Vec::new();
         for host in hosts {
             let positions = scopes.of(host);
-            let (limits, network) = (self.limits.of(host), Arc::clone(&self.network));
+            let (limits, network) = (self.limits.of(host), self.network.of(host));
             let alike = kinds.get(&positions).and_then(|kind| {
                 let mut kind = kind.iter();
-                kind.find(|held| held.limits == limits && Arc::ptr_eq(&held.network, &network))
+                kind.find(|held| {
+                    held.limits == limits && held.network.is_of_the_same_lists(&network)
+                })
             });
             let held = alike.map(Arc::clone).unwrap_or_else(|| {
                 let mut all = [scopes.everywhere(), &positions].concat();
@@ -193,7 +196,7 @@ impl Policy {
             &self.rules,
             hold.map(|(position, _)| position),
             self.limits.of(host),
-            Arc::clone(&self.network),
+            self.network.of(host),
         )
     }
 
@@ -212,7 +215,7 @@ impl Policy {
 
     /// The address lists that hold for a host.
     #[must_use]
-    pub fn network_for(&self, host: &Host) -> Arc<Lists> {
+    pub fn network_for(&self, host: &Host) -> Arc<Network> {
         Arc::clone(&self.held(host).network)
     }
 

@@ -4,8 +4,9 @@ use super::super::{Exit, Format, Places, console, session};
 use crate::gate::Portrait;
 use clap::Args;
 use portcullis_core::inventory::{Credential, LoginMethod, LoginShell};
-use portcullis_core::net::Entry;
+use portcullis_core::net::{Entry, Lists};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Shows everything that holds on a host, without secrets. Contacts no host; `portcullis plan` says what the rules
 /// make of a command.
@@ -37,9 +38,6 @@ pub(super) fn main(places: &Places, verb: &Describe) -> Exit {
 
 fn value(portrait: &Portrait) -> Value {
     let (host, limits) = (&portrait.target.host, &portrait.limits);
-    let texts = |entries: &[Entry]| -> Vec<String> {
-        entries.iter().map(|entry| entry.text.clone()).collect()
-    };
     let (keys, fault) = match &portrait.host_keys {
         Ok(keys) => (keys.clone(), None),
         Err(fault) => (Vec::new(), Some(fault)),
@@ -69,15 +67,34 @@ fn value(portrait: &Portrait) -> Value {
             "mode": limits.mode.as_str(),
             "deny_substrings": limits.deny_substrings.len(),
         },
-        "network": {
-            "allow": texts(&portrait.network.allow),
-            "block": texts(&portrait.network.block),
-        },
+        "network": network(portrait.network.layers()),
         "host_keys": {
             "file": portrait.known_hosts_path.as_deref().unwrap_or("~/.ssh/known_hosts"),
             "recorded": keys,
             "fault": fault,
         },
+    })
+}
+
+/// The common lists, and under `narrowed` those of the overrides; an address has to pass all of them.
+fn network(layers: &[Arc<Lists>]) -> Value {
+    let texts = |entries: &[(&'static str, Entry)]| -> Vec<String> {
+        entries
+            .iter()
+            .map(|(_, entry)| entry.text.clone())
+            .collect()
+    };
+    let (common, own) = match layers.split_first() {
+        Some((common, own)) => (Arc::clone(common), own),
+        None => (Arc::default(), &[][..]),
+    };
+    let own = own.iter().map(|lists| {
+        json!({"by": lists.path, "allow": texts(&lists.allow), "block": texts(&lists.block)})
+    });
+    json!({
+        "allow": texts(&common.allow),
+        "block": texts(&common.block),
+        "narrowed": own.collect::<Vec<_>>(),
     })
 }
 
@@ -124,7 +141,19 @@ fn lines(shown: &Value) -> Vec<String> {
         ),
         None => "none: the host names no credentials".to_owned(),
     };
-    let rows = [
+    let narrowed = shown.pointer("/network/narrowed").and_then(Value::as_array);
+    let narrowed = narrowed.into_iter().flatten().map(|lists| {
+        let of = |key: &str| text(&lists[key]);
+        let (by, allow, block) = (of("by"), of("allow"), of("block"));
+        let allow = or(allow, "any address");
+        let block = if block.is_empty() {
+            block
+        } else {
+            format!(" but {block}")
+        };
+        ("narrowed", format!("{allow}{block} (by {by})"))
+    });
+    let mut rows = vec![
         ("alias", field("/alias")),
         (
             "address",
@@ -156,6 +185,9 @@ fn lines(shown: &Value) -> Vec<String> {
             or(field("/network/allow"), "any address that is not blocked"),
         ),
         ("blocked", or(field("/network/block"), "none")),
+    ];
+    rows.extend(narrowed);
+    rows.extend([
         ("host keys", field("/host_keys/file")),
         (
             "recorded",
@@ -164,7 +196,7 @@ fn lines(shown: &Value) -> Vec<String> {
                 "none: portcullis hosts scan-keys shows what the host has",
             ),
         ),
-    ];
+    ]);
     rows.iter()
         .map(|(name, text)| format!("{name:<12}{text}"))
         .collect()

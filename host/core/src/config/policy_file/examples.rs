@@ -93,7 +93,7 @@ fn alone(rule: &Rule) -> Policy {
         ..LimitKeys::default()
     };
     let limits = LimitLayers::new(&keys, [].into(), [].into());
-    Policy::new(None, rules, limits, crate::net::Lists::default())
+    Policy::new(None, rules, limits, crate::policy::NetworkLayers::default())
 }
 
 /// Whether a policy allows a command, and if not, why not; or why that cannot be told.

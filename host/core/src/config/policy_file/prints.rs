@@ -66,6 +66,7 @@ impl RawLimits {
             output_hard_stop_bytes,
             output_spill_bytes,
             redaction: _,
+            network: _,
             host_key_auto_add: _,
             require_known_host: _,
             task_result_ttl,

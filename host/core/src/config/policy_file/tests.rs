@@ -328,3 +328,65 @@ fn a_number_in_quotes_is_no_number() {
         assert!(policy(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn overrides_narrow_the_networks_of_the_hosts_that_they_are_about() {
+    let text = "network: {allow_cidrs: [10.0.0.0/8]}\noverrides:\n  aliases:\n    db1: {network: {allow_ips: [10.0.0.5, 192.0.2.1]}}\n  tags:\n    prod: {network: {block_cidrs: [10.0.0.0/24]}, max_seconds: 5}\n";
+    let (mut policy, warnings) = policy(text).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let host = |alias: &str, tag: &str| {
+        let servers = format!("hosts: [{{alias: {alias}, host: h, tags: [{tag}]}}]");
+        let sources = crate::config::Sources {
+            servers: Some(servers),
+            ..crate::config::Sources::default()
+        };
+        let snapshot = crate::config::load(&sources, crate::config::Occasion::Start).unwrap();
+        snapshot.inventory.hosts()[0].clone()
+    };
+    let hosts = [host("web1", "x"), host("web2", "prod"), host("db1", "prod")];
+    for prepared in [false, true] {
+        if prepared {
+            policy.prepare(hosts.iter());
+        }
+        for (host, address, deciding) in [
+            (&hosts[0], "10.0.0.5", None),
+            (
+                &hosts[0],
+                "192.0.2.1",
+                Some("no entry of network.allow_* matches"),
+            ),
+            (
+                &hosts[1],
+                "10.0.0.5",
+                Some("overrides.tags.prod.network.block_cidrs: 10.0.0.0/24"),
+            ),
+            (&hosts[1], "10.0.1.5", None),
+            (
+                &hosts[2],
+                "10.0.1.5",
+                Some("no entry of overrides.aliases.db1.network.allow_* matches"),
+            ),
+            // An override cannot widen.
+            (
+                &hosts[2],
+                "192.0.2.1",
+                Some("no entry of network.allow_* matches"),
+            ),
+        ] {
+            let verdict = policy.network_for(host).judge(address.parse().unwrap());
+            assert_eq!(verdict.deciding().as_deref(), deciding, "{address}");
+        }
+    }
+}
+
+#[test]
+fn networks_of_overrides_are_read_as_strictly_as_the_common_ones() {
+    let found = faults("overrides: {tags: {db: {network: {allow_cidrs: [10.0.0.0/33]}}}}\n");
+    assert_eq!(found[0].1, "overrides.tags.db.network.allow_cidrs[0]");
+    let found = faults("overrides: {aliases: {a: {network: {allow: [10.0.0.1]}}}}\n");
+    assert!(found[0].1.starts_with("overrides.aliases.a"), "{found:?}");
+    let found = faults("limits: {network: {allow_ips: [10.0.0.1]}}\n");
+    assert_eq!(found[0].1, "limits.network");
+    let found = warnings("overrides: {tags: {db: {network: {}}}}\n");
+    assert_eq!(found, ["overrides.tags.db.network"]);
+}

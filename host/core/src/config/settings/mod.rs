@@ -7,6 +7,7 @@
 //! Must not: weaken a rule. Nothing here decides what may run.
 
 pub mod audit;
+pub mod dns;
 pub mod reload;
 mod reserved;
 pub mod secrets;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub secrets: secrets::Secrets,
     /// How changed files come into force.
     pub reload: reload::Reload,
+    /// How host names become addresses.
+    pub dns: dns::Dns,
 }
 
 shape! {
@@ -48,7 +51,7 @@ shape! {
             /// What happens where a rule or a plugin asks for a human's approval.
             approvals: reserved::ApprovalKeys,
             /// How host names become addresses.
-            dns: reserved::DnsKeys,
+            dns: dns::Keys,
             /// Where the gate keeps what it has to remember.
             store: reserved::StoreKeys,
         }
@@ -69,12 +72,12 @@ pub(super) fn read(text: Option<&str>) -> (Settings, Vec<ConfigFault>) {
                 audit: section(&mut reader, &fields, "audit", audit::read),
                 secrets: section(&mut reader, &fields, "secrets", secrets::read),
                 reload: section(&mut reader, &fields, "reload", reload::read),
+                dns: section(&mut reader, &fields, "dns", dns::read),
             };
             section(&mut reader, &fields, "transports", reserved::transports);
             section(&mut reader, &fields, "principals", reserved::principals);
             section(&mut reader, &fields, "roles", reserved::roles);
             section(&mut reader, &fields, "approvals", reserved::approvals);
-            section(&mut reader, &fields, "dns", reserved::dns);
             section(&mut reader, &fields, "store", reserved::store);
         }
     }

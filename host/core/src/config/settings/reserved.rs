@@ -1,19 +1,17 @@
 //! The sections whose subject this version does in one way only: `transports`, `principals`, `roles`,
-//! `approvals`, `dns` and `store`. A file may say that way; everything else in them is a fault that says so.
+//! `approvals` and `store`. A file may say that way; everything else in them is a fault that says so.
 //!
 //! Must not: take a value and not enforce it. An operator who reads `roles:` in the file would rely on it.
 
 use crate::config::shape::{shape, words};
 use crate::config::tree::{At, Reader, Refused};
 use crate::config::value::Value;
-use crate::limits::RESOLVE_SECONDS_MAX;
 
 /// The one principal of this version: whoever started the process.
 const LOCAL: &str = "local:*";
 /// The one role of this version: it may call every tool, and the policy decides what is run.
 const CALLER: &str = "caller";
 
-words! { SystemWord { System } }
 words! { FilesWord { Files } }
 words! { CallerWord { Caller } }
 
@@ -63,21 +61,6 @@ shape! {
 }
 
 shape! {
-    /// How host names become addresses.
-    #[schemars(rename = "Dns")]
-    pub(super) struct DnsKeys {
-        optional {
-            /// Who is asked: `system`, as /etc/nsswitch.conf says.
-            #[schemars(extend("default" = "system"))]
-            resolver: SystemWord,
-            /// Time for one name, in seconds. Fixed in this version.
-            #[schemars(extend("default" = RESOLVE_SECONDS_MAX, "const" = RESOLVE_SECONDS_MAX))]
-            timeout_seconds: u64,
-        }
-    }
-}
-
-shape! {
     /// Where the gate keeps what it has to remember.
     #[schemars(rename = "Store")]
     pub(super) struct StoreKeys {
@@ -92,8 +75,6 @@ shape! {
 const NO_APPROVALS: &str =
     "approvals cannot be given in this version; what asks for one is refused";
 const APPROVAL_HINT: &str = "Remove the key; a rule with `require_approval` refuses until then.";
-const NO_DNS: &str = "this version asks the system, once for each run, and keeps no answers";
-const DNS_HINT: &str = "Remove the key; caching and servers are settings of the system.";
 const NO_STORE: &str = "databases are not used by this version";
 const STORE_HINT: &str =
     "Remove the key; the journal is a file beneath the state directory (`--state`).";
@@ -180,27 +161,6 @@ pub(super) fn approvals(reader: &mut Reader, at: &At<'_>) {
         && reader.boolean(&at) == Some(true)
     {
         reader.fault(&at, NO_APPROVALS, APPROVAL_HINT);
-    }
-}
-
-/// Reads `dns`.
-pub(super) fn dns(reader: &mut Reader, at: &At<'_>) {
-    let later = ["servers", "cache_seconds", "queries_per_second"]
-        .map(|key| refused(key, NO_DNS, DNS_HINT));
-    let Some(fields) = reader.map_but(at, DnsKeys::KEYS, &later) else {
-        return;
-    };
-    if let Some(at) = fields.get("resolver") {
-        reader.only(&at, "system", DNS_HINT);
-    }
-    if let Some(at) = fields.get("timeout_seconds")
-        && !matches!(at.value(), Value::Int(seconds) if *seconds == i128::from(RESOLVE_SECONDS_MAX))
-    {
-        let got = reader.got(&at);
-        let message = format!(
-            "the time for a name is {RESOLVE_SECONDS_MAX} seconds in this version, got {got}"
-        );
-        reader.fault(&at, message, "Remove the key.");
     }
 }
 
