@@ -36,18 +36,32 @@ pub(super) fn described(head: &[u8], tail: Option<&[u8]>, total: u64) -> Option<
 /// NUL, or more than a tenth of other control bytes. What programs print to terminals (escape
 /// sequences, backspaces, bells, form feeds) speaks for text.
 fn is_binary(head: &[u8], tail: &[u8]) -> bool {
-    let bytes = || head.iter().chain(tail);
-    let control = |byte: &&u8| matches!(byte, 0x01..=0x06 | 0x0E..=0x1A | 0x1C..=0x1F | 0x7F);
-    if bytes().any(|byte| *byte == 0) {
+    if [head, tail]
+        .iter()
+        .any(|end| memchr::memchr(0, end).is_some())
+    {
         return true;
     }
-    let controls = bytes().filter(control).count();
+    // Each end by itself, so that the compiler turns it into vector code.
+    let controls = controls(head) + controls(tail);
     let known = MAGIC
         .iter()
         .any(|(magic, _)| head.starts_with(magic) && magic.iter().any(|byte| !byte.is_ascii()));
     let crowded = controls >= CONTROLS_MIN
         && controls.saturating_mul(CONTROL_SHARE) > head.len() + tail.len();
     crowded || (known && std::str::from_utf8(head).is_err_and(|fault| fault.error_len().is_some()))
+}
+
+fn controls(bytes: &[u8]) -> usize {
+    // Without a branch, and few enough at a time for a count of one byte.
+    let is_one = |byte: u8| {
+        (byte < 0x20) & (byte.wrapping_sub(0x07) > 0x06) & (byte != 0x1B) | (byte == 0x7F)
+    };
+    let some = |bytes: &[u8]| {
+        let count = |sum: u8, byte: &u8| sum.wrapping_add(u8::from(is_one(*byte)));
+        usize::from(bytes.iter().fold(0, count))
+    };
+    bytes.chunks(usize::from(u8::MAX)).map(some).sum()
 }
 
 fn guess(head: &[u8]) -> &'static str {
@@ -89,6 +103,20 @@ mod tests {
                 .unwrap()
                 .contains("of the first 1 bytes")
         );
+    }
+
+    #[test]
+    fn controls_are_those_that_no_program_prints_to_a_terminal() {
+        let counted: Vec<u8> = (1..=u8::MAX)
+            .filter(|byte| controls(&[*byte]) == 1)
+            .collect();
+        let named: Vec<u8> = (0x01..=0x06)
+            .chain(0x0E..=0x1A)
+            .chain(0x1C..=0x1F)
+            .chain([0x7F])
+            .collect();
+        assert_eq!(counted, named);
+        assert_eq!(controls(&[1; 1_000]), 1_000);
     }
 
     #[test]

@@ -104,10 +104,16 @@ impl Part {
         &self.text
     }
 
-    /// Masks what the native rules find, until they find nothing.
+    /// Masks what the native rules find. In text without stretches that a terminal would not have shown they
+    /// find nothing more afterwards; in other text they are asked until they do.
     pub(super) fn redact(&mut self, redactor: &Redactor) -> Counts {
         let mut counts = Counts::new();
-        for _ in 0..ROUNDS_MAX {
+        let rounds = if self.overlooked.is_empty() {
+            1
+        } else {
+            ROUNDS_MAX
+        };
+        for _ in 0..rounds {
             let spans = redactor.find_in(&self.text, &self.overlooked, self.edge);
             if spans.is_empty() {
                 break;
@@ -234,12 +240,12 @@ fn room(end: &End, piece: &Piece, text_max: usize, raw_max: u64, used: usize) ->
 /// Says how a run of raw bytes became text: what both end with is the same bytes, what stands before
 /// it belongs together as a whole. So a mark or a dropped sequence before plain text makes two pieces.
 fn align(pieces: &mut Vec<Piece>, raw: &[u8], text: &str) {
-    let same = raw
-        .iter()
-        .rev()
-        .zip(text.bytes().rev())
-        .take_while(|(raw, text)| **raw == *text)
-        .count();
+    let same = if raw == text.as_bytes() {
+        raw.len()
+    } else {
+        let pairs = raw.iter().rev().zip(text.bytes().rev());
+        pairs.take_while(|(raw, text)| **raw == *text).count()
+    };
     let same = text.len() - text.ceil_char_boundary(text.len() - same);
     push(
         pieces,

@@ -1,24 +1,27 @@
 //! Finds where any of many beginnings may stand, in one pass of the same cost for each byte whatever the text
-//! is: the first bytes of every place are looked up in a table of tags, eight places at a time, and only a
-//! place whose tag agrees is compared. Every place is looked at, so beginnings that overlap are all found.
+//! is: the first bytes of every place are looked up in a table of bits, sixteen places at a time without a
+//! branch, and only a place whose bit is set is compared. Every place is looked at, so beginnings that overlap
+//! are all found.
 //!
 //! Must not: judge what stands there. It cannot fail to build.
 
-/// Tags of the table: few enough for the nearest cache.
-const SLOTS: usize = 1 << 14;
-/// The tag of a slot that beginnings with different tags fall into. It agrees with all of them.
-const SHARED: u8 = 0;
-/// That of a slot for nothing. No beginning has it, because those are odd.
-const NOTHING: u8 = 2;
+/// Bytes of the table: few enough for the nearest cache, so many that one place in two hundred of ordinary
+/// text is compared in vain.
+const SLOTS: usize = 1 << 15;
+/// How far the slot's number stands from the low end of a mixed gram, and that of the bit below it.
+const SLOT_SHIFT: u32 = 17;
+const BIT_SHIFT: u32 = 14;
 /// Places that are looked at together.
-const PLACES: usize = 8;
+const PLACES: usize = 16;
+/// Bytes that these places begin.
+const WINDOW_BYTES: usize = PLACES + 3;
 /// What parts small from capital letters.
 const CASE: u32 = 0x2020_2020;
 
 /// Beginnings and what belongs to each.
 #[derive(Debug)]
 pub(super) struct Grams<T, const BYTES: usize> {
-    tags: Box<[u8; SLOTS]>,
+    bits: Box<[u8; SLOTS]>,
     /// Where in `entries` those of a slot stand; the first one is empty.
     slots: Box<[u16]>,
     entries: Vec<Vec<(u32, T)>>,
@@ -29,21 +32,23 @@ pub(super) type Fours<T> = Grams<T, 4>;
 /// Beginnings of three bytes, whatever their case. Other signs may fall together.
 pub(super) type Threes<T> = Grams<T, 3>;
 
-/// Slot and tag of a beginning.
-fn place(gram: u32) -> (usize, u8) {
+/// Slot of a beginning, and which of its bits.
+#[inline(always)]
+fn place(gram: u32) -> (usize, u32) {
     let mixed = gram.wrapping_mul(0x9E37_79B1);
-    ((mixed >> 18) as usize, (mixed >> 10) as u8 | 1)
+    ((mixed >> SLOT_SHIFT) as usize, (mixed >> BIT_SHIFT) & 7)
 }
 
 impl<T, const BYTES: usize> Grams<T, BYTES> {
     pub(super) fn new() -> Self {
         Self {
-            tags: Box::new([NOTHING; SLOTS]),
+            bits: Box::new([0; SLOTS]),
             slots: vec![0; SLOTS].into_boxed_slice(),
             entries: vec![Vec::new()],
         }
     }
 
+    #[inline(always)]
     fn gram(four: u32) -> u32 {
         if BYTES == 3 {
             (four | CASE) & 0x00FF_FFFF
@@ -55,7 +60,7 @@ impl<T, const BYTES: usize> Grams<T, BYTES> {
     /// Enters what belongs to a beginning.
     pub(super) fn enter(&mut self, four: [u8; 4], value: T) {
         let gram = Self::gram(u32::from_le_bytes(four));
-        let (slot, tag) = place(gram);
+        let (slot, bit) = place(gram);
         let fresh = u16::try_from(self.entries.len()).unwrap_or(0);
         let Some(index) = self.slots.get_mut(slot) else {
             return;
@@ -64,12 +69,8 @@ impl<T, const BYTES: usize> Grams<T, BYTES> {
             *index = fresh;
             self.entries.push(Vec::new());
         }
-        if let Some(known) = self.tags.get_mut(slot) {
-            *known = if *known == NOTHING || *known == tag {
-                tag
-            } else {
-                SHARED
-            };
+        if let Some(bits) = self.bits.get_mut(slot) {
+            *bits |= 1 << bit;
         }
         if let Some(entries) = self.entries.get_mut(usize::from(*index)) {
             entries.push((gram, value));
@@ -89,53 +90,45 @@ impl<T, const BYTES: usize> Grams<T, BYTES> {
         let mut at = 0;
         while let Some(window) = bytes
             .get(at..)
-            .and_then(|rest| rest.first_chunk::<{ PLACES + 3 }>())
+            .and_then(|rest| rest.first_chunk::<WINDOW_BYTES>())
         {
-            let [a, b, c, d, e, f, g, h, i, j, k] = *window;
-            let (low, high) = (
-                u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-                u64::from_le_bytes([d, e, f, g, h, i, j, k]),
-            );
-            let fours = [
-                low as u32,
-                (low >> 8) as u32,
-                (low >> 16) as u32,
-                (low >> 24) as u32,
-                (low >> 32) as u32,
-                (high >> 16) as u32,
-                (high >> 24) as u32,
-                (high >> 32) as u32,
-            ];
-            let any = fours
-                .iter()
-                .fold(false, |any, four| any | self.may_begin(*four));
-            if any {
-                for (place, four) in fours.iter().enumerate() {
-                    if self.may_begin(*four) {
-                        self.at(*four, |value| hit(at + place, value));
-                    }
-                }
-            }
+            self.window(window, PLACES, |place, value| hit(at + place, value));
             at += PLACES;
         }
-        let rest = bytes.get(at..).unwrap_or_default();
-        for place in 0..rest.len() {
-            let mut four = [0; 4];
-            for (to, from) in four.iter_mut().zip(rest.iter().skip(place)) {
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let mut window = [0; WINDOW_BYTES];
+            for (to, from) in window.iter_mut().zip(rest) {
                 *to = *from;
             }
-            let four = u32::from_le_bytes(four);
-            if self.may_begin(four) {
-                self.at(four, |value| hit(at + place, value));
+            self.window(&window, rest.len(), |place, value| hit(at + place, value));
+            at += PLACES;
+        }
+    }
+
+    /// The same for the first of the places of a window.
+    #[inline(always)]
+    fn window<'g>(
+        &'g self,
+        window: &[u8; WINDOW_BYTES],
+        places: usize,
+        mut hit: impl FnMut(usize, &'g T),
+    ) {
+        // Counted without an exit: a branch for each place costs more than all that it saves.
+        let any = fours(window).fold(0, |any, four| any | self.bit(four));
+        if any & 1 != 0 {
+            for (place, four) in fours(window).enumerate().take(places) {
+                if self.bit(four) & 1 != 0 {
+                    self.at(four, |value| hit(place, value));
+                }
             }
         }
     }
 
+    /// Its lowest bit says whether anything may begin so.
     #[inline(always)]
-    fn may_begin(&self, four: u32) -> bool {
-        let (slot, tag) = place(Self::gram(four));
-        let known = self.tags.get(slot).copied().unwrap_or(SHARED);
-        (known == tag) | (known == SHARED)
+    fn bit(&self, four: u32) -> u8 {
+        let (slot, bit) = place(Self::gram(four));
+        self.bits.get(slot).copied().unwrap_or(u8::MAX) >> bit
     }
 
     #[inline(never)]
@@ -148,6 +141,15 @@ impl<T, const BYTES: usize> Grams<T, BYTES> {
             }
         }
     }
+}
+
+/// The four bytes from each place on.
+#[inline(always)]
+fn fours(window: &[u8; WINDOW_BYTES]) -> impl Iterator<Item = u32> + '_ {
+    window.windows(4).map(|four| match four {
+        [a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]),
+        _ => 0,
+    })
 }
 
 #[cfg(test)]

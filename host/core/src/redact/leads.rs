@@ -10,7 +10,8 @@ use super::source::{Source, is_base64};
 pub(super) const NAMES: &[&str] = &[
     "pass", "Pass", "PASS", "ecret", "ECRET", "oken", "OKEN", "dential", "DENTIAL", "rumb", "RUMB", "salt", "Salt", "SALT", "seed", "Seed", "SEED",
     "ignature", "IGNATURE", "ebhook", "EBHOOK", "onnstr", "onnStr", "ONNSTR", "ectionstr", "ectionStr", "ECTIONSTR", "ECTION_STR", "earer", "EARER",
-    "ookie", "OOKIE", "uthtok", "UTHTOK", "uthoriz", "UTHORIZ", "essid", "ESSID", "essionid", "ESSIONID", "essionId", "ession_", "ESSION_",
+    "ookie", "OOKIE", "uthtok", "UTHTOK", "uthoriz", "UTHORIZ",
+    "sessid", "Sessid", "SESSID", "sessionid", "Sessionid", "SESSIONID", "sessionId", "SessionId", "session_", "Session_", "SESSION_",
 ];
 
 /// Shorter ones.
@@ -33,18 +34,31 @@ pub(super) const LONG_FLAG: &str = " --";
 #[rustfmt::skip]
 pub(super) const SIGNED_NAMES: &[&str] = &[
     "sid=", "sid:", "SID=", "SID:", "sig=", "Sig=", "SIG=", "pat=", "pat:", "PAT=", "auth=", "auth:", "auth\"", "auth =", "auth>", "Auth=", "Auth:",
-    "Auth\"", "AUTH=", "AUTH:", "sess=", "sess:", "SESS=", "ession=", "ession:", "ession\"", "ession =", "ESSION=", "ESSION:",
+    "Auth\"", "AUTH=", "AUTH:", "sess=", "sess:", "SESS=", "session=", "Session=", "session:", "Session:", "session\"", "Session\"", "session =", "Session =",
+    "SESSION=", "SESSION:",
 ];
 
-/// What stands in lines that the rules must see.
+/// What stands in lines that the rules must see. Those of a row are looked for together, so a row holds ones
+/// whose first four bytes are alike or have rare letters: the search compares where any mixture of them stands.
+/// Rows of equal length keep it so.
 #[rustfmt::skip]
-pub(super) const SUSPECTS: &[&str] = &[
-    "-BEGIN ", "- BEGIN ", "-END ", "- END ", "PuTTY-User", "$ANSIBLE_V", "@tcp(", "@unix(", ":5432:", ":5433:", ":6432:", ":*:*", "cle:thin:", "qlplus ",
-    "hooks.slack", "{SSHA", "{SHA", "{SMD5", "{MD5}", "{CRYPT", "{PBKDF", "{ARGON", "pbkdf2", "bcrypt", "scrypt", "SCRAM-SHA",       "characters removed]",
-    "vault login ", "net use", "asterauth ", "mqctl ", "mc alias", "tcdctl ", "htdigest ", "kinit", "cryptsetup", "-stdin", "<<< ", "<<<\"", "<<<'", "nmcli ", "rclone ", "ommunity", "OMMUNITY",
-    "che_peer ", "radtest ", "SOURCE_NAME=", "]:587 ", "]:465 ", "]:25 ", ": EAP \"", ": XAUTH \"", ".key \"", ".pem \"", ".p12 \"", " on >", " on #",
-    "\"kty\"", "519 a_", "LOGIN ", "a0=\"", ">__construct('", "sqli_connect(", "\"encrypt\"", "encrypt = \"",
-    "cureString ", " /p:", "createUser ", "/webhooks/", "webhook.office", "com2sec ", "md5 7", "md5 0", "ndpw ", "otpw ", "dentified ", "DENTIFIED ",
+pub(super) const SUSPECTS: [&[&str]; 16] = [
+    &["dentified ", "$ANSIBLE_V", "\"encrypt\"", "mqctl ", "encrypt = \""],
+    &["DENTIFIED ", "asterauth ", "PuTTY-User", "cryptsetup", "cureString "],
+    &[": XAUTH \"", "- BEGIN ", "- END ", ": EAP \"", "{SSHA"],
+    &["sqli_connect(", "{ARGON", "SOURCE_NAME=", "/webhooks/", "createUser "],
+    &[".pem \"", "nmcli ", "characters removed]", "che_peer ", ".p12 \""],
+    &["qlplus ", "-END ", "-stdin", "vault login ", "-BEGIN "],
+    &[">__construct('", "<<< ", "<<<'", "<<<\"", "519 a_"],
+    &[" on #", "SCRAM-SHA", "ommunity", " on >", "OMMUNITY"],
+    &["{SMD5", "{PBKDF", "pbkdf2", "radtest ", "webhook.office"],
+    &["bcrypt", "{CRYPT", ":*:*", ".key \"", "scrypt"],
+    &["md5 7", ":5432:", ":5433:", ":6432:", "md5 0"],
+    &["ndpw ", " /p:", "\"kty\"", "LOGIN ", "otpw "],
+    &["cle:thin:", "]:587 ", "hooks.slack", "kinit", "com2sec "],
+    &["{SHA", "rclone ", "mc alias", "tcdctl "],
+    &["@tcp(", "@unix(", "htdigest ", "net use"],
+    &["]:25 ", "]:465 ", "a0=\"", "{MD5}"],
 ];
 
 /// Parts of names that put their line under suspicion by what stands around them: what is before, what

@@ -16,6 +16,16 @@ pub(super) enum Search {
 }
 
 impl Search {
+    /// A searcher for rows of literals. It looks for those of a row together where it has as many groups as
+    /// there are rows.
+    pub(super) fn of_rows(rows: &[&'static [&'static str]]) -> Self {
+        let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+        let columns =
+            (0..longest).flat_map(|column| rows.iter().filter_map(move |row| row.get(column)));
+        let literals: Vec<&str> = columns.copied().collect();
+        Self::new(&literals)
+    }
+
     pub(super) fn new(literals: &[&str]) -> Self {
         let mut config = packed::Config::new();
         config.only_teddy(true).heuristic_pattern_limits(false);
@@ -90,7 +100,11 @@ impl Folded {
         let (start, literal) = self.search.next(folded, from)?;
         let all = self.spellings.get(literal).map_or(&[][..], Vec::as_slice);
         let rest = source.slice(start, source.len());
-        let stands = |spelling: &&&str| rest.starts_with(spelling.as_bytes());
+        // The last letter first: it tells most spellings apart.
+        let stands = |spelling: &&&str| {
+            let last = spelling.len().wrapping_sub(1);
+            rest.get(last) == spelling.as_bytes().last() && rest.starts_with(spelling.as_bytes())
+        };
         let spelt = all.iter().find(stands);
         Some((start, spelt.copied()))
     }

@@ -457,8 +457,9 @@ fn widen(span: &mut Span, masks: &[Range<usize>]) {
 
 /// The masks that stand in a text already.
 fn masks(text: &str) -> Vec<Range<usize>> {
-    text.match_indices(MASK_START)
-        .filter_map(|(start, _)| {
+    MASKS
+        .find_iter(text.as_bytes())
+        .filter_map(|start| {
             let source = source::Source::new(text);
             let from = start + MASK_START.len();
             let kind = source.run(from, KIND_BYTES_MAX, |byte| {
@@ -472,6 +473,9 @@ fn masks(text: &str) -> Vec<Range<usize>> {
         })
         .collect()
 }
+
+static MASKS: LazyLock<memchr::memmem::Finder<'static>> =
+    LazyLock::new(|| memchr::memmem::Finder::new(MASK_START));
 
 /// Longest kind that a mask in a text may name, in bytes.
 const KIND_BYTES_MAX: usize = 64;

@@ -28,7 +28,7 @@ const BEFORE_RUN_BYTES: usize = 16;
 /// Most bytes of a name after the fragment by which it was found.
 const NAME_BYTES_MAX: usize = 64;
 /// Longest part of a name right before a sign of [`SIGNED_NAMES`], in bytes.
-const SIGNED_BYTES_MAX: usize = 6;
+const SIGNED_BYTES_MAX: usize = 7;
 
 /// What stands where the scout stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,8 +100,8 @@ impl Head {
     }
 }
 
-/// How far each family of rules has read a run. What begins inside is not asked about again: each beginning
-/// in a run full of them would read the rest of it.
+/// How far the runs are read, and how far by each family of rules. What begins inside is not asked about again:
+/// each beginning in a run full of them would read the rest of it.
 #[derive(Debug, Default)]
 struct HeadsRead {
     tokens: [usize; tokens::BODIES],
@@ -109,6 +109,9 @@ struct HeadsRead {
     web_tokens: usize,
     /// Up to where no web token begins.
     no_web_token: usize,
+    /// Where the last run ended, and the last one that was searched for beginnings.
+    done: usize,
+    searched: usize,
 }
 
 /// The searchers, built once.
@@ -157,6 +160,17 @@ fn mask(block: [u8; 8]) -> u64 {
     ((from_zero & differs(b':')) | !differs(b'-')) & !word & HIGH
 }
 
+/// How many blocks from the first on are in a run from end to end.
+fn full_blocks(blocks: &[[u8; 8]]) -> usize {
+    let (groups, _) = blocks.as_chunks::<GROUP_BLOCKS>();
+    let is_full = |group: &&[[u8; 8]; GROUP_BLOCKS]| {
+        group.iter().fold(HIGH, |all, block| all & mask(*block)) == HIGH
+    };
+    let whole = groups.iter().take_while(is_full).count() * GROUP_BLOCKS;
+    let rest = blocks.iter().skip(whole);
+    whole + rest.take_while(|block| mask(**block) == HIGH).count()
+}
+
 impl Scout {
     fn build() -> Self {
         let mut scout = Self {
@@ -169,7 +183,7 @@ impl Scout {
                     .copied(),
             ),
             short: Folded::new(SHORT_NAMES.iter().chain(SIGNS).copied()),
-            suspects: Search::new(SUSPECTS),
+            suspects: Search::of_rows(&SUSPECTS),
             heads: Fours::new(),
             brief: Vec::new(),
         };
@@ -301,34 +315,37 @@ impl Scout {
         let (blocks, _) = bytes.as_chunks::<8>();
         let (groups, _) = blocks.as_chunks::<GROUP_BLOCKS>();
         let whole = groups.len() * GROUP_BLOCKS;
-        let mut done = 0;
+        let mut read = HeadsRead::default();
         for (group, eight) in groups.iter().enumerate() {
+            if (group + 1) * GROUP_BLOCKS * 8 <= read.done {
+                continue;
+            }
             // Counted without an exit, so that the compiler turns it into vector code.
             let mut masks = [0; GROUP_BLOCKS];
             for (mask, block) in masks.iter_mut().zip(eight) {
                 *mask = self::mask(*block);
             }
             for (offset, _) in masks.iter().enumerate().filter(|(_, mask)| **mask == HIGH) {
-                self.full_block(text, blocks, group * GROUP_BLOCKS + offset, &mut done, hits);
+                self.full_block(text, blocks, group * GROUP_BLOCKS + offset, &mut read, hits);
             }
         }
         let rest = blocks.iter().enumerate().skip(whole);
         for (index, _) in rest.filter(|(_, block)| mask(**block) == HIGH) {
-            self.full_block(text, blocks, index, &mut done, hits);
+            self.full_block(text, blocks, index, &mut read, hits);
         }
     }
 
-    /// Looks at the run around a block of eight letters, unless it is short. `done` is where the last one ended.
+    /// Looks at the run around a block of eight letters, unless it is short.
     fn full_block(
         &self,
         text: &str,
         blocks: &[[u8; 8]],
         index: usize,
-        done: &mut usize,
+        read: &mut HeadsRead,
         hits: &mut Vec<Hit>,
     ) {
         let at = index * 8;
-        if at < *done {
+        if at < read.done {
             return;
         }
         let at_block = |index: usize| blocks.get(index).map_or(HIGH, |block| mask(*block));
@@ -339,31 +356,35 @@ impl Scout {
             return;
         }
         let source = Source::new(text);
-        let start = source.back(at, at - (*done).min(at), in_run);
+        let start = source.back(at, at - read.done.min(at), in_run);
         // Whole blocks first: a run may be as long as the text.
-        let full = blocks
-            .iter()
-            .skip(index + 1)
-            .take_while(|block| mask(**block) == HIGH)
-            .count();
+        let full = full_blocks(blocks.get(index + 1..).unwrap_or_default());
         let end = source.run(at + 8 + full * 8, 8, in_run);
-        *done = end;
+        read.done = end;
         if end - start >= RUN_BYTES_MIN {
-            self.run(source, start, end, hits);
+            self.run(source, (start, end), read, hits);
         }
     }
 
-    fn run(&self, source: Source<'_>, start: usize, end: usize, hits: &mut Vec<Hit>) {
+    fn run(
+        &self,
+        source: Source<'_>,
+        (start, end): (usize, usize),
+        read: &mut HeadsRead,
+        hits: &mut Vec<Hit>,
+    ) {
         if self.is_odd(source, start, end) {
             hits.push(suspect(start));
         }
-        let from = start.saturating_sub(BEFORE_RUN_BYTES);
+        let from = start
+            .saturating_sub(BEFORE_RUN_BYTES)
+            .max(read.searched.saturating_sub(3));
         let window = source.slice(from, end);
-        let mut read = HeadsRead::default();
+        read.searched = end;
         let mut last = None;
         self.heads.each(window, |place, head| {
             let at = from + place;
-            if last != Some(at) && head.holds(source, at, &mut read) {
+            if last != Some(at) && head.holds(source, at, read) {
                 last = Some(at);
                 hits.push(suspect(at));
             }
