@@ -1,6 +1,10 @@
 //! What the gate answers, as data without a transport: the MCP server and the command line both turn
 //! these into their own shapes.
 
+mod fleet;
+
+pub use fleet::{Fleet, Member, MemberEnd, Rolling};
+
 use crate::output::{Shown, Stream};
 use crate::policy::{Finding, Limits, Opinion, Refusal};
 use crate::request::{Alias, InputFault};

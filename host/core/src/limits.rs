@@ -72,6 +72,10 @@ pub const CONNECTIONS_KEPT_MAX: usize = 1_024;
 pub const HOSTS_AT_ONCE_DEFAULT: usize = 32;
 /// Most hosts that one verb works with at once.
 pub const HOSTS_AT_ONCE_MAX: usize = 256;
+/// Output that one command on many hosts shows, all hosts together, in bytes: each has an equal share.
+pub const FLEET_OUTPUT_BYTES_MAX: usize = 67_108_864;
+/// Smallest share of a host, in bytes, whatever their number.
+pub const FLEET_OUTPUT_SHARE_BYTES_MIN: usize = 4_096;
 /// Time for ending a remote command in all its steps, in milliseconds.
 pub const END_LADDER_MS_MAX: u64 = 3_000;
 

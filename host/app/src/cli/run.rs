@@ -1,4 +1,6 @@
-//! `portcullis run ALIAS COMMAND`: the same gate from a terminal.
+//! `portcullis run ALIAS COMMAND`: the same gate from a terminal; `fleet` for a tag.
+
+mod fleet;
 
 use super::{Exit, Format, Places, console, session};
 use clap::Args;
@@ -6,20 +8,49 @@ use portcullis_core::answer;
 use portcullis_mcp::gate::Gate;
 use serde_json::{Value, json};
 
-/// Runs a command on a host if the policy allows it. Ctrl-C ends the remote command.
+/// Runs a command on a host, or on every host that has a tag, if the policy allows it. Ctrl-C ends the remote command.
+///
+/// With `--tag` each host is decided by itself. Exit 0 if the command exited with 0 on all of them, 4 if it did not on
+/// one, 1 if all that is wrong is that hosts were refused or not begun with.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The host.
-    alias: String,
-    /// The command, as one argument: quote it.
-    command: String,
+    /// The host, without --tag; then the command as one argument: quote it.
+    #[arg(value_names = ["ALIAS", "COMMAND"], num_args = 1..=2, required = true)]
+    words: Vec<String>,
+    /// Run on every host that has this tag; only the command is given then.
+    #[arg(long)]
+    tag: Option<String>,
+    #[command(flatten)]
+    rolling: fleet::Arguments,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 }
 
 pub(super) fn main(places: &Places, verb: &Run) -> Exit {
-    let (alias, command, format) = (verb.alias.clone(), verb.command.clone(), verb.format);
+    let (alias, command) = match (&verb.tag, verb.words.as_slice()) {
+        (None, [alias, command]) => (alias.clone(), command.clone()),
+        (Some(tag), [command]) => return fleet::main(places, verb, tag, command),
+        (None, _) => {
+            console::fault(
+                "expected a host and a command",
+                "portcullis run ALIAS 'COMMAND', or portcullis run --tag TAG 'COMMAND'",
+            );
+            return Exit::Usage;
+        }
+        (Some(_), _) => {
+            console::fault(
+                "with --tag only the command is given, as one argument",
+                "portcullis run --tag TAG -- 'COMMAND'",
+            );
+            return Exit::Usage;
+        }
+    };
+    if verb.rolling.are_given() {
+        console::fault("these options are for --tag", "portcullis run --help");
+        return Exit::Usage;
+    }
+    let format = verb.format;
     session::with_gate(places, async move |gate, mut caller| {
         let (sender, progress) = tokio::sync::mpsc::channel(16);
         caller.progress = Some(sender);
@@ -33,24 +64,26 @@ pub(super) fn main(places: &Places, verb: &Run) -> Exit {
                 match format {
                     Format::Json => {
                         return console::written(
-                            console::line(&denied_json(&denied)),
+                            console::line(&denied_json(&denied).to_string()),
                             Exit::Refused,
                         );
                     }
-                    Format::Human => {
-                        let (refusal, code) = (&denied.refusal, denied.refusal.code.as_str());
-                        console::fault(&format!("{} ({code})", refusal.detail), "");
-                        for deciding in &refusal.network {
-                            console::say(&format!("  {deciding}"));
-                        }
-                        console::say(&format!("hint: {}", refusal.hint));
-                    }
+                    Format::Human => say_denied(&denied),
                 }
                 Exit::Refused
             }
             Err(fault) => session::answer_fault(&fault, format),
         }
     })
+}
+
+fn say_denied(denied: &answer::Denied) {
+    let (refusal, code) = (&denied.refusal, denied.refusal.code.as_str());
+    console::fault(&format!("{} ({code})", refusal.detail), "");
+    for deciding in &refusal.network {
+        console::say(&format!("  {deciding}"));
+    }
+    console::say(&format!("hint: {}", refusal.hint));
 }
 
 fn ran_exit(ran: &answer::Ran, format: Format) -> Exit {
@@ -133,7 +166,7 @@ fn ran_json(ran: &answer::Ran) -> Value {
     Value::Object(body)
 }
 
-fn denied_json(denied: &answer::Denied) -> String {
+fn denied_json(denied: &answer::Denied) -> Value {
     json!({
         "status": "denied",
         "alias": denied.alias.as_str(),
@@ -148,5 +181,4 @@ fn denied_json(denied: &answer::Denied) -> String {
         "offset": denied.refusal.offset,
         "network_entries": denied.refusal.network,
     })
-    .to_string()
 }

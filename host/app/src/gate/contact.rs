@@ -8,6 +8,7 @@
 
 use super::login::Keys;
 use super::notes::fields;
+use super::run::micros;
 use super::{House, Live, journal_refusal};
 use crate::events::Watch;
 use portcullis_core::answer::{Fault, Run, RunFault, Timing};
@@ -465,7 +466,3 @@ const CANCELLED: Fault = Fault::Setup {
     code: "cancelled",
     message: "taken back before the host had answered",
 };
-
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
-}

@@ -6,6 +6,7 @@
 //! * `names`: how the name of a host becomes addresses
 //! * `login`: what a run logs in with
 //! * `contact`: what an operator asks about hosts
+//! * `fleet`: one command on many hosts
 //! * `run`: decide, hear, admit, journal, run, scrub, close
 //! * `plan`: the same up to the point where something would happen
 //! * `notes`: records of what is no decision; `flood`: how many of them
@@ -13,6 +14,7 @@
 //! Must not: speak a protocol, or choose words for people beyond the fixed texts below.
 
 mod contact;
+mod fleet;
 mod flood;
 mod live;
 mod login;
@@ -32,7 +34,9 @@ use crate::journal::Journal;
 use crate::spill::{Owner, Spills};
 use notes::{Notes, fields};
 use portcullis_core::BoxFuture;
-use portcullis_core::answer::{Fault, Page, PageRequest, Plan, Reload, Run};
+use portcullis_core::answer::{
+    Fault, Fleet, Member, Page, PageRequest, Plan, Reload, Rolling, Run,
+};
 use portcullis_core::audit::{Door, Origin, Stamp};
 use portcullis_core::clock::Clock;
 use portcullis_core::config::changes;
@@ -116,6 +120,19 @@ impl Gatehouse {
     /// Puts the journal on the disk and closes it.
     pub(crate) fn close(&self) {
         self.0.journal.close();
+    }
+
+    /// Runs a command on every host that has a tag; `told` hears of each that has ended, and how many have.
+    pub(crate) async fn run_on_tag(
+        &self,
+        caller: Caller,
+        tag: &str,
+        command: &str,
+        rolling: Rolling,
+        told: &(dyn Fn(&Member, usize) + Send + Sync),
+    ) -> Result<Fleet, Fault> {
+        let house = Arc::clone(&self.0);
+        house.run_on_tag(caller, tag, command, rolling, told).await
     }
 
     /// Asks a host for a sign of life; with `exec` also by a command that has no effect.

@@ -424,6 +424,6 @@ fn rule_of(heard: &Heard) -> Option<RuleRef> {
     audit::deciding_rule(heard, None).cloned()
 }
 
-fn micros(since: Instant) -> u64 {
+pub(super) fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

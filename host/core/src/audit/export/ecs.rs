@@ -92,8 +92,8 @@ fn observer(exporter: &Exporter<'_>) -> Value {
 /// The category, and the type that is lawful in it.
 fn category(it: Fields<'_>) -> (&'static str, &'static str) {
     match it.kind() {
-        "run_open" => ("process", "start"),
-        "run_close" => ("process", "end"),
+        "run_open" | "fleet_open" => ("process", "start"),
+        "run_close" | "fleet_close" => ("process", "end"),
         "refused" | "input_refused" | "edge_refused" | "suppressed" => ("api", "denied"),
         "plan" => ("api", "info"),
         "read" => ("api", "access"),

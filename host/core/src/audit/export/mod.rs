@@ -72,6 +72,7 @@ impl<'r> Fields<'r> {
         };
         match self.kind() {
             "run_open" | "run_close" | "refused" => "ssh_run".to_owned(),
+            "fleet_open" | "fleet_close" => "ssh_run_on_tag".to_owned(),
             "plan" => "ssh_plan".to_owned(),
             "reload" => "ssh_reload_config".to_owned(),
             "read" => of_read(self.text("what").unwrap_or("read")),
@@ -85,6 +86,8 @@ impl<'r> Fields<'r> {
             "refused" | "input_refused" | "edge_refused" | "suppressed" | "gap" | "recovered" => {
                 Some(false)
             }
+            // Each host's end stands in its own record.
+            "fleet_open" | "fleet_close" => None,
             "plan" | "contact" => Some(self.is("allowed")),
             "contact_end" => Some(self.text("code").is_none()),
             "host_key" => Some(self.text("outcome") == Some("accepted")),

@@ -2,7 +2,7 @@
 //!
 //! | record | class |
 //! |---|---|
-//! | a call: `refused`, `plan`, `read`, `contact`, `contact_end`, `reload`, `host_key`, `input_refused`, `edge_refused`, `suppressed` | API Activity (6003) |
+//! | a call: `refused`, `fleet_open`, `fleet_close`, `plan`, `read`, `contact`, `contact_end`, `reload`, `host_key`, `input_refused`, `edge_refused`, `suppressed` | API Activity (6003) |
 //! | `run_open` | API Activity (6003), and the launch as Process Activity (1007) |
 //! | `run_close` | the end as Process Activity (1007), and the connection as SSH Activity (4007) |
 //! | `server_start`, `server_stop`, `plugin_loaded` | Application Lifecycle (6002) |
@@ -98,7 +98,8 @@ pub fn ocsf(record: &Map<String, Value>, exporter: &Exporter<'_>) -> Vec<Value> 
                 event(ssh_class, connection(it)),
             ]
         }
-        "refused" | "input_refused" | "edge_refused" | "suppressed" => {
+        "refused" | "input_refused" | "edge_refused" | "suppressed" | "fleet_open"
+        | "fleet_close" => {
             vec![event(Class::api(99, "Run"), call(it))]
         }
         "plan" | "read" | "contact" | "contact_end" => {
