@@ -134,6 +134,7 @@ fn case(command: &str) -> Case {
         tags: vec!["web".to_owned()],
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     };
     let target = Target {
         host,

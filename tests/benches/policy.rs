@@ -55,6 +55,7 @@ fn host() -> Host {
         tags: vec!["web".to_owned()],
         description: String::new(),
         shell: LoginShell::Posix,
+        host_keys: Vec::new(),
     }
 }
 

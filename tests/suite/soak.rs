@@ -113,6 +113,7 @@ fn soak_only_the_listed_program_is_ever_granted() {
             tags: Vec::new(),
             description: String::new(),
             shell: portcullis_core::inventory::LoginShell::default(),
+            host_keys: Vec::new(),
         };
         let shown = line.as_str().to_owned();
         let case = Case::new(

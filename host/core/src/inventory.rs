@@ -4,7 +4,12 @@
 //! Must not: read files, resolve names, or decide.
 
 use crate::request::Alias;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::collections::HashMap;
+
+/// Bytes of a SHA-256 digest.
+const DIGEST_BYTES: usize = 32;
 
 /// How a host is logged into. The key and the secrets are names; the binary reads them when needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +90,43 @@ pub struct Host {
     pub description: String,
     /// What its login shell is.
     pub shell: LoginShell,
+    /// The keys that it has to show; where there are none, known_hosts says.
+    pub host_keys: Vec<HostKeyPin>,
+}
+
+/// A key that a host has to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostKeyPin {
+    /// Its type, e.g. `ssh-ed25519`; `None` for any.
+    pub kind: Option<String>,
+    /// Its fingerprint as `ssh-keygen -l` writes it, `SHA256:…`.
+    pub fingerprint: String,
+}
+
+impl HostKeyPin {
+    /// The types that a pin may name.
+    pub const KINDS: [&'static str; 5] = [
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "ssh-rsa",
+    ];
+
+    /// Reads `SHA256:…`, or a type, a blank and that; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, fingerprint) = match text.split_once(' ') {
+            Some((kind, fingerprint)) if Self::KINDS.contains(&kind) => (Some(kind), fingerprint),
+            Some(_) => return None,
+            None => (None, text),
+        };
+        let digest = STANDARD_NO_PAD.decode(fingerprint.strip_prefix("SHA256:")?);
+        (digest.ok()?.len() == DIGEST_BYTES).then(|| Self {
+            kind: kind.map(ToOwned::to_owned),
+            fingerprint: fingerprint.to_owned(),
+        })
+    }
 }
 
 /// How a host's login shell reads what is sent.

@@ -76,6 +76,7 @@ fn host() -> Host {
         tags: Vec::new(),
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     }
 }
 

@@ -36,6 +36,7 @@ fn host() -> Host {
         tags: vec!["web".to_owned(), "db".to_owned()],
         description: String::new(),
         shell: LoginShell::Posix,
+        host_keys: Vec::new(),
     }
 }
 

@@ -88,6 +88,7 @@ fn host(row: &Value) -> Host {
             .collect(),
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     }
 }
 

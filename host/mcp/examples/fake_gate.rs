@@ -41,6 +41,7 @@ fn host(alias: &str) -> Host {
         tags: vec!["web".to_owned()],
         description: "a host".to_owned(),
         shell: portcullis_core::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     }
 }
 

@@ -120,6 +120,7 @@ pub fn question_of(vector: &Vector) -> Result<Question, String> {
             tags: vector.tags.clone(),
             description: String::new(),
             shell: LoginShell::default(),
+            host_keys: Vec::new(),
         },
         credential: None,
     };

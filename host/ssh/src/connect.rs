@@ -3,7 +3,6 @@
 use crate::dial;
 use crate::engine::EngineSettings;
 use crate::fault;
-use crate::known_hosts::KnownHosts;
 use crate::login::Methods;
 use crate::pool::Connection;
 use crate::session::{self, LoggedIn, NotLoggedIn, Whom};
@@ -83,7 +82,6 @@ pub(crate) struct Way<'a> {
     pub(crate) addresses: &'a [IpAddr],
     /// Whether a socket's peer may be talked to.
     pub(crate) admits: &'a (dyn Fn(IpAddr) -> bool + Send + Sync),
-    pub(crate) known_hosts: &'a Arc<KnownHosts>,
 }
 
 impl Handshakes {
@@ -95,7 +93,7 @@ impl Handshakes {
         let methods = Arc::new(methods);
         let mut last = fault::CONNECTION_FAILED;
         for address in way.addresses {
-            let _turn = self.turn(*address, way.whom.port).await?;
+            let _turn = self.turn(*address, way.whom.trust.port()).await?;
             match attempts(way, *address, &methods).await {
                 Tried::Done(done) => return *done,
                 Tried::NotReached(fault) => last = fault,
@@ -116,12 +114,11 @@ enum Tried {
 async fn attempts(way: &Way<'_>, address: IpAddr, methods: &Arc<Methods>) -> Tried {
     let mut tries = 1;
     loop {
-        let socket = match dial::dial(address, way.whom.port, way.admits).await {
+        let socket = match dial::dial(address, way.whom.trust.port(), way.admits).await {
             Ok(socket) => socket,
             Err(fault) => return Tried::NotReached(fault),
         };
-        let (whom, known_hosts) = (way.whom.clone(), Arc::clone(way.known_hosts));
-        let conversation = session::log_in(socket, whom, known_hosts, Arc::clone(methods));
+        let conversation = session::log_in(socket, way.whom.clone(), Arc::clone(methods));
         let talked = apart(conversation).await;
         let done = match talked.unwrap_or_else(|| Err(fault::CONNECTION_FAILED.into())) {
             Ok(LoggedIn {

@@ -18,6 +18,7 @@ use crate::fault;
 use crate::identity::RSA_BITS_MIN;
 use crate::known_hosts::{HostKeyVerdict, KnownHosts, lookup_name};
 use crate::session::{self, HOST_KEYS, Whom};
+use crate::trust::Trust;
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::HANDSHAKE_SECONDS_MAX;
 use portcullis_core::policy::Contact;
@@ -121,7 +122,8 @@ impl Standing {
 }
 
 impl KnownHosts {
-    /// The fingerprints of the keys that are recorded for a host, as `TYPE SHA256:…`.
+    /// The fingerprints of the keys that are recorded for a host, as `TYPE SHA256:…`, and of the authorities that may
+    /// vouch for it, with `@cert-authority` before them.
     #[must_use]
     pub fn fingerprints(&self, host: &str, port: u16) -> Vec<String> {
         let recorded = self.recorded(host, port).into_iter();
@@ -130,9 +132,12 @@ impl KnownHosts {
             Some(key.fingerprint(HashAlg::Sha256).to_string())
         };
         recorded
-            .map(|(kind, blob)| {
+            .map(|(how, kind, blob)| {
                 let fingerprint = fingerprint(blob);
-                format!("{kind} {}", fingerprint.as_deref().unwrap_or("unreadable"))
+                format!(
+                    "{how}{kind} {}",
+                    fingerprint.as_deref().unwrap_or("unreadable")
+                )
             })
             .collect()
     }
@@ -172,16 +177,15 @@ impl Engine {
             .ok_or(fault::CREDENTIAL_MISSING)?
             .username
             .clone();
-        let (host, port) = (target.host.host.clone(), target.host.port);
-        if !session::is_recorded(&access.known_hosts, &host, port) {
+        let trust = Trust::of(&target.host, &access.known_hosts);
+        if !trust.is_recorded() {
             return Err(fault::HOST_KEY_UNKNOWN);
         }
         let admits = |peer| contact.admits_peer(peer);
         let way = Way {
-            whom: Whom { host, port, user },
+            whom: Whom { trust, user },
             addresses: contact.addresses(),
             admits: &admits,
-            known_hosts: &access.known_hosts,
         };
         let methods = access.login.methods().await?;
         let began = Instant::now();
@@ -277,7 +281,7 @@ impl Handshakes {
 
 /// The settings of a run, but for one kind of host key.
 fn config(kind: &str) -> client::Config {
-    let common = session::config(&[]);
+    let common = session::config(Vec::new(), Vec::new());
     let algorithms = HOST_KEYS.iter().filter(|(of, _)| *of == kind);
     let key = algorithms.map(|(_, algorithm)| algorithm.clone()).collect();
     client::Config {

@@ -9,7 +9,8 @@ use crate::known_hosts::KnownHosts;
 use crate::login::Login;
 use crate::names::{Names, Resolved};
 use crate::pool::{Generation, Keeping, Key, Lease, Pool};
-use crate::session::{self, Whom};
+use crate::session::Whom;
+use crate::trust::Trust;
 use crate::watchdog;
 use portcullis_core::answer::RunFault;
 use portcullis_core::audit::Journaled;
@@ -263,20 +264,18 @@ impl Engine {
         trip: &mut Trip,
     ) -> Result<Lease, RunFault> {
         let key = key(admitted, access.generation).ok_or(fault::CREDENTIAL_MISSING)?;
-        let (host, port) = (key.host.clone(), key.port);
-        if !session::is_recorded(&access.known_hosts, &host, port) {
+        let trust = Trust::of(&admitted.heard().case.target().host, &access.known_hosts);
+        if !trust.is_recorded() {
             return Err(fault::HOST_KEY_UNKNOWN);
         }
         let admits = |peer| admitted.admits_peer(peer);
         let way = Way {
             whom: Whom {
-                host,
-                port,
+                trust,
                 user: key.user.clone(),
             },
             addresses: admitted.addresses(),
             admits: &admits,
-            known_hosts: &access.known_hosts,
         };
         let began = Instant::now();
         let made = Mutex::new(Duration::ZERO);

@@ -50,6 +50,21 @@ pub(crate) const HOST_KEY_UNKNOWN: RunFault = fault(
 /// The host showed a revoked key.
 pub(crate) const HOST_KEY_REVOKED: RunFault =
     fault("host_key_revoked", "SSH host key verification failed");
+/// The host showed a certificate that is not valid yet, or no longer.
+pub(crate) const HOST_CERTIFICATE_TIME: RunFault = fault(
+    "host_certificate_time",
+    "SSH host key verification failed: The host's certificate is not valid at this time",
+);
+/// The host showed a certificate for other names.
+pub(crate) const HOST_CERTIFICATE_NAME: RunFault = fault(
+    "host_certificate_name",
+    "SSH host key verification failed: The host's certificate is for other names",
+);
+/// The host showed a certificate of another kind, with options that nobody knows, or with a bad signature.
+pub(crate) const HOST_CERTIFICATE_UNUSABLE: RunFault = fault(
+    "host_certificate_unusable",
+    "SSH host key verification failed: The host's certificate cannot be used",
+);
 /// The host showed an RSA key of less than 2048 bits.
 pub(crate) const HOST_KEY_SHORT: RunFault = fault(
     "host_key_short",

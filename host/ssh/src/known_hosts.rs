@@ -7,7 +7,7 @@
 //!
 //! Must not: learn keys, read files, or resolve names.
 //!
-//! LIMIT: `@cert-authority` lines are recognised and skipped; host certificates are not asked for.
+//! What a certificate of a recorded authority is worth is `trust`'s to judge.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,6 +47,8 @@ enum Names {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marker {
     Plain,
+    /// The key of an authority, never a host's own.
+    Authority,
     Revoked,
 }
 
@@ -84,20 +86,11 @@ impl KnownHosts {
     /// name that happens to lead there.
     #[must_use]
     pub fn verify(&self, host: &str, port: u16, blob: &[u8]) -> HostKeyVerdict {
-        let name = lookup_name(host, port);
-        let bare = lookup_name(host, SSH_PORT);
-        // SECURITY: revocations are looked at over the whole file first, and also under the name
-        // without its port, so that no order of lines and no port revives a revoked key.
-        let revoked = self.lines.iter().any(|line| {
-            line.marker == Marker::Revoked
-                && line.blob == blob
-                && (line.names.matches(&name) || line.names.matches(&bare))
-        });
-        if revoked {
+        if self.is_revoked(host, port, blob) {
             return HostKeyVerdict::Revoked;
         }
         let mut verdict = HostKeyVerdict::Unknown;
-        for line in self.plain(&name) {
+        for line in self.marked(Marker::Plain, &lookup_name(host, port)) {
             if line.blob == blob {
                 return HostKeyVerdict::Known;
             }
@@ -106,11 +99,49 @@ impl KnownHosts {
         verdict
     }
 
+    /// Whether a key, a host's or an authority's, is recorded as revoked for a host.
+    #[must_use]
+    pub fn is_revoked(&self, host: &str, port: u16, blob: &[u8]) -> bool {
+        let name = lookup_name(host, port);
+        let bare = lookup_name(host, SSH_PORT);
+        // SECURITY: revocations are looked at over the whole file, and also under the name without its port, so
+        // that no order of lines and no port revives a revoked key.
+        self.lines.iter().any(|line| {
+            line.marker == Marker::Revoked
+                && line.blob == blob
+                && (line.names.matches(&name) || line.names.matches(&bare))
+        })
+    }
+
+    /// Whether an authority is recorded that may vouch for a host.
+    #[must_use]
+    pub fn has_authority(&self, host: &str, port: u16) -> bool {
+        let name = lookup_name(host, port);
+        self.marked(Marker::Authority, &name).next().is_some()
+    }
+
+    /// Whether this authority is recorded as one that may vouch for a host.
+    pub(crate) fn vouches(&self, host: &str, port: u16, authority: &[u8]) -> bool {
+        let name = lookup_name(host, port);
+        let mut lines = self.marked(Marker::Authority, &name);
+        lines.any(|line| line.blob == authority)
+    }
+
     /// The types of the keys that are recorded for a host, in file order, each once; e.g. `ssh-ed25519`.
     #[must_use]
     pub fn recorded_types(&self, host: &str, port: u16) -> Vec<String> {
+        self.types(Marker::Plain, host, port)
+    }
+
+    /// The types of the keys of the authorities that may vouch for a host.
+    #[must_use]
+    pub fn authority_types(&self, host: &str, port: u16) -> Vec<String> {
+        self.types(Marker::Authority, host, port)
+    }
+
+    fn types(&self, marker: Marker, host: &str, port: u16) -> Vec<String> {
         let mut kinds: Vec<String> = Vec::new();
-        for line in self.plain(&lookup_name(host, port)) {
+        for line in self.marked(marker, &lookup_name(host, port)) {
             if !kinds.contains(&line.kind) {
                 kinds.push(line.kind.clone());
             }
@@ -118,16 +149,17 @@ impl KnownHosts {
         kinds
     }
 
-    /// The keys that are recorded for a host, in file order: type and wire form.
-    pub(crate) fn recorded(&self, host: &str, port: u16) -> Vec<(&str, &[u8])> {
+    /// The keys that are recorded for a host, in file order, and then those of the authorities that may vouch for
+    /// it: how, type and wire form.
+    pub(crate) fn recorded(&self, host: &str, port: u16) -> Vec<(&'static str, &str, &[u8])> {
         let name = lookup_name(host, port);
-        let lines = self
-            .lines
-            .iter()
-            .filter(|line| line.marker == Marker::Plain && line.names.matches(&name));
-        lines
-            .map(|line| (line.kind.as_str(), line.blob.as_slice()))
-            .collect()
+        let mut recorded = Vec::new();
+        for (marker, how) in [(Marker::Plain, ""), (Marker::Authority, "@cert-authority ")] {
+            let all = self.lines.iter();
+            let lines = all.filter(|line| line.marker == marker && line.names.matches(&name));
+            recorded.extend(lines.map(|line| (how, line.kind.as_str(), line.blob.as_slice())));
+        }
+        recorded
     }
 
     /// The recorded host keys that are weak: DSA, which signs with SHA-1 only, and RSA of less than 3072 bits.
@@ -160,10 +192,10 @@ impl KnownHosts {
             .collect()
     }
 
-    fn plain<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a Line> {
+    fn marked<'a>(&'a self, marker: Marker, name: &'a [u8]) -> impl Iterator<Item = &'a Line> {
         self.lines
             .iter()
-            .filter(move |line| line.marker == Marker::Plain && line.names.matches(name))
+            .filter(move |line| line.marker == marker && line.names.matches(name))
     }
 }
 
@@ -230,8 +262,8 @@ fn parse_line(line: &[u8]) -> Option<Line> {
     let (marker, line) = if line.starts_with(b"@") {
         match field(line) {
             (b"@revoked", rest) => (Marker::Revoked, rest),
-            // SECURITY: the key of an authority must never pass as a host's own key, and a marker that
-            // is not understood may mean anything.
+            (b"@cert-authority", rest) => (Marker::Authority, rest),
+            // SECURITY: a marker that is not understood may mean anything.
             _ => return None,
         }
     } else {
@@ -306,7 +338,7 @@ fn matches_list(patterns: &[u8], name: &[u8]) -> bool {
 
 /// Matches `*` and `?`. On a mismatch only the last `*` is tried again, one byte further on, so the
 /// work is bounded by the product of both lengths.
-fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut from) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(byte) = name.get(from) {

@@ -2,8 +2,8 @@
 //!
 //! [`Engine::run`] takes a journaled run by value, and nothing else here starts anything on a host:
 //! every function that sends an `exec` request is private. Only admitted addresses are dialled, the peer
-//! of the socket is compared with them before the key exchange, the host key has to stand in
-//! [`KnownHosts`], and the command goes out in the wrapper of `watchdog`, so that its process tree ends
+//! of the socket is compared with them before the key exchange, the host key has to be one that `trust` knows from
+//! [`KnownHosts`] or the inventory, and the command goes out in the wrapper of `watchdog`, so that its process tree ends
 //! when the gate says so.
 //!
 //! Must not: decide what may run, open files, or show output to anyone. What a host sends is hostile:
@@ -28,6 +28,7 @@ mod pool;
 mod reader;
 mod session;
 pub mod target;
+mod trust;
 mod watchdog;
 
 pub use contact::{Reached, Scanned, ShownKey, Standing};

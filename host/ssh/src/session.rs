@@ -6,13 +6,12 @@
 use crate::authenticate::authenticate;
 use crate::dial::{self, QuickSocket};
 use crate::fault;
-use crate::identity::RSA_BITS_MIN;
-use crate::known_hosts::{HostKeyVerdict, KnownHosts};
 use crate::login::Methods;
+use crate::trust::Trust;
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::{AUTHENTICATE_SECONDS_MAX, HANDSHAKE_SECONDS_MAX};
 use russh::client::{ChannelOpenHandle, Config, Handle, Handler, Msg};
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyBase64 as _, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Channel, Preferred, SshId, cipher, client, compression};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,11 +49,10 @@ const fn rsa(hash: HashAlg) -> Algorithm {
     Algorithm::Rsa { hash: Some(hash) }
 }
 
-/// Whom a session is for: the name that the host key is looked up under, and the user.
-#[derive(Debug, Clone)]
+/// Whom a session is for: the identity that the host has to show, and the user.
+#[derive(Clone)]
 pub(crate) struct Whom {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) trust: Trust,
     pub(crate) user: String,
 }
 
@@ -86,28 +84,13 @@ impl From<RunFault> for NotLoggedIn {
 /// A session that is logged in.
 pub(crate) type Session = Handle<Gatekeeper>;
 
-/// The algorithms that are offered to a host, restricted to the key types that are recorded for it: a
-/// host with an RSA record must show that key, not a new one of a type that nobody has seen.
-fn offered(recorded: &[String]) -> Vec<Algorithm> {
-    HOST_KEYS
-        .iter()
-        .filter(|(kind, _)| recorded.iter().any(|recorded| recorded == kind))
-        .map(|(_, algorithm)| algorithm.clone())
-        .collect()
-}
-
-/// Whether a key that the gate can verify is recorded for a host. Without one no connection could end in
-/// a login, so none is made.
-pub(crate) fn is_recorded(known_hosts: &KnownHosts, host: &str, port: u16) -> bool {
-    !offered(&known_hosts.recorded_types(host, port)).is_empty()
-}
-
-/// How a host is talked to that has these types of keys on record.
-pub(crate) fn config(recorded: &[String]) -> Config {
+/// How a host is talked to that may show keys, or certificates, of these algorithms.
+pub(crate) fn config(keys: Vec<Algorithm>, certificates: Vec<Algorithm>) -> Config {
     Config {
         client_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Portcullis")),
         preferred: Preferred {
-            key: Cow::Owned(offered(recorded)),
+            key: Cow::Owned(keys),
+            host_key_certificates: Cow::Owned(certificates),
             cipher: Cow::Borrowed(CIPHERS),
             // A hostile host must not get at a decompressor.
             compression: Cow::Borrowed(&[compression::NONE]),
@@ -124,16 +107,11 @@ pub(crate) fn config(recorded: &[String]) -> Config {
 pub(crate) async fn log_in(
     socket: QuickSocket,
     whom: Whom,
-    known_hosts: Arc<KnownHosts>,
     methods: Arc<Methods>,
 ) -> Result<LoggedIn, NotLoggedIn> {
-    let recorded = known_hosts.recorded_types(&whom.host, whom.port);
-    let gatekeeper = Gatekeeper {
-        known_hosts,
-        host: whom.host,
-        port: whom.port,
-    };
-    let handshake = client::connect_stream(Arc::new(config(&recorded)), socket, gatekeeper);
+    let config = config(whom.trust.keys(), whom.trust.certificates());
+    let gatekeeper = Gatekeeper { trust: whom.trust };
+    let handshake = client::connect_stream(Arc::new(config), socket, gatekeeper);
     let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
     let mut session = match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(session)) => session,
@@ -161,12 +139,9 @@ pub(crate) async fn log_in(
 /// Why the library's side of a session stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stop {
-    /// The host key is not the recorded one.
-    #[error("the host key is {0:?}")]
-    HostKey(HostKeyVerdict),
-    /// The host key is recorded, and too short to be trusted.
-    #[error("the host key is too short")]
-    ShortHostKey,
+    /// The host key is not one that the host has to show.
+    #[error("the host key is refused: {}", .0.code)]
+    HostKey(RunFault),
     /// Anything that the library met.
     #[error(transparent)]
     Library(#[from] russh::Error),
@@ -182,18 +157,13 @@ impl Stop {
                 BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
             ),
             Self::Library(russh::Error::Disconnect | russh::Error::HUP) => true,
-            Self::Library(_) | Self::HostKey(_) | Self::ShortHostKey => false,
+            Self::Library(_) | Self::HostKey(_) => false,
         }
     }
 
     fn fault(&self) -> RunFault {
         match self {
-            Self::HostKey(HostKeyVerdict::Unknown) => fault::HOST_KEY_UNKNOWN,
-            Self::HostKey(HostKeyVerdict::Revoked) => fault::HOST_KEY_REVOKED,
-            Self::HostKey(HostKeyVerdict::Mismatch | HostKeyVerdict::Known) => {
-                fault::HOST_KEY_MISMATCH
-            }
-            Self::ShortHostKey => fault::HOST_KEY_SHORT,
+            Self::HostKey(fault) => fault.clone(),
             Self::Library(russh::Error::NoCommonAlgo { kind, .. }) => match kind {
                 // The host has no key of a recorded type.
                 AlgorithmKind::Key => fault::HOST_KEY_MISMATCH,
@@ -207,9 +177,7 @@ impl Stop {
 
 /// Answers what the library asks while a session lives.
 pub(crate) struct Gatekeeper {
-    known_hosts: Arc<KnownHosts>,
-    host: String,
-    port: u16,
+    trust: Trust,
 }
 
 impl Handler for Gatekeeper {
@@ -218,23 +186,11 @@ impl Handler for Gatekeeper {
     // SECURITY: called after the signature of the exchange was verified and before the user's name or
     // key is sent, and again at each later exchange of keys.
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Stop> {
-        let verdict = match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } => {
-                let bits = key.key_data().rsa().map(|rsa| rsa.key_size());
-                if bits.is_some_and(|bits| bits < RSA_BITS_MIN) {
-                    return Err(Stop::ShortHostKey);
-                }
-                self.known_hosts
-                    .verify(&self.host, self.port, &key.public_key_bytes())
-            }
-            PublicKeyOrCertificate::Certificate(_) => HostKeyVerdict::Unknown,
+        let judged = match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => self.trust.key(key),
+            PublicKeyOrCertificate::Certificate(certificate) => self.trust.certificate(certificate),
         };
-        match verdict {
-            HostKeyVerdict::Known => Ok(true),
-            HostKeyVerdict::Unknown | HostKeyVerdict::Mismatch | HostKeyVerdict::Revoked => {
-                Err(Stop::HostKey(verdict))
-            }
-        }
+        judged.map(|()| true).map_err(Stop::HostKey)
     }
 
     // A dropped handle turns the channel down.

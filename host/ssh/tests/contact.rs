@@ -30,6 +30,7 @@ fn contact(port: u16, policy: &str) -> Contact {
             tags: Vec::new(),
             description: String::new(),
             shell: LoginShell::default(),
+            host_keys: Vec::new(),
         },
         credential: Some(Credential {
             name: "c".to_owned(),

@@ -50,8 +50,8 @@ const HOSTS: [(&str, u16); 12] = [
     ("other", 22),
 ];
 
-/// The types of keys that `ssh-keygen` finds for a host, revocations and authorities left out.
-fn reference(file: &std::path::Path, host: &str, port: u16) -> Vec<String> {
+/// The types of keys that `ssh-keygen` finds for a host behind a marker, or behind none.
+fn reference(file: &std::path::Path, host: &str, port: u16, marker: Option<&str>) -> Vec<String> {
     let host = host.to_ascii_lowercase();
     let name = if port == 22 {
         host
@@ -67,10 +67,18 @@ fn reference(file: &std::path::Path, host: &str, port: u16) -> Vec<String> {
         .unwrap();
     let mut types = Vec::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
-        if line.starts_with('#') || line.starts_with('@') {
+        if line.starts_with('#') {
             continue;
         }
-        let kind = line.split_whitespace().nth(1).unwrap().to_owned();
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap();
+        if first.starts_with('@') {
+            words.next();
+        }
+        if marker != first.starts_with('@').then_some(first) {
+            continue;
+        }
+        let kind = words.next().unwrap().to_owned();
         if !types.contains(&kind) {
             types.push(kind);
         }
@@ -83,11 +91,13 @@ fn check(place: &Place, text: &str) {
     std::fs::write(&path, text).unwrap();
     let ours = KnownHosts::parse(text.as_bytes());
     for (host, port) in HOSTS {
-        assert_eq!(
-            ours.recorded_types(host, port),
-            reference(&path, host, port),
-            "{host}:{port} in\n{text}"
-        );
+        for (found, marker) in [
+            (ours.recorded_types(host, port), None),
+            (ours.authority_types(host, port), Some("@cert-authority")),
+        ] {
+            let expected = reference(&path, host, port, marker);
+            assert_eq!(found, expected, "{marker:?} {host}:{port} in\n{text}");
+        }
     }
 }
 
@@ -98,6 +108,8 @@ fn names_match_as_ssh_keygen_finds_them() {
     let (ed25519, rsa) = (place.public("id"), place.public("rsa"));
     for names in NAMES {
         check(&place, &format!("{names} {ed25519}"));
+        let authority = format!("@cert-authority {names} {rsa}");
+        check(&place, &format!("{authority}@revoked {names} {ed25519}"));
     }
     let all: String = NAMES.iter().map(|names| format!("{names} {rsa}")).collect();
     check(&place, &all);

@@ -161,7 +161,7 @@ async fn a_wrong_an_unknown_and_a_revoked_host_key_end_before_any_login() {
         (wrong, "host_key_mismatch"),
         (String::new(), "host_key_unknown"),
         (line.replace("127.0.0.1", "127.0.0.2"), "host_key_unknown"),
-        (format!("@cert-authority {line}"), "host_key_unknown"),
+        (format!("@cert-authority {line}"), "host_key_mismatch"),
         (format!("{line}@revoked {line}"), "host_key_revoked"),
         (
             format!("{line}@revoked * {}", line.split_once(' ').unwrap().1),
@@ -178,7 +178,7 @@ async fn a_wrong_an_unknown_and_a_revoked_host_key_end_before_any_login() {
     assert_eq!((target.logins(), target.commands().len()), (0, 0));
     assert_eq!(
         target.connections(),
-        3,
+        4,
         "a host without a recorded key is not even dialled"
     );
 }

@@ -65,6 +65,7 @@ pub(super) fn host() -> Host {
         tags: vec!["web".to_owned()],
         description: String::new(),
         shell: LoginShell::Posix,
+        host_keys: Vec::new(),
     }
 }
 

@@ -128,7 +128,11 @@ pub(super) fn known_hosts_populated(_: &Machine, setup: &Setup) -> Standing {
     };
     let missing = hosts(snapshot)
         .iter()
-        .filter(|host| known.recorded_types(&host.host, host.port).is_empty())
+        .filter(|host| {
+            let recorded = known.recorded_types(&host.host, host.port);
+            let vouched = known.has_authority(&host.host, host.port);
+            recorded.is_empty() && !vouched && host.host_keys.is_empty()
+        })
         .map(|host| host.alias.as_str().to_owned())
         .collect();
     Standing::none_of(

@@ -361,3 +361,47 @@ fn a_changed_login_changes_its_hosts_and_long_lists_are_cut_and_counted() {
         (50, 20)
     );
 }
+
+#[test]
+fn pins_of_host_keys_are_fingerprints_as_ssh_keygen_writes_them() {
+    let digest = format!("SHA256:{}", "A".repeat(43));
+    let read = |value: &str| {
+        let sources = Sources {
+            servers: Some(format!(
+                "hosts: [{{alias: a, host: h, host_key: {value}}}]\n"
+            )),
+            ..Sources::default()
+        };
+        load(&sources, Occasion::Start)
+            .map(|snapshot| snapshot.inventory.hosts()[0].host_keys.clone())
+    };
+    let typed = format!("ssh-ed25519 {digest}");
+    for (value, pins) in [
+        (digest.clone(), 1),
+        (format!("'{typed}'"), 1),
+        (format!("[{digest}, '{typed}']"), 2),
+    ] {
+        let found = read(&value).unwrap();
+        assert_eq!(found.len(), pins, "{value}");
+        assert!(found.iter().all(|pin| pin.fingerprint == digest));
+        let last = found.last().unwrap();
+        assert_eq!(last.kind.is_some(), value.contains("ssh-ed25519"));
+    }
+    for value in [
+        String::new(),
+        "[]".to_owned(),
+        "7".to_owned(),
+        format!("{digest}="),
+        format!("MD5:{}", "A".repeat(43)),
+        format!("SHA256:{}", "A".repeat(42)),
+        // The last character carries bits that no digest of 32 bytes has.
+        format!("SHA256:{}B", "A".repeat(42)),
+        format!("'ssh-dss {digest}'"),
+        format!("'ssh-ed25519  {digest}'"),
+        format!("[{}]", [digest.as_str(); 9].join(", ")),
+    ] {
+        let faults = read(&value).unwrap_err();
+        let path = faults[0].path.as_str();
+        assert!(path.starts_with("hosts[0].host_key"), "{value}: {faults:?}");
+    }
+}

@@ -6,7 +6,7 @@ use super::shape::shape;
 use super::tree::{At, Quoting, Reader, Refused, Version};
 use super::value::Value;
 use super::{ConfigFault, SERVERS};
-use crate::inventory::{Host, LoginShell};
+use crate::inventory::{Host, HostKeyPin, LoginShell};
 use crate::request::{Alias, Tag};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -16,6 +16,8 @@ use std::collections::HashSet;
 const PORT_DEFAULT: u16 = 22;
 /// Longest DNS name, in characters.
 const HOST_CHARS_MAX: usize = 253;
+/// Most keys that one host may be pinned to.
+const PINS_MAX: usize = 8;
 /// Longest description, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 1_000;
 
@@ -61,6 +63,11 @@ shape! {
             /// POSIX says refuses every command. Default: a POSIX shell.
             #[schemars(extend("examples" = LoginShell::POSIX))]
             shell: Option<String>,
+            /// The keys that the host has to show, as `ssh-keygen -l` writes them: `SHA256:…`, or with the type before it
+            /// (`ssh-ed25519 SHA256:…`), which is then the only type that is asked for. One, or a list of at most eight
+            /// (two while a key is exchanged). They stand for what known_hosts says of the host; what it revokes stays
+            /// revoked. Default: known_hosts decides.
+            host_key: HostKeyPins,
         }
     }
 }
@@ -91,6 +98,30 @@ impl JsonSchema for Port {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": u16::MAX},
                 {"type": "string", "pattern": r"^\s*[0-9]+\s*$"},
+            ],
+        })
+    }
+}
+
+/// The pins of a host's keys.
+struct HostKeyPins;
+
+impl JsonSchema for HostKeyPins {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "HostKeyPins".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let kinds = HostKeyPin::KINDS.join("|");
+        let pin = format!("^\\s*(({kinds}) )?SHA256:[A-Za-z0-9+/]{{43}}\\s*$");
+        json_schema!({
+            "anyOf": [
+                {"type": "string", "pattern": pin},
+                {"type": "array", "items": {"type": "string", "pattern": pin}, "minItems": 1, "maxItems": PINS_MAX},
             ],
         })
     }
@@ -233,6 +264,10 @@ fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> O
         Some((at, name)) => shell(reader, &at, name),
         None => LoginShell::default(),
     };
+    let host_keys = match fields.get("host_key") {
+        Some(at) => pins(reader, &at),
+        None => Vec::new(),
+    };
     Some(Host {
         alias: alias?,
         host: host?,
@@ -241,7 +276,35 @@ fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> O
         tags,
         description: description.map_or_else(String::new, |(_, text)| text.to_owned()),
         shell,
+        host_keys,
     })
+}
+
+/// The pins of a host's keys, one or a list. One that cannot be read is a fault: left out, it would leave the host to
+/// known_hosts.
+fn pins(reader: &mut Reader, at: &At<'_>) -> Vec<HostKeyPin> {
+    let entries = match at.value() {
+        Value::Text(_) => vec![at.clone()],
+        _ => reader.list(at).unwrap_or_default(),
+    };
+    if entries.is_empty() || entries.len() > PINS_MAX {
+        reader.expected(at, &format!("1 to {PINS_MAX} fingerprints"), "");
+    }
+    let mut pins = Vec::new();
+    for at in &entries {
+        let Some(text) = reader.text(at) else {
+            continue;
+        };
+        match HostKeyPin::parse(text) {
+            Some(pin) => pins.push(pin),
+            None => reader.expected(
+                at,
+                "a fingerprint such as SHA256:…, with or without a type before it",
+                "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host prints it.",
+            ),
+        }
+    }
+    pins
 }
 
 /// The login shell. A known one that reads commands in another way is kept, and refused with each

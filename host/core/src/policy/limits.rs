@@ -207,6 +207,7 @@ mod tests {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             description: String::new(),
             shell: crate::inventory::LoginShell::default(),
+            host_keys: Vec::new(),
         }
     }
 

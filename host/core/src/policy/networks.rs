@@ -76,6 +76,7 @@ mod tests {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             description: String::new(),
             shell: LoginShell::default(),
+            host_keys: Vec::new(),
         }
     }
 

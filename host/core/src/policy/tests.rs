@@ -29,6 +29,7 @@ fn host(alias: &str, tags: &[&str]) -> Host {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         description: String::new(),
         shell: crate::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     }
 }
 

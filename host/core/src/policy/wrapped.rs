@@ -214,6 +214,7 @@ mod tests {
             tags: Vec::new(),
             description: String::new(),
             shell: LoginShell::Posix,
+            host_keys: Vec::new(),
         };
         let line = CommandLine::parse(command).unwrap();
         let judgement = policy.judge(&host, &line, &shell::parse(command).unwrap());

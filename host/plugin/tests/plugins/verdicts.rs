@@ -130,6 +130,7 @@ fn a_command_that_cannot_be_analysed_is_failed_by_every_validator() {
         tags: Vec::new(),
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     };
     let target = Target {
         host,

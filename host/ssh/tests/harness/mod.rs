@@ -119,7 +119,7 @@ impl Place {
             self.dir.path().display(),
             command,
         );
-        journaled(&rules, port, user, command).await
+        journaled(&rules, host(port), user, command).await
     }
 }
 
@@ -151,20 +151,39 @@ impl Sink for Paper {
     }
 }
 
-async fn journaled(policy: &str, port: u16, user: &str, command: &str) -> Journaled {
+/// The host of every test, on a port of loopback.
+fn host(port: u16) -> Host {
+    Host {
+        alias: Alias::parse("test1").unwrap(),
+        host: "127.0.0.1".to_owned(),
+        port,
+        credentials: Some("c".to_owned()),
+        tags: Vec::new(),
+        description: String::new(),
+        shell: portcullis_core::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
+    }
+}
+
+/// A journaled `echo` on a host that differs from the usual one.
+pub(crate) async fn journaled_on(
+    port: u16,
+    user: &str,
+    command: &str,
+    change: impl FnOnce(&mut Host),
+) -> Journaled {
+    let mut host = host(port);
+    change(&mut host);
+    let policy = "rules: [{action: allow, commands: ['echo *']}]";
+    journaled(policy, host, user, command).await
+}
+
+async fn journaled(policy: &str, host: Host, user: &str, command: &str) -> Journaled {
     let (policy, _) = config::policy(policy).unwrap();
-    let alias = Alias::parse("test1").unwrap();
+    let alias = host.alias.clone();
     let line = CommandLine::parse(command).unwrap();
     let target = Target {
-        host: Host {
-            alias: alias.clone(),
-            host: "127.0.0.1".to_owned(),
-            port,
-            credentials: Some("c".to_owned()),
-            tags: Vec::new(),
-            description: String::new(),
-            shell: portcullis_core::inventory::LoginShell::default(),
-        },
+        host,
         credential: Some(Credential {
             name: "c".to_owned(),
             username: user.to_owned(),

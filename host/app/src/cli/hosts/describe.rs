@@ -3,7 +3,7 @@
 use super::super::{Exit, Format, Places, console, session};
 use crate::gate::Portrait;
 use clap::Args;
-use portcullis_core::inventory::{Credential, LoginMethod, LoginShell};
+use portcullis_core::inventory::{Credential, HostKeyPin, LoginMethod, LoginShell};
 use portcullis_core::net::{Entry, Lists};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -70,10 +70,19 @@ fn value(portrait: &Portrait) -> Value {
         "network": network(portrait.network.layers()),
         "host_keys": {
             "file": portrait.known_hosts_path.as_deref().unwrap_or("~/.ssh/known_hosts"),
+            "pinned": host.host_keys.iter().map(pin).collect::<Vec<_>>(),
             "recorded": keys,
             "fault": fault,
         },
     })
+}
+
+/// A pin as servers.yml has it.
+fn pin(pin: &HostKeyPin) -> String {
+    match &pin.kind {
+        Some(kind) => format!("{kind} {}", pin.fingerprint),
+        None => pin.fingerprint.clone(),
+    }
 }
 
 /// The common lists, and under `narrowed` those of the overrides; an address has to pass all of them.
@@ -189,6 +198,10 @@ fn lines(shown: &Value) -> Vec<String> {
     rows.extend(narrowed);
     rows.extend([
         ("host keys", field("/host_keys/file")),
+        (
+            "pinned",
+            or(field("/host_keys/pinned"), "none: the record decides"),
+        ),
         (
             "recorded",
             or(

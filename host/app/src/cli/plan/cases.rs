@@ -243,6 +243,7 @@ fn stand_in(alias: Alias, tags: Vec<String>) -> Target {
         tags,
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     };
     Target {
         host,

@@ -112,6 +112,7 @@ fn allows(policy: &Policy, text: &Spanned<String>) -> Result<Result<(), String>,
         tags: Vec::new(),
         description: String::new(),
         shell: crate::inventory::LoginShell::default(),
+        host_keys: Vec::new(),
     };
     let judgement = policy.judge(&host, &line, &script);
     Ok(match judgement.refusal {
