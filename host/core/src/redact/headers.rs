@@ -38,7 +38,8 @@ pub(super) fn at(
         found.extend(bearer(source, start, after));
         return after;
     }
-    let Some(value) = header_value(source, start, after) else {
+    let set = || set_header(source, after).filter(|_| literal == "authorization");
+    let Some(value) = header_value(source, start, after).or_else(set) else {
         return after;
     };
     if literal == "cookie" {
@@ -81,6 +82,17 @@ pub(super) fn header_value(source: Source<'_>, start: usize, at: usize) -> Optio
         _ => source.line_end(from, HEADER_BYTES_MAX),
     };
     Some((from, end))
+}
+
+/// The value of `Authorization "Basic x"`, as servers are told to set the header: in quotes, with its scheme.
+fn set_header(source: Source<'_>, at: usize) -> Option<(usize, usize)> {
+    let value = values::quoted(source, source.run(at, 8, is_blank))?;
+    let scheme = source.run(value.start, value.end - value.start, |byte| !is_blank(byte));
+    let named = source.str(value.start, scheme).to_ascii_lowercase();
+    shipped()
+        .schemes
+        .contains(&named)
+        .then_some((value.start, value.end))
 }
 
 fn credentials(source: Source<'_>, (start, end): (usize, usize)) -> Option<Found<'static>> {

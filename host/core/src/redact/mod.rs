@@ -291,6 +291,9 @@ impl Redactor {
         {
             spans.extend(view.back(self.scan(&view.text, Depth::All)));
         }
+        if let Some(view) = View::without(text, view::argument_frames(text)) {
+            spans.extend(view.back(self.scan(&view.text, Depth::All)));
+        }
         let erased: Vec<Range<usize>> = overlooked
             .iter()
             .filter(|range| text.get((*range).clone()) != Some("\n"))

@@ -62,9 +62,9 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
     if let Some(kind) = secret_noun(&words, before) {
         // An id beside a secret is public as often as not; only a random-looking one is masked.
         if last == "id" || last == "ids" {
-            return (!joined.contains("accesskeyid")).then_some(Names::Perhaps(kind));
+            return Some(Names::Perhaps(kind));
         }
-        let about = shipped().names.about.contains(last);
+        let about = shipped().names.about.contains(last) && !ends_in_noun(joined, last);
         return (!about).then_some(Names::Secret(kind));
     }
     // A bare `key` after another word is one of a map, a cache or a table.
@@ -76,6 +76,13 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
         .perhaps
         .contains(last.trim_end_matches(|c: char| c.is_ascii_digit()))
         .then_some(Names::Perhaps("secret"))
+}
+
+/// Whether the last word of a name, which by itself says that the name is about a secret, is part of the noun
+/// for one: `REDISCLI_AUTH`.
+fn ends_in_noun(joined: &str, last: &str) -> bool {
+    let mut nouns = shipped().names.nouns.iter().map(|row| row.noun.as_str());
+    nouns.any(|noun| noun.ends_with(last) && joined.ends_with(noun))
 }
 
 /// Whether a name is of the half of a login that is secret though it is called an id.
@@ -224,6 +231,7 @@ mod tests {
             "--storepass",
             "client-key-data",
             "userPassword1",
+            "REDISCLI_AUTH",
         ] {
             assert!(matches!(judge(name, ""), Some(Names::Secret(_))), "{name}");
         }

@@ -18,6 +18,8 @@ const KEY: Label<'static> = Label {
 const BEFORE_BYTES_MAX: usize = 256;
 /// Longest word that is followed, in bytes.
 const WORD_BYTES_MAX: usize = 512;
+/// Words up to the password of a share: a drive, the share, the password.
+const SHARE_WORDS_MAX: usize = 3;
 /// Most words of an access list's entry.
 const WORDS_MAX: usize = 64;
 /// How far from its type the members of a key are looked for, to either side, in bytes.
@@ -49,6 +51,7 @@ pub(super) const STARTS: &[&str] = &[
     "\"encrypt\"",
     "encrypt = \"",
     "\"encoded\"",
+    "net use ",
 ];
 
 /// The secrets of the form whose literal (of [`STARTS`]) stands at `start`, and up to where they are read.
@@ -85,6 +88,7 @@ pub(super) fn at(
         "ed25519 a_" => signing_key(source, after),
         "__construct('" | "sqli_connect(" => third_argument(source, after, literal.ends_with('\'')),
         "\"md5" | " md5" => role(source, start, after),
+        "net use " => share(source, after),
         "\"encrypt\"" | "encrypt = \"" => shared_key(source, start, after),
         _ => encoded(source, start, after),
     };
@@ -125,6 +129,22 @@ fn mail_account(source: Source<'_>, start: usize, after: usize) -> Option<Found<
         return None;
     }
     value(source, colon + 1, end, Form::Quoted)
+}
+
+/// `net use Z: \\\\server\\share password /user:name`: the word after the share.
+fn share(source: Source<'_>, after: usize) -> Option<Found<'static>> {
+    let (mut at, mut shared) = (after, false);
+    for _ in 0..SHARE_WORDS_MAX {
+        let end = source.run(at, WORD_BYTES_MAX, |byte| byte > b' ');
+        let word = source.slice(at, end);
+        if shared {
+            let other = word.starts_with(b"/") || word == b"*";
+            return value(source, at, end, Form::Quoted).filter(|_| !other);
+        }
+        shared = word.starts_with(b"\\\\");
+        at = source.run(end, 64, is_blank);
+    }
+    None
 }
 
 /// `user worker on >password #hash ~keys +commands`: an entry of an access list.

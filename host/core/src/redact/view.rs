@@ -88,6 +88,44 @@ static NAMED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("<U+"));
 static REMOVED: LazyLock<Finder<'static>> =
     LazyLock::new(|| Finder::new(" invisible characters removed]"));
 
+static FIRST_ARGUMENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("a0=\""));
+static ARGUMENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("=\""));
+
+/// What a kernel's audit writes around the words of a command: `a0="mysql" a1="-pword"`. Without it the
+/// command stands there.
+pub(super) fn argument_frames(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut frames = Vec::new();
+    if FIRST_ARGUMENT.find(bytes).is_none() {
+        return frames;
+    }
+    for sign in ARGUMENT.find_iter(bytes) {
+        let head = bytes.get(..sign).unwrap_or_default();
+        let digits = head
+            .iter()
+            .rev()
+            .take(4)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let letter = sign.wrapping_sub(digits + 1);
+        let first = letter.checked_sub(1).and_then(|before| bytes.get(before));
+        let value = sign + ARGUMENT.needle().len();
+        let end = bytes
+            .get(value..)
+            .and_then(|rest| memchr::memchr2(b'"', b'\n', rest));
+        if digits > 0
+            && bytes.get(letter) == Some(&b'a')
+            && first.is_none_or(|byte| matches!(byte, b' ' | b'\n'))
+            && let Some(end) = end.map(|length| value + length)
+            && bytes.get(end) == Some(&b'"')
+        {
+            frames.push(letter..value);
+            frames.push(end..end + 1);
+        }
+    }
+    frames
+}
+
 /// The marks that the sanitiser leaves in a text: `<U+200B>` and `[N invisible characters removed]`.
 pub(super) fn marks(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
