@@ -18,6 +18,7 @@
 //! | `commands` | short flags, pipes, plain arguments | `password` |
 //! | `directives` | words of configuration files and consoles, SQL | `password` |
 //! | `places` | what clients say to servers, lists of accounts, JSON web keys | `password`, `secret-key` |
+//! | `tables` | columns whose head says that they hold secrets | as `settings` |
 //! | `exact` | values that the host knows | `known-secret` |
 //! | `pii` | cards, account numbers, addresses, telephones; off unless chosen | `card`, `iban`, `email`, `phone`, `ssn` |
 //! | `custom` | rules of the operator's own | as they say |
@@ -26,8 +27,7 @@
 //! kind or rule (`options`).
 //!
 //! Known limits: a secret without prefix, name or place is not seen, such as what a program prints that
-//! only shows or makes a secret (`pass show`, `wg genkey`, `openssl rand`), a column of a table whose head
-//! alone says what it is, or a line after a sentence that announces it; a bare pass phrase of several
+//! only shows or makes a secret (`pass show`, `wg genkey`, `openssl rand`), or a line after a sentence that announces it; a bare pass phrase of several
 //! words is masked to its first word, or not at all where it reads as prose, unless its name says
 //! `passphrase`; names in mixed letters (`pAsSwOrD`) raise no suspicion of their own.
 
@@ -55,10 +55,12 @@ mod pii;
 mod places;
 mod prefilter;
 mod rules;
+mod run;
 mod scout;
 mod settings;
 mod source;
 mod stream;
+mod tables;
 mod ties;
 mod tokens;
 mod urls;

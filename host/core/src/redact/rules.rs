@@ -9,7 +9,9 @@ use super::prefilter::{Literal, Prefilter};
 use super::scout::{self, Hit};
 use super::source::{Found, Label, Source, is_word};
 use super::stream::suspect;
-use super::{blocks, commands, directives, hashes, headers, names, places, settings, tokens, urls};
+use super::{
+    blocks, commands, directives, hashes, headers, names, places, settings, tables, tokens, urls,
+};
 use std::sync::LazyLock;
 
 /// How much is looked for.
@@ -287,6 +289,7 @@ struct Covered {
     encoded: usize,
     blocks: usize,
     settings: usize,
+    tables: usize,
     urls: usize,
     headers: usize,
     commands: usize,
@@ -356,10 +359,15 @@ fn call<'r>(
             let url = urls::at(source, at, literal, &mut covered.ahead);
             take(url, &mut covered.urls, found);
         }
-        Rule::Setting if depth == Depth::All && at >= covered.settings => {
-            let (value, end) = settings::at(source, at);
-            covered.settings = covered.settings.max(end);
-            take(value, &mut covered.settings, found);
+        Rule::Setting if depth == Depth::All => {
+            if at >= covered.tables {
+                covered.tables = tables::at(source, at, found);
+            }
+            if at >= covered.settings {
+                let (value, end) = settings::at(source, at);
+                covered.settings = covered.settings.max(end);
+                take(value, &mut covered.settings, found);
+            }
         }
         Rule::Header(literal) if depth == Depth::All && at >= covered.headers => {
             covered.headers = headers::at(source, at, literal, found);

@@ -515,6 +515,7 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
                 | b'+'
                 | b'|'
                 | b','
+                | b';'
                 | b'\n'
                 | 0xC2
                 | 0xEF

@@ -12,8 +12,9 @@
 //! Known limits: a secret that spans lines is seen within [`GROUP_BYTES_MAX`], and one in a longer line than
 //! a window where its name or its beginning stands at most a kilobyte before it.
 
+use super::run::Progress;
 use super::scout::Hit;
-use super::work::{Progress, Work};
+use super::work::Work;
 use super::{Edge, Redactor, Span};
 use std::ops::Range;
 

@@ -1,0 +1,261 @@
+//! A text under work: what of it is looked at together, what is released. Judges nothing and keeps no state between
+//! pieces.
+
+use super::joints::{self, Joint};
+use super::open::{Close, Open};
+use super::scout::{Hit, Lead};
+use super::stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Piece, STRETCHES_MAX, suspect};
+use super::tables::{HEAD_BYTES_MAX, Head};
+use super::{Redactor, Span, blocks};
+use std::ops::Range;
+
+/// Most bytes of a key's body that wait for the line that ends it.
+const BODY_BYTES_MAX: usize = 13_312;
+/// How much of the line before a group is kept, in bytes.
+const PREVIOUS_BYTES_MAX: usize = 64;
+
+/// How far a text is worked off.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Progress {
+    /// From where it must be kept.
+    pub(super) keep: usize,
+    pub(super) released: usize,
+    /// Up to where nothing needs to be looked at again.
+    pub(super) looked: usize,
+}
+
+impl Progress {
+    /// The same with the kept part at the start.
+    pub(super) fn from(self, keep: usize) -> Self {
+        Self {
+            keep: 0,
+            released: self.released - keep,
+            looked: self.looked - keep,
+        }
+    }
+}
+
+/// A text under work.
+pub(super) struct Run<'a, 'e> {
+    pub(super) redactor: &'a Redactor,
+    pub(super) text: &'a str,
+    pub(super) base: usize,
+    pub(super) stretches: &'a [Range<usize>],
+    /// Whether nothing comes after the text.
+    pub(super) end: bool,
+    pub(super) emit: &'e mut dyn FnMut(Piece<'_>),
+    pub(super) done: Progress,
+}
+
+/// The beginning of a line, as far as it is kept for the next.
+fn head_of(line: &str) -> &str {
+    line.get(..line.floor_char_boundary(PREVIOUS_BYTES_MAX))
+        .unwrap_or_default()
+}
+
+impl Run<'_, '_> {
+    /// Gives the text up to `to` as it is.
+    pub(super) fn pass(&mut self, to: usize) {
+        if to > self.done.released {
+            (self.emit)(Piece::Text(
+                self.text.get(self.done.released..to).unwrap_or_default(),
+            ));
+            self.done.released = to;
+        }
+    }
+
+    /// Goes on at `to`, where nothing before is of use.
+    pub(super) fn skip(&mut self, to: usize) {
+        self.done = Progress {
+            keep: to,
+            released: to,
+            looked: to,
+        };
+    }
+
+    /// Gives the text up to `stop` with masks.
+    pub(super) fn put(&mut self, spans: &[Span], stop: usize) {
+        let bound = self.base + stop;
+        for span in spans.iter().filter(|span| span.start < bound) {
+            self.pass(span.start - self.base);
+            (self.emit)(Piece::Mask(span));
+            self.done.released = span.end - self.base;
+        }
+        self.pass(stop);
+    }
+
+    /// All that may be a secret in a part of the text, in order.
+    pub(super) fn hits(&self, from: usize, to: usize, hits: &mut Vec<Hit>) {
+        self.redactor
+            .hits(self.text.get(from..to).unwrap_or_default(), hits);
+        for hit in hits.iter_mut() {
+            hit.at += from;
+        }
+        let split = self.stretches_in(from..to);
+        if !split.is_empty() {
+            hits.extend(
+                split
+                    .iter()
+                    .map(|range| suspect(range.start.max(self.base + from) - self.base)),
+            );
+            hits.sort_unstable();
+        }
+    }
+
+    pub(super) fn stretches_in(&self, range: Range<usize>) -> &[Range<usize>] {
+        let (from, to) = (self.base + range.start, self.base + range.end);
+        let first = self
+            .stretches
+            .partition_point(|stretch| stretch.end <= from);
+        let rest = self.stretches.get(first..).unwrap_or_default();
+        let count = rest.partition_point(|stretch| stretch.start < to);
+        rest.get(..count.min(STRETCHES_MAX)).unwrap_or_default()
+    }
+
+    /// Where the line of a place begins, not before what is looked at.
+    pub(super) fn line_start(&self, at: usize) -> usize {
+        let from = self.done.looked;
+        let head = self.text.as_bytes().get(from..at).unwrap_or_default();
+        memchr::memrchr(b'\n', head).map_or(from, |end| from + end + 1)
+    }
+
+    /// The beginning of the line before the one at `start`, if that is here.
+    pub(super) fn line_before(&self, start: usize) -> Option<&str> {
+        let head = self.text.get(..start)?.strip_suffix('\n')?;
+        let from = memchr::memrchr(b'\n', head.as_bytes()).map_or(0, |end| end + 1);
+        Some(head_of(head.get(from..)?))
+    }
+
+    /// The lines that belong to the next one, with the indentation of the block that they do not end; none
+    /// if that is not known yet.
+    pub(super) fn group(&self, hits: &[Hit]) -> Option<(Range<usize>, Option<usize>)> {
+        let line = self.done.looked;
+        let rest = self.text.as_bytes().get(line..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).map_or(self.text.len(), |length| line + length);
+        let of_line = hits.iter().take_while(|hit| hit.at <= end).last();
+        let mut joint = Joint::new(self.text, line, of_line.map_or(line, |hit| hit.at));
+        loop {
+            let stop = joint.end();
+            let soft = self.is_soft(line, stop);
+            if !joint.wants(soft) || (stop >= self.text.len() && self.end) {
+                return Some((line..stop, None));
+            }
+            let rest = self.text.as_bytes().get(stop..).unwrap_or_default();
+            let near = rest
+                .get(..rest.len().min(LINE_BYTES_MAX))
+                .unwrap_or_default();
+            let after = match memchr::memchr(b'\n', near) {
+                Some(length) => stop + length + 1,
+                // The next line is too long to be looked at together with others.
+                None if rest.len() >= LINE_BYTES_MAX => return Some((line..stop, joint.block())),
+                None if self.end => self.text.len(),
+                None => return None,
+            };
+            if after - line > GROUP_BYTES_MAX {
+                return Some((line..stop, joint.block()));
+            }
+            if !joint.take(after, soft) {
+                return Some((line..stop, None));
+            }
+        }
+    }
+
+    /// The table whose head the line at `looked` is, with that line and where it ends.
+    pub(super) fn head(&self) -> Option<(Head, String, usize)> {
+        let rest = self.text.get(self.done.looked..)?;
+        let near = rest.as_bytes().get(..rest.len().min(HEAD_BYTES_MAX + 1))?;
+        let length = memchr::memchr(b'\n', near)? + 1;
+        let line = rest.get(..length)?;
+        Some((Head::of(line)?, line.to_owned(), self.done.looked + length))
+    }
+
+    /// Whether only a carriage return ended the line before `stop`.
+    pub(super) fn is_soft(&self, line: usize, stop: usize) -> bool {
+        let at = stop.saturating_sub(1);
+        self.stretches_in(line..stop).len() < STRETCHES_MAX
+            && self.text.as_bytes().get(at) == Some(&b'\n')
+            && !self.stretches_in(at..stop).is_empty()
+    }
+
+    /// Whether any rule has something to look at in the lines of a group.
+    pub(super) fn is_dirty(&self, group: &Range<usize>, hits: &[Hit]) -> bool {
+        let text = self.text.get(group.clone()).unwrap_or_default();
+        hits.iter().any(|hit| {
+            hit.lead == Lead::Suspect
+                || joints::names_secret(text, hit.at.saturating_sub(group.start))
+        })
+    }
+
+    /// The secrets of a part of the text, which stands after `lead`, in bytes of all text.
+    pub(super) fn find(&self, lead: &str, part: Range<usize>) -> Vec<Span> {
+        let text = self.text.get(part.clone()).unwrap_or_default();
+        let base = self.base + part.start;
+        let split: Vec<Range<usize>> = self
+            .stretches_in(part)
+            .iter()
+            .map(|stretch| {
+                let (from, to) = (stretch.start.max(base) - base, stretch.end - base);
+                from + lead.len()..to.min(text.len()) + lead.len()
+            })
+            .collect();
+        let mut spans = if lead.is_empty() {
+            self.redactor.find_all(text, &split)
+        } else {
+            self.redactor.find_all(&format!("{lead}{text}"), &split)
+        };
+        spans.retain_mut(|span| {
+            span.start = span.start.max(lead.len());
+            span.start < span.end
+        });
+        for span in &mut spans {
+            span.start = span.start - lead.len() + base;
+            span.end = span.end - lead.len() + base;
+        }
+        spans
+    }
+
+    /// Where the lines begin before `to` that may be a key's body and have not been released.
+    pub(super) fn body_start(&self, to: usize) -> usize {
+        let mut start = to;
+        let (mut short, mut long) = (0, 0);
+        while start > self.done.released {
+            let head = self
+                .text
+                .get(self.done.released..start - 1)
+                .unwrap_or_default();
+            let line = memchr::memrchr(b'\n', head.as_bytes())
+                .map_or(self.done.released, |end| self.done.released + end + 1);
+            let body = self.text.get(line..start - 1).unwrap_or_default();
+            let is_short = body.len() < blocks::BODY_LINE_BYTES_MIN;
+            short += usize::from(is_short);
+            long += usize::from(!is_short);
+            // One short line may end a body; a list of words is none.
+            if to - line > BODY_BYTES_MAX
+                || short > 1
+                || (is_short && start != to)
+                || !blocks::is_body(body.as_bytes())
+            {
+                break;
+            }
+            start = line;
+        }
+        if long == 0 { to } else { start }
+    }
+
+    /// A value that fills its window and goes on.
+    pub(super) fn value(&self, span: &Span, keep: usize) -> Open {
+        let start = span.start - self.base;
+        let before = self
+            .text
+            .get(keep..start)
+            .unwrap_or_default()
+            .bytes()
+            .next_back();
+        let close = match before {
+            _ if span.rule == blocks::PRIVATE_KEY.rule => Close::Dashes("-----END"),
+            Some(quote @ (b'"' | b'\'' | b'`')) => Close::Quote(quote),
+            _ => Close::Blank,
+        };
+        Open::new(self.redactor, span.start, (&span.rule, &span.kind), close)
+    }
+}
