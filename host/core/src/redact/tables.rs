@@ -107,7 +107,7 @@ impl Head {
         if !(2..=COLUMNS_MAX).contains(&labels.len()) || !labels.iter().all(plain) {
             return None;
         }
-        let is_owner = |label: &&str| {
+        let is_owner = |label: &str| {
             let letters = label.bytes().filter(u8::is_ascii_alphabetic);
             let word: String = letters
                 .map(|b| char::from(b.to_ascii_lowercase()))
@@ -124,7 +124,7 @@ impl Head {
                 },
             )
             .collect();
-        if secret.is_empty() || !labels.iter().any(|label| is_owner(&label)) {
+        if secret.is_empty() || !labels.iter().any(|label| is_owner(label)) {
             return None;
         }
         Some(Self {
@@ -292,7 +292,6 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use super::super::{Edge, Piece, Redactor};
-    use super::*;
 
     fn masked(text: &str) -> String {
         Redactor::default().mask(text).0
