@@ -228,7 +228,6 @@ impl Run<'_, '_> {
             let body = self.text.get(line..start - 1).unwrap_or_default();
             let is_short = body.len() < blocks::BODY_LINE_BYTES_MIN;
             short += usize::from(is_short);
-            long += usize::from(!is_short);
             // One short line may end a body; a list of words is none.
             if to - line > BODY_BYTES_MAX
                 || short > 1
@@ -237,6 +236,8 @@ impl Run<'_, '_> {
             {
                 break;
             }
+            // Only what is of a body counts: a line that is not may be gone before the next one comes.
+            long += usize::from(!is_short);
             start = line;
         }
         if long == 0 { to } else { start }

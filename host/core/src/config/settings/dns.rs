@@ -59,7 +59,7 @@ shape! {
             resolver: ResolverWord,
             /// The servers that `hickory` asks, as `ADDRESS` or `ADDRESS:PORT`, at most eight. Default: those of
             /// /etc/resolv.conf.
-            #[schemars(length(min = 1, max = SERVERS_MAX))]
+            #[schemars(length(min = 1, max = SERVERS_MAX), inner(regex(pattern = r"^\s*[0-9A-Fa-f:.\[\]]+\s*$")))]
             servers: Vec<String>,
             /// Seconds that an answer is kept; 0 for not at all. That a name has no address is kept for five at most.
             #[schemars(range(max = CACHE_SECONDS_MAX), extend("default" = DNS_CACHE_SECONDS))]
