@@ -52,9 +52,14 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(crate) fn new(engine: &Engine, reservation: u64, bytes: &'a [u8]) -> Self {
+        Self::of(engine, reservation, bytes, &sha256_hex(bytes))
+    }
+
+    /// The same where the component's digest is known.
+    pub(crate) fn of(engine: &Engine, reservation: u64, bytes: &'a [u8], sha256: &str) -> Self {
         Self {
             bytes,
-            sha256: sha256_hex(bytes),
+            sha256: sha256.to_owned(),
             fingerprint: fingerprint(engine),
             reservation,
         }

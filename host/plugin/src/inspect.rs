@@ -187,6 +187,33 @@ const HINT_OTHER: &str = "Plugins import portcullis:plugin/log@0.1.0 at most: re
 /// component that must not be loaded is an [`Inspection`] with [`Standing::Refused`].
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
     size_within(bytes, COMPONENT_BYTES_CEILING)?;
+    read(bytes, sha256_hex(bytes), Depth::Whole)
+}
+
+/// How much of a component is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Everything.
+    Whole,
+    /// Everything but the functions' code. Whoever compiles looks at that; where it was compiled before it has been
+    /// looked at, and to do so at every start takes longer than all the rest of it.
+    Structure,
+}
+
+/// Whether it is valid, to that depth.
+pub(crate) fn validate(bytes: &[u8], depth: Depth) -> Result<(), LoadFault> {
+    let mut validator = Validator::new_with_features(ACCEPTED);
+    let said = |fault: wasmparser::BinaryReaderError| invalid(&fault.to_string());
+    match depth {
+        Depth::Whole => validator.validate_all(bytes).map(drop).map_err(said),
+        Depth::Structure => Parser::new(0).parse_all(bytes).try_for_each(|payload| {
+            let payload = payload.map_err(said)?;
+            validator.payload(&payload).map(drop).map_err(said)
+        }),
+    }
+}
+
+fn read(bytes: &[u8], sha256: String, depth: Depth) -> Result<Inspection, LoadFault> {
     if Parser::is_core_wasm(bytes) {
         return Err(LoadFault::new(
             LoadCause::CoreModule,
@@ -194,9 +221,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
             HINT_ENCODE,
         ));
     }
-    Validator::new_with_features(ACCEPTED)
-        .validate_all(bytes)
-        .map_err(|fault| invalid(&fault.to_string()))?;
+    validate(bytes, depth)?;
     let (imports, exports) = names(bytes)?;
     let foreign_version = version_fault(&imports, &exports);
     let kinds: Vec<PluginKind> = [PluginKind::Validator, PluginKind::Redactor]
@@ -232,7 +257,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
     }
     Ok(Inspection {
         size: bytes.len() as u64,
-        sha256: sha256_hex(bytes),
+        sha256,
         imports,
         exports,
         kinds,
@@ -246,13 +271,22 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
 /// # Errors
 /// The first [`LoadFault`], in that order.
 pub fn check(entry: &PluginEntry, bytes: &[u8]) -> Result<Inspection, LoadFault> {
-    checked(entry, bytes).map_err(|fault| fault.of(&entry.name))
+    check_to(entry, bytes, Depth::Whole)
 }
 
-fn checked(entry: &PluginEntry, bytes: &[u8]) -> Result<Inspection, LoadFault> {
+/// The same to that depth.
+pub(crate) fn check_to(
+    entry: &PluginEntry,
+    bytes: &[u8],
+    depth: Depth,
+) -> Result<Inspection, LoadFault> {
+    checked(entry, bytes, depth).map_err(|fault| fault.of(&entry.name))
+}
+
+fn checked(entry: &PluginEntry, bytes: &[u8], depth: Depth) -> Result<Inspection, LoadFault> {
     size_within(bytes, entry.limits.component_bytes)?;
+    let digest = sha256_hex(bytes);
     if let Some(pinned) = &entry.sha256 {
-        let digest = sha256_hex(bytes);
         if *pinned != digest {
             return Err(LoadFault::new(
                 LoadCause::Digest,
@@ -261,7 +295,18 @@ fn checked(entry: &PluginEntry, bytes: &[u8]) -> Result<Inspection, LoadFault> {
             ));
         }
     }
-    let inspection = inspect(bytes)?;
+    // What is refused anyway is named by its first fault, wherever that is.
+    admitted(entry, bytes, digest, depth)
+        .or_else(|fault| validate(bytes, Depth::Whole).and(Err(fault)))
+}
+
+fn admitted(
+    entry: &PluginEntry,
+    bytes: &[u8],
+    digest: String,
+    depth: Depth,
+) -> Result<Inspection, LoadFault> {
+    let inspection = read(bytes, digest, depth)?;
     if let Some(fault) = version_fault(&inspection.imports, &inspection.exports) {
         return Err(fault);
     }

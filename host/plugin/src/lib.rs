@@ -42,6 +42,7 @@ pub use inspect::{
     Import, ImportClass, Inspection, LoadCause, LoadFault, Standing, check, inspect,
 };
 pub use load::{Artifact, Plugins};
+pub use signature::check_signature;
 pub use trial::{Level, Line, Trial};
 pub use validate::{Leaf, Question, UNIX_TIME};
 pub use vectors::{Came, question_of};

@@ -7,10 +7,10 @@ use crate::breaker::Breaker;
 use crate::compile::{self, CompileFault, Compiler, Job};
 use crate::engine::{Machine, Shape};
 use crate::fence::Fence;
-use crate::inspect::{Inspection, LoadCause, LoadFault, check};
+use crate::inspect::{Depth, Inspection, LoadCause, LoadFault, check_to, validate};
 use crate::{
     BREAKER_FAILURES_MAX, COMPONENT_BYTES_CEILING, FUEL_CEILING, MEMORY_BYTES_CEILING,
-    WALL_MS_CEILING, inert, signature,
+    WALL_MS_CEILING, check_signature, inert,
 };
 use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginRuntime};
 use portcullis_core::policy::PluginFailure;
@@ -218,9 +218,8 @@ fn admit(artifacts: Vec<Artifact>) -> Result<Vec<(Artifact, Inspection)>, Vec<Lo
             bytes,
             signature: signed,
         } = &artifact;
-        let inspection = check(entry, bytes).and_then(|inspection| {
-            signature::check(entry.signature.as_ref(), signed.as_deref(), bytes)
-                .map_err(|fault| fault.of(&entry.name))?;
+        let inspection = check_to(entry, bytes, Depth::Structure).and_then(|inspection| {
+            check_signature(entry, signed.as_deref(), bytes)?;
             Ok(inspection)
         });
         match inspection {
@@ -299,10 +298,14 @@ impl Forge<'_> {
             return Ok(component.clone());
         }
         let engine = &self.machine.engine;
-        let job = Job::new(engine, self.machine.shape.reservation(), bytes);
+        let job = Job::of(engine, self.machine.shape.reservation(), bytes, sha256);
         let image = self.compiler.image(&job).map_err(|fault| {
             let (cause, hint) = match fault {
-                CompileFault::Refused(_) => (LoadCause::Compile, HINT_COMPILE),
+                CompileFault::Refused(_) => match validate(bytes, Depth::Whole) {
+                    // The functions' code was not looked at before.
+                    Err(invalid) => return invalid,
+                    Ok(()) => (LoadCause::Compile, HINT_COMPILE),
+                },
                 CompileFault::Limit(_) => (LoadCause::CompileLimit, HINT_LIMIT),
                 CompileFault::Unavailable(_) => (LoadCause::Compiler, HINT_COMPILER),
             };

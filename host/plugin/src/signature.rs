@@ -5,12 +5,24 @@
 
 use crate::inspect::{LoadCause, LoadFault};
 use minisign_verify::{PublicKey, Signature};
-use portcullis_core::config::PluginSignature;
+use portcullis_core::config::{PluginEntry, PluginSignature};
 
 const HINT: &str = "Sign with `minisign -S -m FILE`, put FILE.minisig beside it, and name the author's public key.";
 
+/// Checks whose a component is: its signature's text against the key that its entry names, where it names one.
+///
+/// # Errors
+/// [`LoadFault`] of the cause `signature_invalid`.
+pub fn check_signature(
+    entry: &PluginEntry,
+    text: Option<&str>,
+    bytes: &[u8],
+) -> Result<(), LoadFault> {
+    check(entry.signature.as_ref(), text, bytes).map_err(|fault| fault.of(&entry.name))
+}
+
 /// Checks a component against its entry's signature, where the entry has one.
-pub(crate) fn check(
+fn check(
     wanted: Option<&PluginSignature>,
     text: Option<&str>,
     bytes: &[u8],

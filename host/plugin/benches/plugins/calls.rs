@@ -147,7 +147,6 @@ pub(crate) fn measure(report: &mut Report) {
         }
         Err(why) => report.lacks("a fresh call of Extism over a fresh call", why),
     }
-    threads(report, &one, &question);
 }
 
 fn interpreter(name: &str, settings: &str) -> Plugins {
@@ -183,7 +182,9 @@ fn ask(plugins: &Plugins, question: &Question) -> u64 {
 }
 
 /// Calls for a second of one thread and of two. The runs take turns.
-fn threads(report: &mut Report, plugins: &Plugins, question: &Question) {
+pub(crate) fn threads(report: &mut Report) {
+    let question = &question();
+    let plugins = &loaded(vec![(native("path-guard", SETTINGS), guest("path-guard"))]);
     let (mut one, mut two, mut busy) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RATE_RUNS {
         one.push(together(plugins, question, 1));

@@ -4,7 +4,8 @@
 //! The sides take turns in rounds, so that what else the machine does falls on all of them; times are the middle ones of all
 //! rounds. Rates count the time that the thread was on a processor. Goals are ratios wherever they can be.
 //!
-//! `PORTCULLIS_BENCH_ROUNDS` sets the number of rounds.
+//! `PORTCULLIS_BENCH_ROUNDS` sets the number of rounds, `PORTCULLIS_BENCH_ONLY` names the one part that is measured: `calls`,
+//! `threads`, `streams` or `warm`.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -35,9 +36,18 @@ fn main() {
     // Cargo hands its own options on to benchmarks of this kind.
     let mut report = Report::default();
     report.add("load of the machine before", load(), "", report::Goal::None);
-    calls::measure(&mut report);
-    streams::measure(&mut report);
-    warm::measure(&mut report);
+    let only = std::env::var("PORTCULLIS_BENCH_ONLY").ok();
+    let parts: [(&str, fn(&mut Report)); 4] = [
+        ("calls", calls::measure),
+        ("threads", calls::threads),
+        ("streams", streams::measure),
+        ("warm", warm::measure),
+    ];
+    for (name, measure) in parts {
+        if only.as_deref().is_none_or(|only| only == name) {
+            measure(&mut report);
+        }
+    }
     report.add("load of the machine after", load(), "", report::Goal::None);
     report.table();
 }
