@@ -14,7 +14,7 @@ struct Target {
     seconds: u64,
 }
 
-/// Time for what reads and judges commands: half an hour.
+/// Time for what reads and judges commands, and for what fences guests: half an hour.
 const JUDGING_SECONDS: u64 = 1_800;
 /// Time for the loader of one file: a quarter of an hour.
 const LOADING_SECONDS: u64 = 900;
@@ -37,7 +37,7 @@ const fn loading(name: &'static str) -> Target {
     }
 }
 
-const TARGETS: [Target; 16] = [
+const TARGETS: [Target; 18] = [
     judging("recogniser", SHELL),
     judging("render", SHELL),
     judging("judge", SHELL),
@@ -61,6 +61,8 @@ const TARGETS: [Target; 16] = [
         &["-dict=tests/fuzz/redact.dict", "-max_len=20000"],
     ),
     judging("spans", &["-max_len=512"]),
+    judging("masker", &["-max_len=512"]),
+    judging("component", &["-max_len=65536"]),
     judging(
         "sanitiser",
         &["-dict=tests/fuzz/terminal.dict", "-max_len=2048"],

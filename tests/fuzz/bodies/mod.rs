@@ -16,6 +16,7 @@ mod files;
 mod glob;
 mod import;
 mod judge;
+mod masker;
 mod policy;
 mod recogniser;
 mod redact;
@@ -34,7 +35,7 @@ fn text(data: &[u8]) -> Option<&str> {
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets by name.
-pub(crate) const TARGETS: [(&str, Body); 16] = [
+pub(crate) const TARGETS: [(&str, Body); 17] = [
     ("recogniser", recogniser),
     ("render", render),
     ("glob", glob),
@@ -45,6 +46,7 @@ pub(crate) const TARGETS: [(&str, Body); 16] = [
     ("dotenv", dotenv),
     ("redact", redact),
     ("spans", spans),
+    ("masker", masker),
     ("servers", servers),
     ("credentials", credentials),
     ("plugins", plugins),
@@ -130,6 +132,13 @@ pub(crate) fn spans(data: &[u8]) {
         && let Some(text) = text(rest)
     {
         spans::hold(places, text);
+    }
+}
+
+/// Output past a redactor: the first bytes are its spans, the output stands behind them.
+pub(crate) fn masker(data: &[u8]) {
+    if let Some((places, rest)) = data.split_at_checked(16) {
+        masker::hold(places, rest.get(..INPUT_BYTES_MAX).unwrap_or(rest));
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod attacks;
+mod fuzzed;
 mod guests;
 mod loading;
 mod mutated;

@@ -1,0 +1,7 @@
+//! Feeds `bodies::masker` with what the fuzzer makes.
+#![no_main]
+
+#[path = "../bodies/mod.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bodies::masker(data));
