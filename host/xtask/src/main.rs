@@ -139,7 +139,15 @@ fn test(tier: Tier) -> Result<(), String> {
     }
     if tier == Tier::Test {
         // The guests' own logic is tested natively, without a host.
-        run(cargo(&root.join("plugins")).args(["test", "--workspace"]))?;
+        let plugins = root.join("plugins");
+        run(cargo(&plugins).args(["test", "--workspace"]))?;
+        // What authors will depend on can be published as it is: packed, unpacked and built from what was packed.
+        run(cargo(&plugins).args([
+            "package",
+            "--package",
+            "portcullis-plugin-sdk",
+            "--allow-dirty",
+        ]))?;
     }
     Ok(())
 }
