@@ -31,4 +31,5 @@ mod records;
 mod reload;
 mod replaced;
 mod schemas;
+mod signed;
 mod soak;

@@ -18,7 +18,7 @@ use portcullis_plugin::{
 };
 
 /// Largest file of a signature, in bytes; the form has some 400.
-const SIGNATURE_BYTES_MAX: u64 = 4_096;
+pub(crate) const SIGNATURE_BYTES_MAX: u64 = 4_096;
 /// Largest file of test vectors, in bytes.
 pub(crate) const VECTORS_BYTES_MAX: u64 = 1_048_576;
 

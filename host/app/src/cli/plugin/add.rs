@@ -9,13 +9,13 @@ use super::{kind_word, name_of, vectors};
 use crate::cli::console;
 use crate::cli::{Exit, Format, Places, session};
 use crate::events::Events;
-use crate::plugins::{VECTORS_BYTES_MAX, Workshop};
+use crate::plugins::{SIGNATURE_BYTES_MAX, VECTORS_BYTES_MAX, Workshop};
 use clap::{Args, ValueEnum};
 use portcullis_core::config::{
     PLUGINS, PLUGINS_LOCK, PluginEntry, PluginKind, PluginMode, PluginRuntime, Snapshot, locked,
 };
 use portcullis_core::request::sha256_hex;
-use portcullis_plugin::{Plugins, inspect};
+use portcullis_plugin::{Artifact, Plugins, inspect};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,13 @@ pub(in crate::cli) struct Add {
     /// Its settings, as JSON. Default: those of the vectors.
     #[arg(long, value_name = "JSON")]
     settings: Option<String>,
+    /// Its author's public key of minisign. A new plugin is entered with it: from then on the gate loads no bytes under that
+    /// name without a signature of this key. For a plugin that is there, it has to be the key that plugins.yml names.
+    #[arg(long, value_name = "KEY")]
+    public_key: Option<String>,
+    /// The signature. Default, where a key is named: the component's file with .minisig behind its name.
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
     /// Whether its word holds.
     #[arg(long, value_enum, default_value = "enforce")]
     mode: Mode,
@@ -103,8 +110,10 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
     let known = before.plugins.iter().find(|entry| entry.name == name);
     let path = known.map_or(file.as_str(), |entry| entry.path.as_str());
     let new_lock = locked(lock.as_deref(), &name, path, &digest).map_err(|faults| say(&faults))?;
+    signing(verb, known)?;
     let form = Form {
         name: &name,
+        public_key: verb.public_key.as_deref(),
         kind,
         runtime,
         mode: verb.mode,
@@ -125,16 +134,15 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
         let text = "plugins.yml cannot be written without changing what it says";
         usage(text, &format!("Write the entry by hand:\n{}", form.text()))
     })?;
-    // As `serve` would load it.
-    let artifact = (entry.clone(), bytes.clone()).into();
-    let unsigned = PluginEntry {
-        signature: None,
-        ..entry.clone()
+    // As `serve` would load it, whose it is included.
+    let signature = match &entry.signature {
+        Some(_) => signature(verb)?,
+        None => None,
     };
-    let artifact = match &entry.signature {
-        // Whose it is, is seen when the signature lies beside it: at the next check or reload.
-        Some(_) => (unsigned, bytes.clone()).into(),
-        None => artifact,
+    let artifact = Artifact {
+        entry: entry.clone(),
+        bytes: bytes.clone(),
+        signature: signature.clone(),
     };
     let refused = |fault: &portcullis_plugin::LoadFault| {
         console::fault(&format!("{fault} ({})", fault.cause.as_str()), &fault.hint);
@@ -156,6 +164,9 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
     std::fs::create_dir_all(folder)
         .map_err(|error| usage(&format!("{}: {error}", folder.display()), ""))?;
     place(&folder.join(&entry.path), &bytes)?;
+    if let (Some(text), Some(to)) = (&signature, &entry.signature) {
+        place(&folder.join(&to.path), text.as_bytes())?;
+    }
     if let (Some(from), Some(to)) = (&verb.vectors, &entry.vectors) {
         place(&folder.join(to), &super::file(from, VECTORS_BYTES_MAX)?)?;
     }
@@ -171,6 +182,7 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
             "name": name,
             "kind": kind_word(kind),
             "sha256": digest,
+            "signed": entry.signature.is_some(),
             "path": entry.path,
             "settings": serde_json::from_str::<Value>(&entry.settings).ok(),
         })
@@ -191,6 +203,44 @@ fn settings(verb: &Add, of_vectors: Option<&str>) -> Result<String, Exit> {
     serde_json::from_str::<Value>(text)
         .map(|value| value.to_string())
         .map_err(|error| usage(&format!("--settings: expected JSON, got: {error}"), ""))
+}
+
+/// Whether what is said of a signature fits what is there: a key is named once, in plugins.yml or now.
+fn signing(verb: &Add, known: Option<&PluginEntry>) -> Result<(), Exit> {
+    let named = known.and_then(|entry| entry.signature.as_ref());
+    match (known, named, &verb.public_key) {
+        (Some(_), Some(named), Some(key)) if named.public_key != *key => Err(usage(
+            "plugins.yml names another public key for this plugin",
+            "Who may sign is changed in plugins.yml by hand, never on the way.",
+        )),
+        (Some(_), None, Some(_)) => Err(usage(
+            "plugins.yml names no public key for this plugin",
+            "Write `signature` and `public_key` into its entry, then add it again.",
+        )),
+        (_, None, None) if verb.signature.is_some() => Err(usage(
+            "a signature without a public key says nothing",
+            "--public-key names the author's key; it has to come from elsewhere than the component.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The text of the signature: of the file that was named, or of the one beside the component, if there is one.
+fn signature(verb: &Add) -> Result<Option<String>, Exit> {
+    let path = match &verb.signature {
+        Some(path) => path.clone(),
+        None => {
+            let mut beside = verb.file.clone().into_os_string();
+            beside.push(".minisig");
+            let beside = PathBuf::from(beside);
+            if !beside.exists() {
+                return Ok(None);
+            }
+            beside
+        }
+    };
+    let text = super::file(&path, SIGNATURE_BYTES_MAX)?;
+    Ok(Some(String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// The new entry, where everything else is as it was.
@@ -215,6 +265,7 @@ struct Form<'a> {
     mode: Mode,
     file: &'a str,
     vectors: Option<&'a str>,
+    public_key: Option<&'a str>,
     settings: &'a str,
 }
 
@@ -230,6 +281,14 @@ impl Form<'_> {
         );
         if let Some(vectors) = self.vectors {
             text.push_str(&format!("    vectors: {}\n", quoted(vectors)));
+        }
+        if let Some(key) = self.public_key {
+            let signature = format!("{}.minisig", self.file);
+            text.push_str(&format!(
+                "    signature: {}\n    public_key: {}\n",
+                quoted(&signature),
+                quoted(key)
+            ));
         }
         if self.runtime == PluginRuntime::Interpreter {
             text.push_str("    runtime: interpreter\n");

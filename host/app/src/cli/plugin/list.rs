@@ -5,16 +5,17 @@ use crate::cli::console::{self, Colour};
 use crate::cli::{Exit, Format, Places, session};
 use crate::events::Events;
 use crate::files::Dirs;
+use crate::plugins::SIGNATURE_BYTES_MAX;
 use clap::Args;
 use portcullis_core::config::{
     self, ConfigFault, Occasion, PLUGINS, PLUGINS_LOCK, PluginEntry, PluginRuntime, Snapshot,
     Sources,
 };
-use portcullis_plugin::check;
+use portcullis_plugin::{check, check_signature};
 use serde_json::{Value, json};
 
 /// List the configured plugins in the order in which they are called: what each is, whether its bytes are those that are
-/// pinned, and what stands behind its imports. Nothing is compiled. Exit 5 where one would not be loaded.
+/// pinned and whose they are, and what stands behind its imports. Nothing is compiled. Exit 5 where one would not be loaded.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
     /// How to print.
@@ -107,7 +108,15 @@ fn row(dirs: &Dirs, entry: PluginEntry) -> Row {
             };
         }
     };
-    let standing = match check(&entry, &bytes) {
+    let signed = entry.signature.as_ref().map(|signature| {
+        let text = dirs.plugin(&signature.path, SIGNATURE_BYTES_MAX).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
+    });
+    let checked = check(&entry, &bytes).and_then(|inspection| {
+        check_signature(&entry, signed.flatten().as_deref(), &bytes)?;
+        Ok(inspection)
+    });
+    let standing = match checked {
         Ok(inspection) => Ok(super::inspect::standing(inspection.standing)),
         Err(fault) => Err((
             format!("{} ({})", fault.detail, fault.cause.as_str()),
@@ -159,8 +168,12 @@ fn human(row: &Row) -> String {
         Some(_) => "pinned",
         None => "NOT pinned",
     };
+    let signed = match entry.signature {
+        Some(_) => ", signature asked for",
+        None => "",
+    };
     let mut text = format!(
-        "{}  {}, {}, {pinned}\n  {}  {} bytes, {} ms, {} fuel, {} MiB",
+        "{}  {}, {}, {pinned}{signed}\n  {}  {} bytes, {} ms, {} fuel, {} MiB",
         console::paint(&entry.name, Colour::Bold),
         kind_word(entry.kind),
         mode_word(entry.mode),
