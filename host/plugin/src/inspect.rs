@@ -286,14 +286,14 @@ pub(crate) fn check_to(
 fn checked(entry: &PluginEntry, bytes: &[u8], depth: Depth) -> Result<Inspection, LoadFault> {
     size_within(bytes, entry.limits.component_bytes)?;
     let digest = sha256_hex(bytes);
-    if let Some(pinned) = &entry.sha256 {
-        if *pinned != digest {
-            return Err(LoadFault::new(
-                LoadCause::Digest,
-                &format!("expected sha256 {pinned}, got {digest}"),
-                "If the new file is the right one, pin its digest in plugins.yml.",
-            ));
-        }
+    if let Some(pinned) = &entry.sha256
+        && *pinned != digest
+    {
+        return Err(LoadFault::new(
+            LoadCause::Digest,
+            &format!("expected sha256 {pinned}, got {digest}"),
+            "If the new file is the right one, pin its digest in plugins.yml.",
+        ));
     }
     // What is refused anyway is named by its first fault, wherever that is.
     admitted(entry, bytes, digest, depth)

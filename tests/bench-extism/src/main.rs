@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let guest = std::env::args_os()
         .nth(1)
         .ok_or("expected the guest's file")?;
-    let manifest = Manifest::new([Wasm::file(guest)])
+    let manifest = Manifest::new([Wasm::data(std::fs::read(guest)?)])
         .with_memory_max(PAGES_MAX)
         .with_timeout(DEADLINE);
     let compiled = CompiledPlugin::new(PluginBuilder::new(manifest).with_wasi(false))?;
