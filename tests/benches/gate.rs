@@ -135,8 +135,10 @@ fn case(command: &str) -> Case {
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     };
     let target = Target {
+        hops: Vec::new(),
         host,
         credential: None,
     };

@@ -56,6 +56,7 @@ fn host() -> Host {
         description: String::new(),
         shell: LoginShell::Posix,
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 
@@ -98,6 +99,7 @@ fn decision_us(policy: &Policy, line: &CommandLine, runs: usize) -> f64 {
     let mut times: Vec<f64> = (0..runs)
         .map(|_| {
             let target = Target {
+                hops: Vec::new(),
                 host: host(),
                 credential: None,
             };

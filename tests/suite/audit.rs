@@ -18,6 +18,8 @@ pub(crate) struct Server {
     child: Child,
     input: ChildStdin,
     lines: std::io::Lines<BufReader<ChildStdout>>,
+    /// Reads standard error as it comes: a pipe that nobody empties would stop the server.
+    errors: std::thread::JoinHandle<String>,
 }
 
 impl Server {
@@ -31,10 +33,17 @@ impl Server {
             .unwrap();
         let input = child.stdin.take().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stderr = child.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            let mut errors = String::new();
+            stderr.read_to_string(&mut errors).unwrap();
+            errors
+        });
         Self {
             child,
             input,
             lines,
+            errors,
         }
     }
 
@@ -64,9 +73,7 @@ impl Server {
     /// Ends the input and gives what came on standard error.
     pub(crate) fn end(mut self) -> Vec<Value> {
         drop(self.input);
-        let mut errors = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut errors).unwrap();
+        let errors = self.errors.join().unwrap();
         assert!(self.child.wait().unwrap().success(), "{errors}");
         errors
             .lines()

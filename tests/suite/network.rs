@@ -4,7 +4,7 @@
 use crate::records::serve;
 use portcullis_ssh::target::{Reply, Target, ThrowawayKey};
 use portcullis_tests::dns::{DnsServer, Zone};
-use portcullis_tests::sshd::GateFolder;
+use portcullis_tests::sshd::{GateFolder, Sshd, user};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -153,14 +153,7 @@ async fn a_refusal_by_the_lists_names_the_deciding_entry_at_every_door() {
             assert!(text.contains(entry), "{verb} {format}: {text}");
         }
     }
-    let tail = gate.portcullis(&["audit", "export", "--format", "json"]);
-    let tail = { tail }.output().unwrap();
-    let refused: Vec<Value> = String::from_utf8(tail.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|record: &Value| record["kind"] == "refused")
-        .collect();
+    let refused = records_of(&gate, "refused");
     assert_eq!(refused[0]["network_entries"], common, "{refused:?}");
     assert_eq!(refused[1]["network_entries"], own, "{refused:?}");
     assert_eq!(target.connections(), 0, "a refused address was dialled");
@@ -224,4 +217,88 @@ async fn names_of_the_hosts_file_are_found_whoever_is_asked() {
         assert_eq!(answers[0]["exit_code"], 0, "{settings}: {}", answers[0]);
         assert_eq!(answers[0]["target_ip"], "127.0.0.1");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_behind_a_jump_host_is_reached_recorded_and_held_to_the_lists_of_both() {
+    let (bastion, hidden) = (Sshd::start(), Sshd::start());
+    let known = format!("{}{}", bastion.known_host(), hidden.known_host());
+    let key = fs::read(hidden.key()).unwrap();
+    let gate = GateFolder::new(hidden.port(), &user(), &key, &known);
+    let config = gate.config();
+    fs::copy(bastion.key(), config.join("keys/id_bastion")).unwrap();
+    change(&config.join("credentials.yml"), |text| {
+        format!(
+            "{text}  - name: door\n    username: {}\n    key_path: id_bastion\n",
+            user()
+        )
+    });
+    change(&config.join("servers.yml"), |text| {
+        let text = text.replacen(
+            "    credentials: test\n",
+            "    credentials: test\n    jump: [door1]\n",
+            1,
+        );
+        let port = bastion.port();
+        format!(
+            "{text}  - alias: door1\n    host: 127.0.0.1\n    port: {port}\n    credentials: door\n"
+        )
+    });
+    let (answers, _) = answered(&gate, &[run("web1"), run("web1"), plan("web1")]);
+    for ran in &answers[..2] {
+        assert_eq!(ran["exit_code"], 0, "{ran}");
+        assert_eq!(ran["target_ip"], "127.0.0.1");
+    }
+    assert_eq!(answers[2]["network"], "allowed", "{}", answers[2]);
+    let via = json!([{"alias": "door1", "addresses": ["127.0.0.1"]}]);
+    let opened: Vec<Value> = records_of(&gate, "run_open");
+    assert_eq!(opened.len(), 2);
+    assert!(
+        opened.iter().all(|record| record["via"] == via),
+        "{opened:?}"
+    );
+    let ping = { gate.portcullis(&["hosts", "ping", "web1"]) }
+        .output()
+        .unwrap();
+    assert!(ping.status.success(), "{ping:?}");
+
+    change(&config.join("policy.yml"), |text| {
+        format!("{text}  aliases:\n    door1:\n      network: {{block_cidrs: [127.0.0.0/8]}}\n")
+    });
+    let (answers, _) = answered(&gate, &[run("web1"), run("db1"), plan("web1")]);
+    let entries = json!(["door1: overrides.aliases.door1.network.block_cidrs: 127.0.0.0/8"]);
+    for refused in [&answers[0], &answers[2]] {
+        assert_eq!(refused["network_entries"], entries, "{refused}");
+    }
+    assert_eq!(answers[1]["exit_code"], 0, "{}", answers[1]);
+    drop(bastion);
+    change(&config.join("policy.yml"), |text| {
+        text.replace("block_cidrs: [127", "block_cidrs: [126")
+    });
+    let (answers, _) = answered(&gate, &[run("web1")]);
+    let said = (
+        &answers[0]["code"],
+        &answers[0]["failed_at"],
+        &answers[0]["state"],
+    );
+    assert_eq!(
+        said,
+        (
+            &json!("connection_refused"),
+            &json!("door1"),
+            &json!("unreachable")
+        )
+    );
+}
+
+/// The journal's records of one kind.
+fn records_of(gate: &GateFolder, kind: &str) -> Vec<Value> {
+    let tail = { gate.portcullis(&["audit", "export", "--format", "json"]) }
+        .output()
+        .unwrap();
+    let text = String::from_utf8(tail.stdout).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    records
+        .filter(|record: &Value| record["kind"] == kind)
+        .collect()
 }

@@ -114,11 +114,13 @@ fn soak_only_the_listed_program_is_ever_granted() {
             description: String::new(),
             shell: portcullis_core::inventory::LoginShell::default(),
             host_keys: Vec::new(),
+            jump: Vec::new(),
         };
         let shown = line.as_str().to_owned();
         let case = Case::new(
             Principal::local(0),
             Target {
+                hops: Vec::new(),
                 host,
                 credential: None,
             },

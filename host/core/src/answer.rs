@@ -147,6 +147,8 @@ pub struct RunFault {
     pub code: &'static str,
     /// The text for the caller.
     pub message: &'static str,
+    /// The alias of the host on the way at which it happened, where it was not the target.
+    pub at: Option<String>,
 }
 
 /// A run that was refused.

@@ -3,6 +3,7 @@
 //!
 //! Must not: read files, resolve names, or decide.
 
+use crate::limits::JUMP_HOPS_MAX;
 use crate::request::Alias;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -92,6 +93,8 @@ pub struct Host {
     pub shell: LoginShell,
     /// The keys that it has to show; where there are none, known_hosts says.
     pub host_keys: Vec<HostKeyPin>,
+    /// The hosts that lead to it, the first of them reached first; where there are none, it is dialled directly.
+    pub jump: Vec<Alias>,
 }
 
 /// A key that a host has to show.
@@ -165,6 +168,59 @@ pub struct Target {
     pub host: Host,
     /// The credential; `None` where the host names none, which is a fault only when it is run on.
     pub credential: Option<Credential>,
+    /// The hosts on the way, in the order in which they are passed.
+    pub hops: Vec<Hop>,
+}
+
+/// A host on the way to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The host.
+    pub host: Host,
+    /// How it is logged into.
+    pub credential: Option<Credential>,
+}
+
+/// Why a host's `jump` leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JumpFault {
+    /// It names a host that does not exist.
+    #[error("`jump` names host \"{0}\", which does not exist")]
+    Unknown(Alias),
+    /// It comes back to a host that was passed.
+    #[error("`jump` comes back to host \"{0}\"")]
+    Circle(Alias),
+    /// Too many hosts lie on the way.
+    #[error("more than {JUMP_HOPS_MAX} hosts lie on the way")]
+    TooLong,
+}
+
+/// The hosts that lead to a host: those of its `jump`, before them those of the first one's own `jump`, and so on.
+/// Where the later ones are reached from is said by the list that names them.
+///
+/// # Errors
+/// [`JumpFault`].
+pub fn way<'h>(
+    host: &'h Host,
+    find: impl Fn(&Alias) -> Option<&'h Host>,
+) -> Result<Vec<&'h Host>, JumpFault> {
+    let mut way: Vec<&Host> = Vec::new();
+    let mut first = host;
+    while !first.jump.is_empty() {
+        // Each turn puts at least one host before the others, so the bound ends a circle too.
+        for alias in first.jump.iter().rev() {
+            let hop = find(alias).ok_or_else(|| JumpFault::Unknown(alias.clone()))?;
+            if hop.alias == host.alias || way.iter().any(|passed| passed.alias == hop.alias) {
+                return Err(JumpFault::Circle(alias.clone()));
+            }
+            if way.len() == JUMP_HOPS_MAX {
+                return Err(JumpFault::TooLong);
+            }
+            way.insert(0, hop);
+            first = hop;
+        }
+    }
+    Ok(way)
 }
 
 /// All hosts, in file order, and all credentials.
@@ -205,6 +261,16 @@ pub enum InventoryFault {
         /// The name that leads nowhere.
         name: String,
     },
+    /// A host's `jump` leads nowhere.
+    #[error("host {alias:?}: {fault}")]
+    Jump {
+        /// The host.
+        index: usize,
+        /// Its alias.
+        alias: String,
+        /// Why.
+        fault: JumpFault,
+    },
 }
 
 impl Inventory {
@@ -234,6 +300,17 @@ impl Inventory {
                 faults.push(InventoryFault::DuplicateAlias { index, alias });
             }
         }
+        let find = |alias: &Alias| by_alias.get(alias.as_str()).and_then(|at| hosts.get(*at));
+        for (index, host) in hosts.iter().enumerate() {
+            if let Err(fault) = way(host, find) {
+                let alias = host.alias.as_str().to_owned();
+                faults.push(InventoryFault::Jump {
+                    index,
+                    alias,
+                    fault,
+                });
+            }
+        }
         if faults.is_empty() {
             Ok(Self {
                 hosts,
@@ -251,19 +328,31 @@ impl Inventory {
         &self.hosts
     }
 
-    /// The host of that alias with its credential, or `None`.
+    /// The host of that alias.
+    #[must_use]
+    pub fn host(&self, alias: &Alias) -> Option<&Host> {
+        let at = self.by_alias.get(alias.as_str())?;
+        self.hosts.get(*at)
+    }
+
+    /// The host of that alias with its credential and the hosts on the way to it, or `None`.
     #[must_use]
     pub fn resolve(&self, alias: &Alias) -> Option<Target> {
-        let host = self
-            .by_alias
-            .get(alias.as_str())
-            .and_then(|i| self.hosts.get(*i))?
-            .clone();
-        let credential = host
-            .credentials
-            .as_ref()
-            .and_then(|name| self.credentials.get(name))
-            .cloned();
-        Some(Target { host, credential })
+        let host = self.host(alias)?;
+        let credential = |host: &Host| {
+            let name = host.credentials.as_ref()?;
+            self.credentials.get(name).cloned()
+        };
+        // Looked at when the inventory was built.
+        let hops = way(host, |alias| self.host(alias)).ok()?;
+        let hops = hops.into_iter().map(|host| Hop {
+            host: host.clone(),
+            credential: credential(host),
+        });
+        Some(Target {
+            hops: hops.collect(),
+            credential: credential(host),
+            host: host.clone(),
+        })
     }
 }

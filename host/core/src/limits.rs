@@ -62,6 +62,8 @@ pub const DNS_LOOKUPS_PER_SECOND_MAX: usize = 10;
 pub const DNS_CACHE_SECONDS: u64 = 60;
 /// Longest time that a name is kept as one without an address, in seconds.
 pub const DNS_NEGATIVE_CACHE_SECONDS: u64 = 5;
+/// Most hosts on the way to another.
+pub const JUMP_HOPS_MAX: usize = 4;
 /// Time after which an SSH connection that nobody uses is closed, in seconds.
 pub const CONNECTION_IDLE_SECONDS_MAX: u64 = 120;
 /// Age after which an SSH connection takes no further command, in seconds.

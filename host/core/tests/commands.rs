@@ -77,6 +77,7 @@ fn host() -> Host {
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 

@@ -37,6 +37,7 @@ fn host() -> Host {
         description: String::new(),
         shell: LoginShell::Posix,
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 

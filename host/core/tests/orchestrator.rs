@@ -89,6 +89,7 @@ fn host(row: &Value) -> Host {
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 
@@ -108,6 +109,7 @@ impl Jury for NoJury {
 fn decide(policy: &Policy, host: Host, command: &str) -> Option<Outcome> {
     let line = CommandLine::parse(command).ok()?;
     let target = Target {
+        hops: Vec::new(),
         host,
         credential: None,
     };

@@ -42,6 +42,7 @@ fn host(alias: &str) -> Host {
         description: "a host".to_owned(),
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 
@@ -269,6 +270,7 @@ impl FakeGate {
                 ran.closing.state = "unreachable";
                 ran.closing.target_ip = String::new();
                 ran.fault = Some(RunFault {
+                    at: None,
                     code: "connection_refused",
                     message: "SSH connection refused: Port may be closed or firewall blocking",
                 });

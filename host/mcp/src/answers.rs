@@ -291,6 +291,7 @@ pub(crate) fn ran(ran: Ran, streams: Streams) -> (RanShape, Standing) {
         rendered_sha256: ran.rendered_sha256.into(),
         timing: timing(ran.timing),
         journal_fault: ran.journal_fault.then_some(true),
+        failed_at: ran.fault.and_then(|fault| fault.at).map(Text::from),
     };
     (shape, standing)
 }

@@ -393,6 +393,9 @@ pub(crate) struct RanShape {
     /// True where the run's closing record could not be written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) journal_fault: Option<bool>,
+    /// Where something went wrong on the way: the alias of the jump host at which it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed_at: Option<Text>,
 }
 
 /// What of a run's output can be paged through.

@@ -112,6 +112,7 @@ pub fn question_of(vector: &Vector) -> Result<Question, String> {
     };
     let line = CommandLine::parse(command).map_err(|fault| fault.to_string())?;
     let target = Target {
+        hops: Vec::new(),
         host: Host {
             alias: vector.alias.clone(),
             host: String::new(),
@@ -121,6 +122,7 @@ pub fn question_of(vector: &Vector) -> Result<Question, String> {
             description: String::new(),
             shell: LoginShell::default(),
             host_keys: Vec::new(),
+            jump: Vec::new(),
         },
         credential: None,
     };

@@ -4,9 +4,10 @@ use crate::dial;
 use crate::engine::EngineSettings;
 use crate::fault;
 use crate::login::Methods;
-use crate::pool::Connection;
-use crate::session::{self, LoggedIn, NotLoggedIn, Whom};
+use crate::pool::{Connection, Lease};
+use crate::session::{self, LoggedIn, NotLoggedIn, Session, Whom};
 use portcullis_core::answer::RunFault;
+use portcullis_core::policy::Leg;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -78,10 +79,8 @@ pub(crate) struct Made {
 /// Whom to connect to, and as whom.
 pub(crate) struct Way<'a> {
     pub(crate) whom: Whom,
-    /// The admitted addresses, in order.
-    pub(crate) addresses: &'a [IpAddr],
-    /// Whether a socket's peer may be talked to.
-    pub(crate) admits: &'a (dyn Fn(IpAddr) -> bool + Send + Sync),
+    /// Where, and at which admitted addresses, in order.
+    pub(crate) leg: Leg<'a>,
 }
 
 impl Handshakes {
@@ -89,45 +88,69 @@ impl Handshakes {
     ///
     /// Another address is tried only where nothing was sent yet; the same address only where the host
     /// dropped the connection before it knew who asks, which is how a server says that it is busy.
-    pub(crate) async fn connect(&self, way: &Way<'_>, methods: Methods) -> Result<Made, RunFault> {
+    /// With a lease the way leads through that connection.
+    pub(crate) async fn connect(
+        &self,
+        way: &Way<'_>,
+        methods: Methods,
+        under: Option<Lease>,
+    ) -> Result<Made, (RunFault, Option<Lease>)> {
         let methods = Arc::new(methods);
         let mut last = fault::CONNECTION_FAILED;
-        for address in way.addresses {
-            let _turn = self.turn(*address, way.whom.trust.port()).await?;
-            match attempts(way, *address, &methods).await {
-                Tried::Done(done) => return *done,
+        for address in way.leg.addresses() {
+            let _turn = match self.turn(*address, way.leg.host().port).await {
+                Ok(turn) => turn,
+                Err(fault) => return Err((fault, under)),
+            };
+            match attempts(way, *address, &methods, under.as_ref()).await {
+                Tried::Done(done) => {
+                    return match *done {
+                        Ok((session, authenticate)) => Ok(Made {
+                            connection: Connection::new(session, *address, under),
+                            authenticate,
+                        }),
+                        Err(fault) => Err((fault, under)),
+                    };
+                }
                 Tried::NotReached(fault) => last = fault,
             }
         }
-        Err(last)
+        Err((last, under))
     }
 }
 
 /// What came of the tries at one address.
 enum Tried {
     /// There was a conversation, and this is its end.
-    Done(Box<Result<Made, RunFault>>),
+    Done(Box<Result<(Session, Duration), RunFault>>),
     /// No socket; the next address may have one.
     NotReached(RunFault),
 }
 
-async fn attempts(way: &Way<'_>, address: IpAddr, methods: &Arc<Methods>) -> Tried {
-    let mut tries = 1;
+async fn attempts(
+    way: &Way<'_>,
+    address: IpAddr,
+    methods: &Arc<Methods>,
+    under: Option<&Lease>,
+) -> Tried {
+    let (port, mut tries) = (way.leg.host().port, 1);
     loop {
-        let socket = match dial::dial(address, way.whom.trust.port(), way.admits).await {
-            Ok(socket) => socket,
-            Err(fault) => return Tried::NotReached(fault),
+        let (whom, methods) = (way.whom.clone(), Arc::clone(methods));
+        let talked = match under {
+            None => match dial::dial(address, port, &|peer| way.leg.admits(peer)).await {
+                Ok(socket) => apart(session::log_in(socket, whom, methods)).await,
+                Err(fault) => return Tried::NotReached(fault),
+            },
+            Some(under) => match dial::through(&under.connection().session, address, port).await {
+                Ok(stream) => apart(session::log_in(stream, whom, methods)).await,
+                Err(fault) => return Tried::NotReached(fault),
+            },
         };
-        let conversation = session::log_in(socket, way.whom.clone(), Arc::clone(methods));
-        let talked = apart(conversation).await;
         let done = match talked.unwrap_or_else(|| Err(fault::CONNECTION_FAILED.into())) {
             Ok(LoggedIn {
                 session,
                 authenticate,
-            }) => Ok(Made {
-                connection: Connection::new(session, address),
-                authenticate,
-            }),
+            }) => Ok((session, authenticate)),
             Err(NotLoggedIn {
                 turned_away: true, ..
             }) if tries < TRIES_MAX => {

@@ -7,18 +7,17 @@
 //!
 //! Must not: open a channel, trust a key, or write one down.
 //!
-//! LIMIT: each kind of key costs a connection that ends before a login. Servers that punish such
+//! LIMIT: keys of a host behind other hosts are not asked for. Each kind of key costs a connection that ends before a login. Servers that punish such
 //! connections (OpenSSH's PerSourcePenalties) count them.
 
-use crate::connect::{Handshakes, Way};
+use crate::connect::Handshakes;
 use crate::dial;
 use crate::end::Times;
 use crate::engine::{Access, Engine};
 use crate::fault;
 use crate::identity::RSA_BITS_MIN;
 use crate::known_hosts::{HostKeyVerdict, KnownHosts, lookup_name};
-use crate::session::{self, HOST_KEYS, Whom};
-use crate::trust::Trust;
+use crate::session::{self, HOST_KEYS};
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::HANDSHAKE_SECONDS_MAX;
 use portcullis_core::policy::Contact;
@@ -171,28 +170,11 @@ impl Engine {
     /// # Cancel
     /// Dropped, it closes the connection.
     pub async fn reach(&self, contact: &Contact, access: &Access<'_>) -> Result<Reached, RunFault> {
-        let target = contact.target();
-        let credential = target.credential.as_ref();
-        let user = credential
-            .ok_or(fault::CREDENTIAL_MISSING)?
-            .username
-            .clone();
-        let trust = Trust::of(&target.host, &access.known_hosts);
-        if !trust.is_recorded() {
-            return Err(fault::HOST_KEY_UNKNOWN);
-        }
-        let admits = |peer| contact.admits_peer(peer);
-        let way = Way {
-            whom: Whom { trust, user },
-            addresses: contact.addresses(),
-            admits: &admits,
-        };
-        let methods = access.login.methods().await?;
         let began = Instant::now();
-        let made = self.handshakes().connect(&way, methods).await?;
+        let made = self.connect(&contact.legs(), access, false).await?;
         let connect = began.elapsed().saturating_sub(made.authenticate);
         Ok(Reached {
-            peer: made.connection.peer,
+            peer: made.connection.peer().ok_or(fault::CONNECTION_FAILED)?,
             times: Times {
                 connect_us: micros(connect),
                 authenticate_us: micros(made.authenticate),
@@ -209,6 +191,9 @@ impl Engine {
     /// # Cancel
     /// Dropped, it closes the connection.
     pub async fn scan(&self, contact: &Contact) -> Result<Scanned, RunFault> {
+        if contact.legs().len() > 1 {
+            return Err(fault::JUMP_NOT_SCANNED);
+        }
         let mut last = fault::CONNECTION_FAILED;
         for address in contact.addresses() {
             match self.handshakes().scan(contact, *address).await {
@@ -256,7 +241,8 @@ impl Handshakes {
     ) -> Result<Option<ShownKey>, RunFault> {
         let port = contact.target().host.port;
         let _turn = self.turn(address, port).await?;
-        let admits = |peer| contact.admits_peer(peer);
+        let legs = contact.legs();
+        let admits = |peer| legs.iter().all(|leg| leg.admits(peer));
         let socket = dial::dial(address, port, &admits).await?;
         let seen = Arc::<Mutex<Option<ShownKey>>>::default();
         let notary = Notary(Arc::clone(&seen));

@@ -1,9 +1,12 @@
-//! The socket: dials admitted addresses only, looks at the peer, and tunes TCP for a handshake of many
+//! The socket: dials admitted addresses only, directly or through the host before, looks at the peer, and tunes TCP for a handshake of many
 //! small packets.
 
 use crate::fault;
+use crate::session::Session;
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::CONNECT_SECONDS_MAX;
+use russh::client::Msg;
+use russh::{ChannelOpenFailure, ChannelStream};
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -11,6 +14,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+/// Where connections through another host are said to come from: nobody is told the gate's address.
+const ORIGINATOR: &str = "127.0.0.1";
 
 /// Dials one admitted address.
 pub(crate) async fn dial(
@@ -24,6 +30,28 @@ pub(crate) async fn dial(
         Ok(Ok(socket)) => check(socket, admits),
         Ok(Err(error)) => Err(of_io(&error)),
         Err(_) => Err(fault::CONNECTION_TIMEOUT),
+    }
+}
+
+/// Asks the host before for a connection to an admitted address. Which machine answers there is that host's word; the
+/// key that it has to show is looked at by us.
+pub(crate) async fn through(
+    session: &Session,
+    address: IpAddr,
+    port: u16,
+) -> Result<ChannelStream<Msg>, RunFault> {
+    let asking =
+        session.channel_open_direct_tcpip(address.to_string(), u32::from(port), ORIGINATOR, 0);
+    let limit = Duration::from_secs(CONNECT_SECONDS_MAX);
+    match tokio::time::timeout(limit, asking).await {
+        Ok(Ok(channel)) => Ok(channel.into_stream()),
+        Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(match why {
+            ChannelOpenFailure::AdministrativelyProhibited => fault::JUMP_PROHIBITED,
+            ChannelOpenFailure::ConnectFailed => fault::CONNECTION_REFUSED,
+            _ => fault::CONNECTION_FAILED,
+        }),
+        // A host that is alive says no in time, so this one is taken for gone: another connection is tried.
+        Ok(Err(_)) | Err(_) => Err(fault::JUMP_LOST),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The engine: resolves names, and runs what was journaled.
 
 use crate::channel::{self, Bounds, NotOpened, Outcome, Running};
-use crate::connect::{Handshakes, Way};
+use crate::connect::{Handshakes, Made, Way};
 use crate::dns::DnsSettings;
 use crate::end::{End, Ended, Phase, Termination, Times};
 use crate::fault;
@@ -12,13 +12,14 @@ use crate::pool::{Generation, Keeping, Key, Lease, Pool};
 use crate::session::Whom;
 use crate::trust::Trust;
 use crate::watchdog;
+use portcullis_core::BoxFuture;
 use portcullis_core::answer::RunFault;
 use portcullis_core::audit::Journaled;
 use portcullis_core::limits::{
     CONNECTION_AGE_SECONDS_MAX, CONNECTION_IDLE_SECONDS_MAX, CONNECTIONS_KEPT_MAX,
 };
 use portcullis_core::output::Raw;
-use portcullis_core::policy::Admitted;
+use portcullis_core::policy::{Admitted, Leg};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -60,6 +61,8 @@ impl Default for EngineSettings {
 pub struct Access<'a> {
     /// The login, where a connection has to be made.
     pub login: Box<dyn Login + 'a>,
+    /// The logins of the hosts on the way, in order.
+    pub hops: Vec<Box<dyn Login + 'a>>,
     /// The keys of the hosts.
     pub known_hosts: Arc<KnownHosts>,
     /// Which reading of the configuration both are from. Runs of different ones share no connection.
@@ -114,8 +117,9 @@ impl Engine {
     /// moment later.
     #[must_use]
     pub fn is_open(&self, admitted: &Admitted, generation: Generation) -> bool {
-        let admits = |peer| admitted.admits_peer(peer);
-        key(admitted, generation).is_some_and(|key| self.shared.pool.is_open(&key, admits))
+        let legs = admitted.legs();
+        let key = key(&legs, generation, false);
+        key.is_some_and(|key| self.shared.pool.is_open(&key, |peers| admits(&legs, peers)))
     }
 
     /// Lets no further run onto the connections that are open. Runs on them go on.
@@ -235,7 +239,7 @@ impl Engine {
         let mut tries = 1;
         loop {
             let lease = self.lease(admitted, access, trip).await?;
-            trip.peer = Some(lease.connection().peer);
+            trip.peer = lease.connection().peer();
             let opening = Instant::now();
             let limits = &admitted.heard().limits;
             match channel::open(&lease.connection().session, limits).await {
@@ -263,51 +267,136 @@ impl Engine {
         access: &Access<'_>,
         trip: &mut Trip,
     ) -> Result<Lease, RunFault> {
-        let key = key(admitted, access.generation).ok_or(fault::CREDENTIAL_MISSING)?;
-        let trust = Trust::of(&admitted.heard().case.target().host, &access.known_hosts);
+        let began = Instant::now();
+        let authenticate = Mutex::new(Duration::ZERO);
+        let lease = self
+            .lead(admitted.legs(), access, false, &authenticate)
+            .await?;
+        let authenticate = authenticate
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        trip.times.authenticate_us = micros(authenticate);
+        trip.times.connect_us = micros(began.elapsed().saturating_sub(authenticate));
+        Ok(lease)
+    }
+
+    /// A share of a connection to the last of these hosts, over those before it. `forwards` says whether it is to
+    /// carry a connection to another host. `authenticate` gets the time of the login to the last host.
+    pub(crate) fn lead<'a>(
+        &'a self,
+        legs: Vec<Leg<'a>>,
+        access: &'a Access<'_>,
+        forwards: bool,
+        authenticate: &'a Mutex<Duration>,
+    ) -> BoxFuture<'a, Result<Lease, RunFault>> {
+        Box::pin(async move {
+            let at = |fault: RunFault| match legs.last() {
+                Some(leg) if forwards && fault.at.is_none() => RunFault {
+                    at: Some(leg.host().alias.as_str().to_owned()),
+                    ..fault
+                },
+                _ => fault,
+            };
+            let key = key(&legs, access.generation, forwards);
+            let key = key.ok_or_else(|| at(fault::CREDENTIAL_MISSING))?;
+            let connect = async || {
+                let made = self.connect(&legs, access, forwards).await.map_err(at)?;
+                *authenticate.lock().unwrap_or_else(PoisonError::into_inner) = made.authenticate;
+                Ok(made.connection)
+            };
+            let way = self.shared.pool.way(key);
+            let lease = way.lease(|peers| admits(&legs, peers), connect).await?;
+            if lease.is_fresh() {
+                self.shared.pool.trim();
+            }
+            Ok(lease)
+        })
+    }
+
+    /// A new connection to the last of these hosts.
+    pub(crate) async fn connect(
+        &self,
+        legs: &[Leg<'_>],
+        access: &Access<'_>,
+        forwards: bool,
+    ) -> Result<Made, RunFault> {
+        let (leg, before) = legs.split_last().ok_or(fault::CONNECTION_FAILED)?;
+        let trust = Trust::of(leg.host(), &access.known_hosts);
         if !trust.is_recorded() {
             return Err(fault::HOST_KEY_UNKNOWN);
         }
-        let admits = |peer| admitted.admits_peer(peer);
+        let user = leg
+            .credential()
+            .ok_or(fault::CREDENTIAL_MISSING)?
+            .username
+            .clone();
         let way = Way {
-            whom: Whom {
-                trust,
-                user: key.user.clone(),
-            },
-            addresses: admitted.addresses(),
-            admits: &admits,
+            whom: Whom { trust, user },
+            leg: *leg,
         };
-        let began = Instant::now();
-        let made = Mutex::new(Duration::ZERO);
-        let connect = async || {
-            let methods = access.login.methods().await?;
-            let new = self.shared.handshakes.connect(&way, methods).await?;
-            *made.lock().unwrap_or_else(PoisonError::into_inner) = new.authenticate;
-            Ok(new.connection)
-        };
-        let lease = self.shared.pool.way(key).lease(admits, connect).await?;
-        if lease.is_fresh() {
-            self.shared.pool.trim();
-            let authenticate = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-            trip.times.authenticate_us = micros(authenticate);
-            trip.times.connect_us = micros(began.elapsed().saturating_sub(authenticate));
+        let login = if forwards {
+            access
+                .hops
+                .get(before.len())
+                .ok_or(fault::CREDENTIAL_MISSING)?
         } else {
-            trip.times.connect_us = micros(began.elapsed());
+            &access.login
+        };
+        loop {
+            let under = if before.is_empty() {
+                None
+            } else {
+                // Its login is no part of the time of this one.
+                let apart = Mutex::default();
+                Some(self.lead(before.to_vec(), access, true, &apart).await?)
+            };
+            let methods = login.methods().await?;
+            match self.shared.handshakes.connect(&way, methods, under).await {
+                Ok(made) => return Ok(made),
+                // What was there may have died unseen; what was made for this is not made again.
+                Err((fault, Some(under))) if fault == fault::JUMP_LOST && !under.is_fresh() => {
+                    under.retire();
+                }
+                Err((fault, _)) => return Err(of_hop(fault, before)),
+            }
         }
-        Ok(lease)
     }
 }
 
-/// What a run's connection is for; nothing where the host has no credential.
-fn key(admitted: &Admitted, generation: Generation) -> Option<Key> {
-    let target = admitted.heard().case.target();
-    let credential = target.credential.as_ref()?;
+/// A fault with the host at which it happened, where that is the last one on the way.
+fn of_hop(fault: RunFault, before: &[Leg<'_>]) -> RunFault {
+    let is_its = fault == fault::JUMP_LOST || fault == fault::JUMP_PROHIBITED;
+    let hop = before.last().filter(|_| is_its);
+    let at = hop.map(|hop| hop.host().alias.as_str().to_owned());
+    RunFault {
+        at: fault.at.or(at),
+        ..fault
+    }
+}
+
+/// Whether all peers of a connection are admitted, those on the way among them.
+fn admits(legs: &[Leg<'_>], peers: &[IpAddr]) -> bool {
+    let mut pairs = legs.iter().zip(peers);
+    legs.len() == peers.len() && pairs.all(|(leg, peer)| leg.admits(*peer))
+}
+
+/// What a connection to the last of these hosts is for; nothing where one of them has no credential.
+fn key(legs: &[Leg<'_>], generation: Generation, forwards: bool) -> Option<Key> {
+    let whom = |leg: &Leg<'_>| {
+        let credential = leg.credential()?;
+        let (host, user) = (leg.host().host.clone(), credential.username.clone());
+        Some((host, leg.host().port, user, credential.name.clone()))
+    };
+    let mut via = legs.iter().map(whom).collect::<Option<Vec<_>>>()?;
+    let (host, port, user, credential) = via.pop()?;
     Some(Key {
-        host: target.host.host.clone(),
-        port: target.host.port,
-        user: credential.username.clone(),
-        credential: credential.name.clone(),
+        host,
+        port,
+        user,
+        credential,
         generation,
+        via,
+        forwards,
     })
 }
 

@@ -4,7 +4,11 @@
 use portcullis_core::answer::RunFault;
 
 const fn fault(code: &'static str, message: &'static str) -> RunFault {
-    RunFault { code, message }
+    RunFault {
+        code,
+        message,
+        at: None,
+    }
 }
 
 /// The host took no key of ours.
@@ -74,6 +78,21 @@ pub(crate) const HOST_KEY_SHORT: RunFault = fault(
 pub(crate) const CONNECTION_TIMEOUT: RunFault = fault(
     "connection_timeout",
     "SSH connection timeout: Host did not respond",
+);
+/// A host on the way forwards nothing.
+pub(crate) const JUMP_PROHIBITED: RunFault = fault(
+    "jump_prohibited",
+    "SSH jump host does not forward: Check AllowTcpForwarding and PermitOpen there",
+);
+/// A host on the way is gone, or says nothing.
+pub(crate) const JUMP_LOST: RunFault = fault(
+    "jump_lost",
+    "SSH jump host does not answer: The connection to it is lost",
+);
+/// Keys are asked for directly only.
+pub(crate) const JUMP_NOT_SCANNED: RunFault = fault(
+    "jump_not_scanned",
+    "SSH host keys behind a jump host are not asked for: Use ssh-keyscan on the jump host",
 );
 /// The port refused the connection.
 pub(crate) const CONNECTION_REFUSED: RunFault = fault(

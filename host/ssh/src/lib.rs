@@ -8,8 +8,6 @@
 //!
 //! Must not: decide what may run, open files, or show output to anyone. What a host sends is hostile:
 //! it is counted, kept within bounds and handed on as [`portcullis_core::output::Raw`].
-//!
-//! LIMIT: no jump hosts.
 
 mod authenticate;
 mod channel;

@@ -172,6 +172,8 @@ impl Book {
 pub(crate) struct Names {
     book: Mutex<Book>,
     asking: Mutex<(Arc<Asker>, Duration)>,
+    /// The fault that was told last.
+    told: Mutex<Option<String>>,
     lookups: Semaphore,
 }
 
@@ -186,16 +188,19 @@ impl Names {
         Self {
             book: Mutex::default(),
             asking: Mutex::new((Arc::new(asker), settings.cache)),
+            told: Mutex::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),
         }
     }
 
-    /// Asks in another way from now on, and forgets what was answered before.
+    /// Asks in another way from now on, and forgets what was answered before. A fault is told once, not with each
+    /// reload: whoever may ask for a reload must not fill a log with it.
     pub(crate) fn set(&self, settings: &DnsSettings) -> Option<String> {
         let (asker, fault) = Asker::new(&settings.resolver);
         *lock(&self.asking) = (Arc::new(asker), settings.cache);
         lock(&self.book).begin_anew();
-        fault
+        let before = std::mem::replace(&mut *lock(&self.told), fault.clone());
+        fault.filter(|fault| before.as_ref() != Some(fault))
     }
 
     /// The addresses of a name that is no address.

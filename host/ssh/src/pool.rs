@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// Most commands at once on one connection. OpenSSH allows ten sessions by default and frees them late.
 pub(crate) const CHANNELS_MAX: usize = 4;
+/// Most connections at once through one connection to a host on the way. They are no sessions, which OpenSSH counts.
+const FORWARDS_MAX: usize = 64;
 /// Most connections at once for the same login; what comes then waits for its turn.
 pub(crate) const CONNECTIONS_PER_LOGIN_MAX: usize = 8;
 /// Between two looks for connections that have had their time, in milliseconds.
@@ -46,6 +48,10 @@ pub(crate) struct Key {
     pub(crate) credential: String,
     /// Which reading of the configuration.
     pub(crate) generation: Generation,
+    /// The hosts on the way: the keys of the connections that it leads through, but for their own ways.
+    pub(crate) via: Vec<(String, u16, String, String)>,
+    /// Whether it carries connections to other hosts instead of commands.
+    pub(crate) forwards: bool,
 }
 
 /// One reading of the configuration.
@@ -64,17 +70,30 @@ impl Generation {
 /// A connection that is logged in.
 pub(crate) struct Connection {
     pub(crate) session: Session,
-    pub(crate) peer: IpAddr,
+    /// The peers on the way, and then the host's own.
+    peers: Vec<IpAddr>,
     born: Instant,
+    /// The place on the connection to the host before, which must not be closed under this one.
+    _under: Option<Lease>,
 }
 
 impl Connection {
-    pub(crate) fn new(session: Session, peer: IpAddr) -> Self {
+    pub(crate) fn new(session: Session, peer: IpAddr, under: Option<Lease>) -> Self {
+        let mut peers = under
+            .as_ref()
+            .map_or_else(Vec::new, |under| under.connection.peers.clone());
+        peers.push(peer);
         Self {
             session,
-            peer,
+            peers,
             born: Instant::now(),
+            _under: under,
         }
+    }
+
+    /// The host's address.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peers.last().copied()
     }
 }
 
@@ -94,6 +113,8 @@ struct Ways {
 /// The connections of one key.
 pub(crate) struct Way {
     keeping: Keeping,
+    /// Most leases at once on one of them.
+    places: usize,
     state: Mutex<State>,
     /// Told of each change that somebody may wait for.
     changed: Notify,
@@ -151,9 +172,11 @@ impl Pool {
             ways.swept = true;
             tokio::spawn(sweep(Arc::downgrade(self)));
         }
+        let forwards = key.forwards;
         let new = || {
             Arc::new(Way {
                 keeping: self.keeping,
+                places: if forwards { FORWARDS_MAX } else { CHANNELS_MAX },
                 state: Mutex::default(),
                 changed: Notify::new(),
             })
@@ -162,9 +185,9 @@ impl Pool {
     }
 
     /// Whether a run could begin at once.
-    pub(crate) fn is_open(&self, key: &Key, admits: impl Fn(IpAddr) -> bool) -> bool {
+    pub(crate) fn is_open(&self, key: &Key, admits: impl Fn(&[IpAddr]) -> bool) -> bool {
         let way = lock(&self.ways).by_key.get(key).map(Arc::clone);
-        way.is_some_and(|way| lock(&way.state).best(&way.keeping, &admits).is_some())
+        way.is_some_and(|way| lock(&way.state).best(&way, &admits).is_some())
     }
 
     /// Lets nobody onto the connections that are there. Commands on them end as they would have.
@@ -225,9 +248,10 @@ impl State {
     }
 
     /// The usable connection with the fewest commands on it.
-    fn best(&self, keeping: &Keeping, admits: &impl Fn(IpAddr) -> bool) -> Option<usize> {
+    fn best(&self, way: &Way, admits: &impl Fn(&[IpAddr]) -> bool) -> Option<usize> {
         let usable = self.slots.iter().enumerate().filter(|(_, slot)| {
-            slot.in_use < CHANNELS_MAX && !slot.is_spent(keeping) && admits(slot.connection.peer)
+            let free = slot.in_use < way.places && !slot.is_spent(&way.keeping);
+            free && admits(&slot.connection.peers)
         });
         let best = usable.min_by_key(|(_, slot)| slot.in_use);
         best.map(|(index, _)| index)
@@ -250,7 +274,7 @@ impl Way {
     /// Safe; those who wait for a connection that is given up make one themselves.
     pub(crate) async fn lease<Making>(
         self: &Arc<Self>,
-        admits: impl Fn(IpAddr) -> bool,
+        admits: impl Fn(&[IpAddr]) -> bool,
         connect: impl Fn() -> Making,
     ) -> Result<Lease, RunFault>
     where
@@ -286,7 +310,7 @@ impl Way {
 
     fn step(
         self: &Arc<Self>,
-        admits: &impl Fn(IpAddr) -> bool,
+        admits: &impl Fn(&[IpAddr]) -> bool,
         seen: u64,
         may_connect: bool,
         counted: bool,
@@ -295,7 +319,7 @@ impl Way {
         let mut state = lock(&self.state);
         state.prune(keeping);
         if let Some(slot) = state
-            .best(keeping, admits)
+            .best(self, admits)
             .and_then(|i| state.slots.get_mut(i))
         {
             slot.in_use += 1;
@@ -307,7 +331,7 @@ impl Way {
         }
         let others = state.waiting - usize::from(counted);
         // Who makes a connection takes one of its places, and leaves the others to those who wait.
-        let covered = state.connecting * (CHANNELS_MAX - 1);
+        let covered = state.connecting * (self.places - 1);
         let live = state.slots.iter().filter(|slot| !slot.is_spent(keeping));
         let live = live.count();
         let room = live + state.connecting < CONNECTIONS_PER_LOGIN_MAX;
@@ -315,7 +339,7 @@ impl Way {
             // Connections to addresses that the name no longer has must not keep all places for ever.
             state
                 .slots
-                .retain(|slot| slot.in_use > 0 || admits(slot.connection.peer));
+                .retain(|slot| slot.in_use > 0 || admits(&slot.connection.peers));
         }
         if may_connect && state.failures == seen && room && others >= covered {
             state.connecting += 1;

@@ -4,7 +4,7 @@
 //! turned down here, where the library would take them.
 
 use crate::authenticate::authenticate;
-use crate::dial::{self, QuickSocket};
+use crate::dial;
 use crate::fault;
 use crate::login::Methods;
 use crate::trust::Trust;
@@ -16,6 +16,7 @@ use russh::{AlgorithmKind, Channel, Preferred, SshId, cipher, client, compressio
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Silence after which the host is asked for a sign of life.
 const KEEPALIVE_SECONDS: u64 = 15;
@@ -105,7 +106,7 @@ pub(crate) fn config(keys: Vec<Algorithm>, certificates: Vec<Algorithm>) -> Conf
 
 /// Exchanges keys, verifies the host and logs in.
 pub(crate) async fn log_in(
-    socket: QuickSocket,
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     whom: Whom,
     methods: Arc<Methods>,
 ) -> Result<LoggedIn, NotLoggedIn> {

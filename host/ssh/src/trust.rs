@@ -76,11 +76,6 @@ impl Trust {
         !self.keys().is_empty() || !self.certificates().is_empty()
     }
 
-    /// The port that the host listens on.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Judges a plain key.
     pub(crate) fn key(&self, key: &PublicKey) -> Result<(), RunFault> {
         if is_short(key.key_data()) {
@@ -136,10 +131,13 @@ impl Trust {
                 .vouches(host, port, &authority.public_key_bytes())
         {
             // As `ssh` does: what nobody vouches for may still be a key that is recorded itself.
-            return self.key(&key).map_err(|refused| match refused {
+            return self.key(&key).map_err(|refused| {
                 // Something is recorded, or no certificate would have been asked for.
-                fault::HOST_KEY_UNKNOWN => fault::HOST_KEY_MISMATCH,
-                refused => refused,
+                if refused == fault::HOST_KEY_UNKNOWN {
+                    fault::HOST_KEY_MISMATCH
+                } else {
+                    refused
+                }
             });
         }
         let signed_badly = matches!(

@@ -22,6 +22,7 @@ use std::process::Command;
 fn contact(port: u16, policy: &str) -> Contact {
     let (policy, _) = config::policy(policy).unwrap();
     let target = Target {
+        hops: Vec::new(),
         host: Host {
             alias: Alias::parse("test1").unwrap(),
             host: "127.0.0.1".to_owned(),
@@ -31,6 +32,7 @@ fn contact(port: u16, policy: &str) -> Contact {
             description: String::new(),
             shell: LoginShell::default(),
             host_keys: Vec::new(),
+            jump: Vec::new(),
         },
         credential: Some(Credential {
             name: "c".to_owned(),
@@ -46,7 +48,7 @@ fn contact(port: u16, policy: &str) -> Contact {
         }),
     };
     let local = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-    let contact = policy.contact(target, &local);
+    let contact = policy.contact(target, &local, &[]);
     contact.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
@@ -140,8 +142,8 @@ fn an_address_that_the_lists_do_not_admit_is_not_contacted() {
         config::policy("rules: []\nnetwork:\n  block_cidrs: ['127.0.0.0/8']\n").unwrap();
     let target = contact(1, "rules: []\n").target().clone();
     let local = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-    let refusal = policy.contact(target.clone(), &local).unwrap_err();
+    let refusal = policy.contact(target.clone(), &local, &[]).unwrap_err();
     assert_eq!(refusal.code.as_str(), "network_not_allowed");
-    let refusal = policy.contact(target, &[]).unwrap_err();
+    let refusal = policy.contact(target, &[], &[]).unwrap_err();
     assert_eq!(refusal.code.as_str(), "dns_failed");
 }

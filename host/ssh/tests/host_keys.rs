@@ -46,8 +46,8 @@ fn place() -> (Place, String) {
 /// Runs one command under these records and pins: nothing where it worked, or the code of the fault.
 async fn run(place: &Place, port: u16, known_hosts: &str, pins: &[&str]) -> Option<&'static str> {
     let pins = pins.iter().map(|pin| HostKeyPin::parse(pin).unwrap());
-    let journaled = journaled_on(port, "root", "echo here", |host| {
-        host.host_keys = pins.clone().collect();
+    let journaled = journaled_on(port, "root", "echo here", |target| {
+        target.host.host_keys = pins.collect();
     });
     let access = place.access(known_hosts);
     let ended = engine()

@@ -66,6 +66,7 @@ pub(super) fn host() -> Host {
         description: String::new(),
         shell: LoginShell::Posix,
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 

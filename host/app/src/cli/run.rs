@@ -103,7 +103,11 @@ fn ran_exit(ran: &answer::Ran, format: Format) -> Exit {
         console::say(ran.shown.stderr.trim_end());
     }
     if let Some(fault) = &ran.fault {
-        console::fault(fault.message, "");
+        let at = fault
+            .at
+            .as_ref()
+            .map(|alias| format!(" (jump host {alias})"));
+        console::fault(&format!("{}{}", fault.message, at.unwrap_or_default()), "");
     }
     if let Some((plugin, failure)) = &ran.shown.withheld {
         console::fault(
@@ -162,6 +166,9 @@ fn ran_json(ran: &answer::Ran) -> Value {
         "fault".to_owned(),
         json!(ran.fault.as_ref().map(|fault| fault.code)),
     );
+    if let Some(at) = ran.fault.as_ref().and_then(|fault| fault.at.as_ref()) {
+        body.insert("failed_at".to_owned(), json!(at));
+    }
     body.insert("rendered_sha256".to_owned(), json!(ran.rendered_sha256));
     Value::Object(body)
 }

@@ -226,7 +226,7 @@ impl House {
                 credential: contact.target().credential.clone(),
                 stop: caller.stop.clone(),
             };
-            let access = keys.access_once().await?;
+            let access = keys.access_once(&contact).await?;
             Ok(self.engine.reach(&contact, &access).await?)
         };
         let reached: Result<_, NoContact> = tokio::select! {
@@ -418,11 +418,11 @@ impl House {
     ) -> Result<Contact, NoContact> {
         let target = self.target(live, alias)?;
         let resolving = Instant::now();
-        let addresses = self.resolve(stamp, &target.host.host).await;
+        let (addresses, hops) = self.resolve_way(stamp, &target).await;
         timing.resolve_us = micros(resolving);
         let host = target.host.clone();
         let user = target.credential.as_ref().map(|it| it.username.clone());
-        let contact = live.snapshot.policy.contact(target, &addresses);
+        let contact = live.snapshot.policy.contact(target, &addresses, &hops);
         let (code, addresses) = match &contact {
             Ok(contact) => (None, contact.addresses()),
             Err(refusal) => (Some(refusal.code.as_str()), addresses.as_slice()),

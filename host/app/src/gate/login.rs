@@ -10,7 +10,7 @@ use portcullis_core::BoxFuture;
 use portcullis_core::answer::{Fault, RunFault};
 use portcullis_core::clock::Clock;
 use portcullis_core::inventory::{Credential, LoginMethod};
-use portcullis_core::policy::Admitted;
+use portcullis_core::policy::{Admitted, Contact};
 use portcullis_core::redact::Redactor;
 use portcullis_core::secret::Secret;
 use portcullis_ssh::{Access, Identity, KnownHosts, Login, Method, Methods, UserCertificate};
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Where the keys and secrets of one run lie.
+#[derive(Clone)]
 pub(super) struct Keys<'a> {
     pub(super) live: &'a Live,
     pub(super) dirs: Arc<Dirs>,
@@ -54,7 +55,11 @@ impl From<Unusable> for Fault {
 
 impl From<Unusable> for RunFault {
     fn from(Unusable { code, message }: Unusable) -> Self {
-        Self { code, message }
+        Self {
+            code,
+            message,
+            at: None,
+        }
     }
 }
 
@@ -69,17 +74,24 @@ impl House {
     ) -> Result<(Access<'a>, Redactor), Fault> {
         let generation = keys.live.generation;
         let known_hosts = keys.known_hosts()?;
-        let (login, redactor): (Box<dyn Login + 'a>, _) =
-            if self.engine.is_open(admitted, generation) {
-                let secrets = keys.secrets().await?;
-                let redactor = keys.knowing(&secrets);
-                (Box::new(keys), redactor)
+        let is_open = self.engine.is_open(admitted, generation);
+        let (mut logins, mut known) = (Vec::new(), Vec::new());
+        for leg in admitted.legs() {
+            let keys = keys.of(leg.credential());
+            let login: Box<dyn Login + 'a> = if is_open {
+                known.extend(keys.secrets().await?);
+                Box::new(keys)
             } else {
                 let (methods, secrets) = keys.read().await?;
-                (Box::new(methods), keys.knowing(&secrets))
+                known.extend(secrets);
+                Box::new(methods)
             };
+            logins.push(login);
+        }
+        let redactor = keys.knowing(&known);
         let access = Access {
-            login,
+            login: logins.pop().ok_or(NO_METHOD)?,
+            hops: logins,
             known_hosts,
             generation,
         };
@@ -94,15 +106,28 @@ impl Login for Keys<'_> {
 }
 
 impl Keys<'_> {
-    /// What contact without a run needs to get onto a host: the login is read at once and used once.
-    pub(super) async fn access_once(&self) -> Result<Access<'static>, Fault> {
+    /// What contact without a run needs to get onto a host: the logins are read at once and used once.
+    pub(super) async fn access_once(&self, contact: &Contact) -> Result<Access<'static>, Fault> {
         let known_hosts = self.known_hosts()?;
-        let (methods, _) = self.read().await?;
+        let mut logins: Vec<Box<dyn Login>> = Vec::new();
+        for leg in contact.legs() {
+            let (methods, _) = self.of(leg.credential()).read().await?;
+            logins.push(Box::new(methods));
+        }
         Ok(Access {
-            login: Box::new(methods),
+            login: logins.pop().ok_or(NO_METHOD)?,
+            hops: logins,
             known_hosts,
             generation: self.live.generation,
         })
+    }
+
+    /// The same for another credential.
+    fn of(&self, credential: Option<&Credential>) -> Self {
+        Self {
+            credential: credential.cloned(),
+            ..self.clone()
+        }
     }
 
     fn known_hosts(&self) -> Result<Arc<KnownHosts>, Unusable> {

@@ -6,6 +6,7 @@ use super::House;
 use super::notes::fields;
 use portcullis_core::audit::Stamp;
 use portcullis_core::config::settings::dns::{Dns, Resolver};
+use portcullis_core::inventory::Target;
 use portcullis_core::limits::{DNS_LOOKUPS_PER_SECOND_MAX, RESOLVE_SECONDS_MAX};
 use portcullis_ssh::{DnsResolver, DnsSettings, DnsTrouble};
 use serde_json::json;
@@ -23,8 +24,22 @@ impl House {
         }
     }
 
+    /// The addresses of a target, and those of each host on the way to it.
+    pub(super) async fn resolve_way(
+        &self,
+        stamp: Stamp<'_>,
+        target: &Target,
+    ) -> (Vec<IpAddr>, Vec<Vec<IpAddr>>) {
+        let hops = target.hops.iter();
+        let hops = hops.map(|hop| self.resolve(stamp, &hop.host.host));
+        futures::join!(
+            self.resolve(stamp, &target.host.host),
+            futures::future::join_all(hops)
+        )
+    }
+
     /// The addresses of a host, asked for within the limits. What stands in the way is an event.
-    pub(super) async fn resolve(&self, stamp: Stamp<'_>, host: &str) -> Vec<IpAddr> {
+    async fn resolve(&self, stamp: Stamp<'_>, host: &str) -> Vec<IpAddr> {
         let resolved = self.engine.resolve(host).await;
         let hostname = ("hostname", json!(host));
         match resolved.trouble {

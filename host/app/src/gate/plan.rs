@@ -22,11 +22,15 @@ enum Planned {
 }
 
 impl Planned {
-    fn of(outcome: Outcome, addresses: &[IpAddr]) -> Self {
+    fn of(outcome: Outcome, addresses: &[IpAddr], hops: &[Vec<IpAddr>]) -> Self {
         match outcome {
             Outcome::Refused(refused) => Self::Refused(refused),
-            Outcome::Granted(authorized) if addresses.is_empty() => Self::Unresolved(authorized),
-            Outcome::Granted(authorized) => match authorized.admit(addresses) {
+            Outcome::Granted(authorized)
+                if addresses.is_empty() || hops.iter().any(Vec::is_empty) =>
+            {
+                Self::Unresolved(authorized)
+            }
+            Outcome::Granted(authorized) => match authorized.admit_through(addresses, hops) {
                 Ok(admitted) => Self::Admitted(admitted),
                 Err(refused) => Self::Refused(*refused),
             },
@@ -76,11 +80,13 @@ impl House {
         let case = Case::new(caller.principal.clone(), target, request.line.clone());
         let decision = live.snapshot.policy.decide(case, live.validators());
         let outcome = conclude(&live, decision, Purpose::Plan).await?;
-        let addresses = match &outcome {
-            Outcome::Granted(_) => self.resolve(stamp, &host.host).await,
-            Outcome::Refused(_) => Vec::new(),
+        let (addresses, hops) = match &outcome {
+            Outcome::Granted(granted) => {
+                self.resolve_way(stamp, granted.heard().case.target()).await
+            }
+            Outcome::Refused(_) => (Vec::new(), Vec::new()),
         };
-        let planned = Planned::of(outcome, &addresses);
+        let planned = Planned::of(outcome, &addresses, &hops);
         let (heard, refusal, network) = (planned.heard(), planned.refusal(), planned.network());
         self.note_bypass(&live.redactor, stamp, heard);
 

@@ -99,10 +99,10 @@ impl House {
             }
         };
         let resolving = Instant::now();
-        let host = authorized.heard().case.target().host.host.clone();
-        let addresses = self.resolve(stamp, &host).await;
+        let target = authorized.heard().case.target();
+        let (addresses, hops) = self.resolve_way(stamp, target).await;
         timing.resolve_us = micros(resolving);
-        let admitted = match authorized.admit(&addresses) {
+        let admitted = match authorized.admit_through(&addresses, &hops) {
             Ok(admitted) => admitted,
             Err(refused) => {
                 let denied = self.deny(&live, stamp, &request, *refused, &addresses);

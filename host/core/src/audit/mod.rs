@@ -212,6 +212,17 @@ pub async fn open(
     let mut body = decision_body(redactor, stamp, admitted.heard(), None);
     body.insert("task_id".to_owned(), json!(task.as_str()));
     body.insert("addresses".to_owned(), json!(admitted.addresses()));
+    let legs = admitted.legs();
+    let via: Vec<Value> = legs
+        .iter()
+        .rev()
+        .skip(1)
+        .rev()
+        .map(|leg| json!({"alias": leg.host().alias.as_str(), "addresses": leg.addresses()}))
+        .collect();
+    if !via.is_empty() {
+        body.insert("via".to_owned(), json!(via));
+    }
     match sink
         .append(Draft {
             kind: "run_open",

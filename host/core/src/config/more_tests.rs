@@ -11,6 +11,7 @@
 use super::*;
 use crate::answer::Names;
 use crate::inventory::LoginMethod;
+use crate::request::Alias;
 
 const HOSTS: &str = "hosts:\n  - {alias: web1, host: 10.0.0.11, credentials: admin}\n  - {alias: db1, host: 10.0.0.12, credentials: admin}\n";
 const LOGINS: &str = "entries:\n  - {name: admin, username: ubuntu, key_path: id_ed25519}\n";
@@ -403,5 +404,111 @@ fn pins_of_host_keys_are_fingerprints_as_ssh_keygen_writes_them() {
         let faults = read(&value).unwrap_err();
         let path = faults[0].path.as_str();
         assert!(path.starts_with("hosts[0].host_key"), "{value}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_way_over_jump_hosts_is_the_lists_own_order_behind_the_way_of_the_first() {
+    let read = |hosts: &str| {
+        let sources = Sources {
+            servers: Some(format!("hosts:\n{hosts}")),
+            credentials: Some("entries: [{name: c, username: u, key_path: k}]".to_owned()),
+            ..Sources::default()
+        };
+        load(&sources, Occasion::Start)
+    };
+    let host = |alias: &str, jump: &str| {
+        format!("- {{alias: {alias}, host: h, credentials: c, jump: [{jump}]}}\n")
+    };
+    let way = |hosts: &str, alias: &str| -> Vec<String> {
+        let snapshot = read(hosts).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let target = snapshot
+            .inventory
+            .resolve(&Alias::parse(alias).unwrap())
+            .unwrap();
+        let hops = target.hops.iter().map(|hop| hop.host.alias.to_string());
+        hops.collect()
+    };
+    let chain = [
+        host("in", "b, c"),
+        host("b", "a"),
+        // Said of `c` itself; on the way to `in` it is reached from `b`.
+        host("c", "x"),
+        host("a", ""),
+        host("x", ""),
+    ]
+    .concat();
+    assert_eq!(way(&chain, "in"), ["a", "b", "c"]);
+    assert_eq!(way(&chain, "c"), ["x"]);
+    assert!(way(&chain, "a").is_empty());
+    let long = |hops: usize| -> String {
+        let hosts = (0..hops).map(|n| host(&format!("h{n}"), &format!("h{}", n + 1)));
+        hosts.collect::<String>() + &host(&format!("h{hops}"), "")
+    };
+    assert_eq!(way(&long(4), "h0"), ["h4", "h3", "h2", "h1"]);
+    for (hosts, said) in [
+        (host("a", "b"), "does not exist"),
+        (host("a", "a"), "comes back"),
+        (host("a", "b") + &host("b", "a"), "comes back"),
+        (host("a", "b, b") + &host("b", ""), "comes back"),
+        (
+            host("a", "b, c") + &host("b", "c") + &host("c", ""),
+            "comes back",
+        ),
+        (long(5), "more than 4 hosts"),
+        (
+            host("a", "b") + "- {alias: b, host: h}\n",
+            "names no credentials",
+        ),
+    ] {
+        let faults = read(&hosts).unwrap_err();
+        assert!(faults[0].message.contains(said), "{hosts}: {faults:?}");
+        assert!(faults[0].line > 0, "{faults:?}");
+    }
+}
+
+#[test]
+fn each_host_on_the_way_is_under_its_own_lists() {
+    let sources = Sources {
+        servers: Some("hosts:\n- {alias: in, host: h, credentials: c, jump: [gate]}\n- {alias: gate, host: g, credentials: c}\n".to_owned()),
+        credentials: Some("entries: [{name: c, username: u, key_path: k}]".to_owned()),
+        policy: Some("network: {allow_cidrs: [10.0.0.0/8]}\noverrides: {aliases: {gate: {network: {allow_cidrs: [10.1.0.0/16]}}}}\n".to_owned()),
+        ..Sources::default()
+    };
+    let snapshot = load(&sources, Occasion::Start).unwrap();
+    let target = snapshot
+        .inventory
+        .resolve(&Alias::parse("in").unwrap())
+        .unwrap();
+    let address = |text: &str| vec![text.parse::<std::net::IpAddr>().unwrap()];
+    let contact = |hops: &[Vec<std::net::IpAddr>]| {
+        let contact = snapshot
+            .policy
+            .contact(target.clone(), &address("10.2.0.1"), hops);
+        contact.map(|contact| {
+            let legs = contact.legs();
+            let legs = legs
+                .iter()
+                .map(|leg| (leg.host().alias.to_string(), leg.addresses().to_vec()));
+            legs.collect::<Vec<_>>()
+        })
+    };
+    let legs = contact(&[address("10.1.0.1")]).unwrap();
+    assert_eq!(legs[0], ("gate".to_owned(), address("10.1.0.1")));
+    assert_eq!(legs[1], ("in".to_owned(), address("10.2.0.1")));
+    let refusal = contact(&[address("10.2.0.9")]).unwrap_err();
+    assert_eq!(refusal.code.as_str(), "network_not_allowed");
+    assert_eq!(
+        refusal.network,
+        ["gate: no entry of overrides.aliases.gate.network.allow_* matches"]
+    );
+    assert!(
+        refusal.detail.contains("(jump host gate)"),
+        "{}",
+        refusal.detail
+    );
+    // A hop that nobody asked about, or that has no address, is not passed.
+    for hops in [&[][..], &[Vec::new()]] {
+        assert_eq!(contact(hops).unwrap_err().code.as_str(), "dns_failed");
     }
 }

@@ -6,11 +6,11 @@ use super::shape::shape;
 use super::tree::{At, Quoting, Reader, Refused, Version};
 use super::value::Value;
 use super::{ConfigFault, SERVERS};
-use crate::inventory::{Host, HostKeyPin, LoginShell};
+use crate::inventory::{self, Host, HostKeyPin, LoginShell};
 use crate::request::{Alias, Tag};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The SSH port where none is given.
 const PORT_DEFAULT: u16 = 22;
@@ -68,9 +68,22 @@ shape! {
             /// (two while a key is exchanged). They stand for what known_hosts says of the host; what it revokes stays
             /// revoked. Default: known_hosts decides.
             host_key: HostKeyPins,
+            /// The hosts that lead to it, as aliases of this file, the one that is reached first before the others; at most
+            /// four with those that lead to the first. The gate logs into each with its own credentials, under its own
+            /// host key and its own address lists. Default: none, the host is dialled directly.
+            jump: Vec<AliasText>,
         }
     }
 }
+
+/// An alias.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct AliasText(
+    #[schemars(regex(pattern = r"^\s*[A-Za-z0-9._-]{1,100}\s*$"))]
+    #[allow(dead_code, reason = "it is described, never built")]
+    String,
+);
 
 /// A tag.
 #[derive(JsonSchema)]
@@ -131,8 +144,8 @@ impl JsonSchema for HostKeyPins {
 const REFUSED: [Refused; 3] = [
     Refused {
         key: "proxy_jump",
-        message: "jump hosts are not supported by this version",
-        hint: "Run the gate where it reaches the host itself.",
+        message: "the hosts on the way stand under `jump`",
+        hint: "Give each an entry of its own and write `jump: [ALIAS, …]`.",
     },
     Refused {
         key: "user",
@@ -205,6 +218,7 @@ fn document(
     }
     let mut aliases = HashSet::new();
     let mut hosts = Vec::new();
+    let mut places = Vec::new();
     for at in &entries {
         let Some(host) = entry(reader, at, credentials) else {
             continue;
@@ -214,8 +228,39 @@ fn document(
             reader.fault(at, message, "Give each host an alias of its own.");
         }
         hosts.push(host);
+        places.push(at);
+    }
+    if hosts.len() == entries.len() {
+        ways(reader, &hosts, &places);
     }
     hosts
+}
+
+/// Whether each host's `jump` leads to it, over hosts that can be logged into.
+fn ways(reader: &mut Reader, hosts: &[Host], places: &[&At<'_>]) {
+    let by_alias: HashMap<&str, &Host> = hosts
+        .iter()
+        .map(|host| (host.alias.as_str(), host))
+        .collect();
+    let find = |alias: &Alias| by_alias.get(alias.as_str()).copied();
+    for (host, at) in hosts.iter().zip(places) {
+        match inventory::way(host, find) {
+            Ok(hops) => {
+                for hop in hops.iter().filter(|hop| hop.credentials.is_none()) {
+                    let message = format!(
+                        "`jump` leads over \"{}\", which names no credentials",
+                        hop.alias
+                    );
+                    reader.fault(at, message, "Add `credentials: NAME` to that host.");
+                }
+            }
+            Err(fault) => reader.fault(
+                at,
+                fault.to_string(),
+                "List aliases of this file, the one reached first before the others.",
+            ),
+        }
+    }
 }
 
 /// One host. Every field is read, so that one pass names all that is wrong.
@@ -268,6 +313,10 @@ fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> O
         Some(at) => pins(reader, &at),
         None => Vec::new(),
     };
+    let jump = match fields.get("jump") {
+        Some(at) => jump(reader, &at),
+        None => Vec::new(),
+    };
     Some(Host {
         alias: alias?,
         host: host?,
@@ -277,7 +326,22 @@ fn entry(reader: &mut Reader, at: &At<'_>, known: Option<&HashSet<String>>) -> O
         description: description.map_or_else(String::new, |(_, text)| text.to_owned()),
         shell,
         host_keys,
+        jump,
     })
+}
+
+fn jump(reader: &mut Reader, at: &At<'_>) -> Vec<Alias> {
+    let mut jump = Vec::new();
+    for at in reader.list(at).unwrap_or_default() {
+        let Some(text) = reader.text(&at) else {
+            continue;
+        };
+        match Alias::parse(text) {
+            Ok(alias) => jump.push(alias),
+            Err(fault) => reader.fault(&at, fault.to_string(), ""),
+        }
+    }
+    jump
 }
 
 /// The pins of a host's keys, one or a list. One that cannot be read is a fault: left out, it would leave the host to

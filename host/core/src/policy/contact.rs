@@ -3,32 +3,37 @@
 //!
 //! Must not: lead to a run. A [`Contact`] holds no text to send, and nothing turns one into an [`super::Admitted`].
 
-use super::{Policy, Refusal, gate};
+use super::networks::{Addresses, Leg, Networks};
+use super::{Policy, Refusal};
 use crate::inventory::Target;
-use crate::net::{self, Network, Verdict};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// A host that may be contacted, and the addresses that it may be contacted at.
 #[derive(Debug)]
 #[must_use]
 pub struct Contact {
     target: Target,
-    network: Arc<Network>,
-    addresses: Vec<IpAddr>,
+    networks: Networks,
+    addresses: Addresses,
 }
 
 impl Policy {
-    /// Admits contact with a host. `resolved` are the addresses of the host's name, asked for once.
+    /// Admits contact with a host. `resolved` are the addresses of the host's name, `hops` those of each host on the
+    /// way, asked for once.
     ///
     /// # Errors
     /// The refusal, where there is no address or none that the lists admit.
-    pub fn contact(&self, target: Target, resolved: &[IpAddr]) -> Result<Contact, Box<Refusal>> {
-        let network = self.network_for(&target.host);
-        let addresses = gate::admitted(&network, resolved)?;
+    pub fn contact(
+        &self,
+        target: Target,
+        resolved: &[IpAddr],
+        hops: &[Vec<IpAddr>],
+    ) -> Result<Contact, Box<Refusal>> {
+        let networks = self.networks(&target);
+        let addresses = networks.admit(&target, resolved, hops)?;
         Ok(Contact {
             target,
-            network,
+            networks,
             addresses,
         })
     }
@@ -41,16 +46,15 @@ impl Contact {
         &self.target
     }
 
-    /// The addresses that may be dialled, in the resolver's order; at least one.
+    /// The addresses of the host that may be dialled, in the resolver's order; at least one.
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
+        &self.addresses.host
     }
 
-    /// Whether a connected socket's peer is one of them.
+    /// The way to the host, whose last leg is the host.
     #[must_use]
-    pub fn admits_peer(&self, peer: IpAddr) -> bool {
-        let peer = net::canonical(peer);
-        self.addresses.contains(&peer) && self.network.judge(peer) == Verdict::Allowed
+    pub fn legs(&self) -> Vec<Leg<'_>> {
+        self.networks.legs(&self.target, &self.addresses)
     }
 }

@@ -3,14 +3,14 @@
 //!
 //! Must not: do IO. The jury (validators) and the resolver live elsewhere and are called or asked.
 
+use super::networks::{Addresses, Leg, Networks};
 use super::{Code, Judgement, Limits, Policy, Refusal};
 use crate::inventory::Target;
 use crate::net::{Network, Verdict as NetVerdict};
-use crate::request::{CommandLine, Principal};
+use crate::request::{Alias, CommandLine, Principal};
 use crate::shell::{self, Script, Unanalysable};
 use crate::text;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// One request, ready to be decided: who, where, what.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub struct Decision {
     judgement: Judgement,
     rendered: String,
     limits: Limits,
-    network: Arc<Network>,
+    networks: Networks,
     validators: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ impl Policy {
     pub fn decide(&self, case: Case, validators: Vec<String>) -> Decision {
         let held = self.held(&case.target.host);
         let limits = held.limits.clone();
-        let network = Arc::clone(&held.network);
+        let networks = self.networks(&case.target);
         let (judgement, rendered) = match &case.script {
             Ok(script) => (
                 self.judge_under(&held, &case.target.host, &case.line, script),
@@ -98,7 +98,7 @@ impl Policy {
             judgement,
             rendered,
             limits,
-            network,
+            networks,
             validators,
         }
     }
@@ -219,7 +219,7 @@ impl Refused {
 #[must_use]
 pub struct Authorized<A> {
     heard: Heard,
-    network: Arc<Network>,
+    networks: Networks,
     action: A,
 }
 
@@ -263,7 +263,7 @@ impl Decision {
             judgement,
             rendered,
             limits,
-            network,
+            networks,
             validators,
         } = self;
         if let Some(refusal) = judgement.refusal.clone() {
@@ -299,7 +299,7 @@ impl Decision {
             Some(refusal) => Outcome::Refused(Refused { heard, refusal }),
             None => Outcome::Granted(Authorized {
                 heard,
-                network,
+                networks,
                 action: Exec { rendered },
             }),
         }
@@ -381,26 +381,35 @@ impl<A> Authorized<A> {
 
 impl Authorized<Exec> {
     /// Keeps the addresses that the lists admit. `resolved` are the addresses of the target's name,
-    /// asked for once; only what is kept here is ever dialled.
+    /// asked for once; only what is kept here is ever dialled. A target behind other hosts is not reached so.
     ///
     /// # Errors
     /// [`Refused`] when there is no address, or none that the lists admit.
     pub fn admit(self, resolved: &[IpAddr]) -> Result<Admitted, Box<Refused>> {
-        let addresses = match admitted(&self.network, resolved) {
-            Ok(addresses) => addresses,
-            Err(refusal) => {
-                return Err(Box::new(Refused {
-                    heard: self.heard,
-                    refusal: *refusal,
-                }));
-            }
-        };
-        Ok(Admitted {
-            heard: self.heard,
-            network: self.network,
-            action: self.action,
-            addresses,
-        })
+        self.admit_through(resolved, &[])
+    }
+
+    /// As [`admit`](Self::admit), over the hosts on the way: `hops` are the addresses of each of them, in order.
+    ///
+    /// # Errors
+    /// [`Refused`] when the target, or a host on the way, has no address, or none that its lists admit.
+    pub fn admit_through(
+        self,
+        resolved: &[IpAddr],
+        hops: &[Vec<IpAddr>],
+    ) -> Result<Admitted, Box<Refused>> {
+        match self.networks.admit(&self.heard.case.target, resolved, hops) {
+            Ok(addresses) => Ok(Admitted {
+                heard: self.heard,
+                networks: self.networks,
+                action: self.action,
+                addresses,
+            }),
+            Err(refusal) => Err(Box::new(Refused {
+                heard: self.heard,
+                refusal: *refusal,
+            })),
+        }
     }
 
     /// Ends the case for a reason outside the rules, e.g. a journal that cannot be written.
@@ -417,9 +426,9 @@ impl Authorized<Exec> {
 #[must_use]
 pub struct Admitted {
     heard: Heard,
-    network: Arc<Network>,
+    networks: Networks,
     action: Exec,
-    addresses: Vec<IpAddr>,
+    addresses: Addresses,
 }
 
 impl Admitted {
@@ -435,17 +444,16 @@ impl Admitted {
         &self.action.rendered
     }
 
-    /// The addresses that may be dialled, in the resolver's order; at least one.
+    /// The addresses of the target that may be dialled, in the resolver's order; at least one.
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
+        &self.addresses.host
     }
 
-    /// Whether a connected socket's peer is one of the admitted addresses.
+    /// The way to the target, whose last leg is the target.
     #[must_use]
-    pub fn admits_peer(&self, peer: IpAddr) -> bool {
-        let peer = crate::net::canonical(peer);
-        self.addresses.contains(&peer) && self.network.judge(peer) == NetVerdict::Allowed
+    pub fn legs(&self) -> Vec<Leg<'_>> {
+        self.networks.legs(&self.heard.case.target, &self.addresses)
     }
 
     /// Ends the case after all, e.g. because the journal cannot be written.
@@ -544,6 +552,14 @@ impl Refusal {
         refusal.network = deciding;
         refusal.hint = HINT_NETWORK.to_owned();
         refusal
+    }
+
+    /// The same of a host on the way, by its alias.
+    pub(super) fn on_the_way(mut self, hop: &Alias) -> Self {
+        self.detail = format!("{} (jump host {hop})", self.detail);
+        let deciding = self.network.iter();
+        self.network = deciding.map(|text| format!("{hop}: {text}")).collect();
+        self
     }
 
     /// The host's credential, key or host keys cannot be used, so nothing runs.

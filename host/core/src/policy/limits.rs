@@ -208,6 +208,7 @@ mod tests {
             description: String::new(),
             shell: crate::inventory::LoginShell::default(),
             host_keys: Vec::new(),
+            jump: Vec::new(),
         }
     }
 

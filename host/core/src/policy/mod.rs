@@ -37,7 +37,7 @@ pub use glob::{Glob, Piece};
 pub(crate) use grants::{Grants, PathGlob};
 pub use held::Mode;
 pub use limits::{LimitKeys, LimitLayers, Limits};
-pub use networks::NetworkLayers;
+pub use networks::{Leg, NetworkLayers};
 pub use profile::Profiles;
 pub use refusal::{Code, Refusal, RuleRef};
 pub use rule::{Effect, ExtraArgs, Rule};

@@ -1,11 +1,115 @@
-//! Which address lists a host is under: the common ones, and those of the overrides that are about it.
+//! Which address lists a host is under: the common ones, and those of the overrides that are about it. Each host on the
+//! way to another is under its own.
 //!
 //! Must not: judge addresses; `net` does.
 
-use crate::inventory::Host;
-use crate::net::{Lists, Network};
+use super::{Policy, Refusal};
+use crate::inventory::{Credential, Host, Target};
+use crate::net::{self, Lists, Network, Verdict};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+/// The lists of a target and of the hosts on the way to it.
+#[derive(Debug, Clone)]
+pub(super) struct Networks {
+    host: Arc<Network>,
+    hops: Vec<Arc<Network>>,
+}
+
+/// The addresses that the lists admit.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    pub(super) host: Vec<IpAddr>,
+    hops: Vec<Vec<IpAddr>>,
+}
+
+/// One host of the way to a target, the last of which is the target, with the addresses that it may be reached at.
+#[derive(Debug, Clone, Copy)]
+pub struct Leg<'a> {
+    host: &'a Host,
+    credential: Option<&'a Credential>,
+    addresses: &'a [IpAddr],
+    network: &'a Network,
+}
+
+impl<'a> Leg<'a> {
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &'a Host {
+        self.host
+    }
+
+    /// How it is logged into.
+    #[must_use]
+    pub fn credential(&self) -> Option<&'a Credential> {
+        self.credential
+    }
+
+    /// The addresses that may be dialled, or asked for at the host before, in the resolver's order; at least one.
+    #[must_use]
+    pub fn addresses(&self) -> &'a [IpAddr] {
+        self.addresses
+    }
+
+    /// Whether a connection's peer is one of them.
+    #[must_use]
+    pub fn admits(&self, peer: IpAddr) -> bool {
+        let peer = net::canonical(peer);
+        self.addresses.contains(&peer) && self.network.judge(peer) == Verdict::Allowed
+    }
+}
+
+impl Policy {
+    /// The lists of a target and of the hosts on the way to it.
+    pub(super) fn networks(&self, target: &Target) -> Networks {
+        let hops = target.hops.iter();
+        Networks {
+            host: self.network_for(&target.host),
+            hops: hops.map(|hop| self.network_for(&hop.host)).collect(),
+        }
+    }
+}
+
+impl Networks {
+    /// Keeps the addresses that the lists admit: of the target, and of each host on the way in order. A host that is
+    /// not asked about has none.
+    pub(super) fn admit(
+        &self,
+        target: &Target,
+        resolved: &[IpAddr],
+        hops: &[Vec<IpAddr>],
+    ) -> Result<Addresses, Box<Refusal>> {
+        let mut ways = Vec::new();
+        for (index, (network, hop)) in self.hops.iter().zip(&target.hops).enumerate() {
+            let found = hops.get(index).map_or(&[][..], Vec::as_slice);
+            let admitted = super::gate::admitted(network, found);
+            ways.push(admitted.map_err(|refusal| Box::new(refusal.on_the_way(&hop.host.alias)))?);
+        }
+        Ok(Addresses {
+            host: super::gate::admitted(&self.host, resolved)?,
+            hops: ways,
+        })
+    }
+
+    /// The way to a target, whose last leg is the target.
+    pub(super) fn legs<'a>(&'a self, target: &'a Target, addresses: &'a Addresses) -> Vec<Leg<'a>> {
+        let hops = target.hops.iter().zip(&addresses.hops).zip(&self.hops);
+        let hops = hops.map(|((hop, addresses), network)| Leg {
+            host: &hop.host,
+            credential: hop.credential.as_ref(),
+            addresses,
+            network,
+        });
+        let last = Leg {
+            host: &target.host,
+            credential: target.credential.as_ref(),
+            addresses: &addresses.host,
+            network: &self.host,
+        };
+        hops.chain([last]).collect()
+    }
+}
 
 /// All places of a policy that list addresses. Names are exact, not globs.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +181,7 @@ mod tests {
             description: String::new(),
             shell: LoginShell::default(),
             host_keys: Vec::new(),
+            jump: Vec::new(),
         }
     }
 

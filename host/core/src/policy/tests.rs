@@ -30,6 +30,7 @@ fn host(alias: &str, tags: &[&str]) -> Host {
         description: String::new(),
         shell: crate::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 

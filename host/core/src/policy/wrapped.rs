@@ -215,6 +215,7 @@ mod tests {
             description: String::new(),
             shell: LoginShell::Posix,
             host_keys: Vec::new(),
+            jump: Vec::new(),
         };
         let line = CommandLine::parse(command).unwrap();
         let judgement = policy.judge(&host, &line, &shell::parse(command).unwrap());

@@ -131,8 +131,10 @@ fn a_command_that_cannot_be_analysed_is_failed_by_every_validator() {
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     };
     let target = Target {
+        hops: Vec::new(),
         host,
         credential: None,
     };

@@ -101,6 +101,7 @@ impl Place {
     pub(crate) fn access_with(&self, methods: Methods, known_hosts: &str) -> Access<'static> {
         Access {
             login: Box::new(methods),
+            hops: Vec::new(),
             known_hosts: Arc::new(KnownHosts::parse(known_hosts.as_bytes())),
             generation: Generation::fresh(),
         }
@@ -119,7 +120,7 @@ impl Place {
             self.dir.path().display(),
             command,
         );
-        journaled(&rules, host(port), user, command).await
+        journaled(&rules, target(port, user), command).await
     }
 }
 
@@ -162,6 +163,7 @@ fn host(port: u16) -> Host {
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 
@@ -170,19 +172,20 @@ pub(crate) async fn journaled_on(
     port: u16,
     user: &str,
     command: &str,
-    change: impl FnOnce(&mut Host),
+    change: impl FnOnce(&mut Target),
 ) -> Journaled {
-    let mut host = host(port);
-    change(&mut host);
-    let policy = "rules: [{action: allow, commands: ['echo *']}]";
-    journaled(policy, host, user, command).await
+    let mut target = target(port, user);
+    change(&mut target);
+    let policy =
+        "limits: {deny_substrings: []}\nrules: [{action: allow, commands: ['echo *', 'sleep *']}]";
+    journaled(policy, target, command).await
 }
 
-async fn journaled(policy: &str, host: Host, user: &str, command: &str) -> Journaled {
-    let (policy, _) = config::policy(policy).unwrap();
-    let alias = host.alias.clone();
-    let line = CommandLine::parse(command).unwrap();
-    let target = Target {
+/// The usual host, logged into as a user.
+pub(crate) fn target(port: u16, user: &str) -> Target {
+    let host = host(port);
+    Target {
+        hops: Vec::new(),
         host,
         credential: Some(Credential {
             name: "c".to_owned(),
@@ -196,7 +199,14 @@ async fn journaled(policy: &str, host: Host, user: &str, command: &str) -> Journ
             agent_key: None,
             methods: Vec::new(),
         }),
-    };
+    }
+}
+
+async fn journaled(policy: &str, target: Target, command: &str) -> Journaled {
+    let (policy, _) = config::policy(policy).unwrap();
+    let alias = target.host.alias.clone();
+    let line = CommandLine::parse(command).unwrap();
+    let hops = vec![vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]; target.hops.len()];
     let task = TaskId::mint(&alias, &line, Micros(1), [7; 16]);
     let case = Case::new(Principal::local(0), target, line);
     let granted = match policy.decide(case, Vec::new()).conclude(&NoJury, false) {
@@ -204,7 +214,7 @@ async fn journaled(policy: &str, host: Host, user: &str, command: &str) -> Journ
         Outcome::Refused(refused) => panic!("{:?}", refused.refusal()),
     };
     let admitted = granted
-        .admit(&[IpAddr::V4(Ipv4Addr::LOCALHOST)])
+        .admit_through(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], &hops)
         .unwrap_or_else(|refused| panic!("{:?}", refused.refusal()));
     let redactor = Redactor::default();
     let call_id = "test-1".to_owned();
@@ -238,6 +248,37 @@ pub(crate) struct Server {
 
 /// One server at a time: a machine that is busy with the others would miss the ladder's bounds.
 static TURN: Mutex<()> = Mutex::new(());
+
+impl Server {
+    /// Whether a process below this server, at any depth, has these words in its command line.
+    pub(crate) fn runs(&self, words: &str) -> bool {
+        let mut open = vec![self.child.id().to_string()];
+        let mut seen = 0;
+        while let Some(parent) = open.pop() {
+            seen += 1;
+            assert!(seen < 1_000, "a test's server has few processes");
+            let children = Command::new("pgrep").args(["-P", &parent, "-a"]).output();
+            let children = String::from_utf8_lossy(&children.unwrap().stdout).into_owned();
+            for child in children.lines() {
+                let (pid, line) = child.split_once(' ').unwrap_or((child, ""));
+                if line.trim() == words {
+                    return true;
+                }
+                open.push(pid.to_owned());
+            }
+        }
+        false
+    }
+
+    /// Ends the processes that serve connections, and leaves the one that takes new ones.
+    pub(crate) fn drop_connections(&self) {
+        let parent = self.child.id().to_string();
+        let ended = Command::new("pkill")
+            .args(["-KILL", "-P", &parent])
+            .status();
+        assert!(ended.unwrap().success(), "nobody was connected");
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {

@@ -244,8 +244,10 @@ fn stand_in(alias: Alias, tags: Vec<String>) -> Target {
         description: String::new(),
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     };
     Target {
+        hops: Vec::new(),
         host,
         credential: None,
     }

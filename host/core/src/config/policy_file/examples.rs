@@ -113,6 +113,7 @@ fn allows(policy: &Policy, text: &Spanned<String>) -> Result<Result<(), String>,
         description: String::new(),
         shell: crate::inventory::LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     };
     let judgement = policy.judge(&host, &line, &script);
     Ok(match judgement.refusal {

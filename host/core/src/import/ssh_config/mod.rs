@@ -196,7 +196,7 @@ fn draft(name: String, place: Place, settings: Settings) -> Draft {
     let jump = settings.jump.iter();
     for (jump, at) in jump.filter(|(jump, _)| !jump.ends_with(" none")) {
         comments.push(format!(
-            "not taken: {} ({at}): this version has no jump hosts; the address above is dialled directly",
+            "not taken: {} ({at}): jump hosts are not imported; give each an entry and name it under `jump`, or the address above is dialled directly",
             shown(jump)
         ));
     }

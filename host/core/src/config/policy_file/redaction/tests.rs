@@ -22,6 +22,7 @@ fn host(alias: &str, tags: &[&str]) -> Host {
         description: String::new(),
         shell: LoginShell::default(),
         host_keys: Vec::new(),
+        jump: Vec::new(),
     }
 }
 
