@@ -1,6 +1,7 @@
 //! The gate from a real MCP client to a real sshd and back.
 
 use portcullis_tests::sshd::{GateFolder, Sshd, user};
+use portcullis_tests::stdio::bytes_below;
 use portcullis_tests::{portcullis, repository};
 use serde_json::json;
 use std::fs;
@@ -50,4 +51,32 @@ fn a_real_client_of_both_eras_reaches_a_real_sshd() {
         "{}",
         String::from_utf8_lossy(&verified.stdout)
     );
+}
+
+#[test]
+fn what_an_observed_redactor_would_have_masked_is_shown_and_recorded() {
+    let server = Sshd::start();
+    let gate = folder(&server);
+    let file = gate.config().join("plugins.yml");
+    let plugins = fs::read_to_string(&file).unwrap();
+    let observed = plugins.replace("name: tickets\n", "name: tickets\n    mode: observe\n");
+    assert_ne!(observed, plugins);
+    fs::write(&file, observed).unwrap();
+    let run = gate
+        .portcullis(&["run", "web1", "echo OPS-1234 and OPS-77"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(said.contains("OPS-1234 and OPS-77"), "{run:?}");
+    let journal = bytes_below(&gate.state());
+    let journal = String::from_utf8_lossy(&journal);
+    let closing = journal
+        .lines()
+        .find(|line| line.contains("\"run_close\""))
+        .unwrap();
+    assert!(
+        closing.contains("\"observed\":{\"tickets/ticket\":2}"),
+        "{closing}"
+    );
+    assert!(!closing.contains("OPS-"), "{closing}");
 }

@@ -399,6 +399,7 @@ fn record(given: &Value) -> Value {
                 timeout: given["timeout"] == true,
                 target_ip: text("target_ip", "10.0.0.11"),
                 redactions: std::collections::BTreeMap::new(),
+                observed: Default::default(),
             };
             events::audit(&stamp, &subject, &closing, at)
         }

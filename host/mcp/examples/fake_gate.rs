@@ -159,6 +159,7 @@ fn ran(request: &RunRequest, stdout: &str) -> Ran {
             timeout: false,
             target_ip: "10.0.0.1".to_owned(),
             redactions: std::collections::BTreeMap::new(),
+            observed: Default::default(),
         },
         signal: None,
         shown: Shown {

@@ -10,7 +10,7 @@ use crate::{CHUNK_BYTES_MAX, LAG_BYTES_MAX, STREAM_WALL_MS_MAX};
 use portcullis_core::config::PluginMode;
 use portcullis_core::limits::{PLUGIN_LABEL_BYTES_MAX, PLUGIN_SPANS_MAX};
 use portcullis_core::output::{Context, PluginFailure, Scrubber};
-use portcullis_core::redact::Span;
+use portcullis_core::redact::{Counts, Span};
 use std::time::{Duration, Instant};
 
 /// Most bytes that a redactor may hand over in one call: four for each byte that it was given or may
@@ -24,6 +24,15 @@ impl Scrubber for Plugins {
         &self,
         context: &Context<'_>,
         text: &str,
+    ) -> Result<Vec<Span>, (String, PluginFailure)> {
+        self.spans_and_observed(context, text, &mut Counts::new())
+    }
+
+    fn spans_and_observed(
+        &self,
+        context: &Context<'_>,
+        text: &str,
+        observed: &mut Counts,
     ) -> Result<Vec<Span>, (String, PluginFailure)> {
         let mut spans = Vec::new();
         for loaded in self.scrubbers() {
@@ -42,13 +51,21 @@ impl Scrubber for Plugins {
                 (PluginMode::Enforce, Err(failure)) => return Err((name.to_owned(), failure)),
                 (PluginMode::Observe, Ok(found)) => {
                     tracing::info!(plugin = name, spans = found.len(), "observed, not masked");
+                    for span in found {
+                        observe(observed, name, &span.kind);
+                    }
                 }
-                // The failure is logged with the trial; an observed plugin withholds nothing.
-                (PluginMode::Observe, Err(_)) => {}
+                // An observed plugin withholds nothing.
+                (PluginMode::Observe, Err(failure)) => observe(observed, name, failure.code),
             }
         }
         Ok(spans)
     }
+}
+
+/// Counts what a plugin would have masked, or how it failed.
+fn observe(observed: &mut Counts, plugin: &str, what: &str) {
+    *observed.entry(format!("{plugin}/{what}")).or_default() += 1;
 }
 
 impl Plugins {

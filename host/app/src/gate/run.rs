@@ -252,6 +252,7 @@ impl House {
             timeout: matches!(end, End::TimedOut(_)),
             target_ip: peer.map(|peer| peer.to_string()).unwrap_or_default(),
             redactions: shown.redactions.clone(),
+            observed: shown.observed.clone(),
         };
         let now = self.clock.now();
         let closed = audit::close(&self.journal, &stamp, &spent, &closing, now).await;

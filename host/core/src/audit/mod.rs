@@ -274,6 +274,8 @@ pub struct Closing {
     pub target_ip: String,
     /// Secrets masked in the output, counted by kind.
     pub redactions: Counts,
+    /// What plugins that only observe would have masked, as `plugin/label`, and how they failed, as `plugin/code`.
+    pub observed: Counts,
 }
 
 /// Records how a run ended.
@@ -319,6 +321,9 @@ impl Closing {
         body.insert("redactions".to_owned(), json!(masked));
         if masked > 0 {
             body.insert("redactions_by_kind".to_owned(), json!(self.redactions));
+        }
+        if !self.observed.is_empty() {
+            body.insert("observed".to_owned(), json!(self.observed));
         }
     }
 }

@@ -76,6 +76,21 @@ pub trait Scrubber: Send + Sync {
         context: &Context<'_>,
         text: &str,
     ) -> Result<Vec<Span>, (String, PluginFailure)>;
+
+    /// As [`Self::spans`]; adds to `observed` what plugins that only observe would have masked, as
+    /// `plugin/label`, and how they failed, as `plugin/code`. Never a value.
+    ///
+    /// # Errors
+    /// As [`Self::spans`].
+    fn spans_and_observed(
+        &self,
+        context: &Context<'_>,
+        text: &str,
+        observed: &mut Counts,
+    ) -> Result<Vec<Span>, (String, PluginFailure)> {
+        let _ = observed;
+        self.spans(context, text)
+    }
 }
 
 /// A scrubber without plugins.
@@ -191,6 +206,8 @@ pub struct Shown {
     pub stderr_bytes: u64,
     /// What was masked, per kind.
     pub redactions: Counts,
+    /// What plugins that only observe would have masked, as `plugin/label`, and how they failed.
+    pub observed: Counts,
     /// What was removed or marked by the sanitiser, per kind.
     pub sanitised: Counts,
     /// What is kept to be paged through, where that was asked for.
@@ -339,7 +356,7 @@ impl Sanitised {
             };
             for part in clean.body.parts() {
                 add(&mut shown.redactions, &part.redact(redactor));
-                match plugin_spans(scrubber, &context, part.text()) {
+                match plugin_marks(scrubber, &context, part.text(), &mut shown.observed) {
                     Ok(spans) => add(&mut shown.redactions, &part.mask(&spans)),
                     Err(failure) => {
                         // SECURITY: both streams go, because what one plugin was to hide in this one
@@ -381,10 +398,23 @@ pub fn plugin_spans(
     context: &Context<'_>,
     text: &str,
 ) -> Result<Vec<Span>, (String, PluginFailure)> {
+    plugin_marks(scrubber, context, text, &mut Counts::new())
+}
+
+/// As [`plugin_spans`], with what plugins that only observe would have masked.
+///
+/// # Errors
+/// The plugin's name and its failure.
+pub fn plugin_marks(
+    scrubber: &dyn Scrubber,
+    context: &Context<'_>,
+    text: &str,
+    observed: &mut Counts,
+) -> Result<Vec<Span>, (String, PluginFailure)> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let mut spans = scrubber.spans(context, text)?;
+    let mut spans = scrubber.spans_and_observed(context, text, observed)?;
     let broken = |detail: String| {
         let failure = PluginFailure {
             code: "plugin_output",
