@@ -33,3 +33,4 @@ mod replaced;
 mod schemas;
 mod signed;
 mod soak;
+mod tasks;

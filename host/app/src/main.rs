@@ -12,6 +12,7 @@
 //! * `events`: the records on standard error
 //! * `hardening`: what the process gives up before it does anything
 //! * `servers`: which servers run on a state directory
+//! * `tasks`: the rows of asynchronous runs, and which runners live
 //! * `spill`: redacted output that is kept to be paged through
 //! * `logs`: the log lines there
 
@@ -27,6 +28,7 @@ mod plugins;
 mod provider;
 mod servers;
 mod spill;
+mod tasks;
 
 use std::process::ExitCode;
 

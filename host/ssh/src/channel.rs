@@ -6,7 +6,7 @@
 
 use crate::end::End;
 use crate::fault;
-use crate::reader::Reading;
+use crate::reader::{Ear, Reading};
 use crate::session::Session;
 use crate::watchdog;
 use portcullis_core::answer::RunFault;
@@ -95,13 +95,17 @@ impl NotOpened {
 }
 
 /// Opens a channel and begins to read it; nothing is started yet.
-pub(crate) async fn open(session: &Session, limits: &Limits) -> Result<Running, NotOpened> {
+pub(crate) async fn open(
+    session: &Session,
+    limits: &Limits,
+    ear: Option<Arc<dyn Ear>>,
+) -> Result<Running, NotOpened> {
     let limit = Duration::from_millis(OPEN_MS_MAX);
     match tokio::time::timeout(limit, session.channel_open_session()).await {
         Ok(Ok(channel)) => {
             let (read, write) = channel.split();
             Ok(Running {
-                reading: Reading::begin(read, limits),
+                reading: Reading::begin(read, limits, ear),
                 mouth: Mouth(Some(write)),
             })
         }

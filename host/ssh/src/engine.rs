@@ -9,6 +9,7 @@ use crate::known_hosts::KnownHosts;
 use crate::login::Login;
 use crate::names::{Names, Resolved};
 use crate::pool::{Generation, Keeping, Key, Lease, Pool};
+use crate::reader::Ear;
 use crate::session::Whom;
 use crate::trust::Trust;
 use crate::watchdog;
@@ -162,10 +163,27 @@ impl Engine {
         stop: CancellationToken,
         progress: Option<&(dyn Fn(Phase, u64) + Sync + Send)>,
     ) -> Ended {
+        self.run_heard(journaled, access, stop, progress, None)
+            .await
+    }
+
+    /// The same, heard by somebody while the command runs.
+    ///
+    /// # Cancel
+    /// As [`Engine::run`].
+    pub async fn run_heard(
+        &self,
+        journaled: Journaled,
+        access: &Access<'_>,
+        stop: CancellationToken,
+        progress: Option<&(dyn Fn(Phase, u64) + Sync + Send)>,
+        ear: Option<Arc<dyn Ear>>,
+    ) -> Ended {
         let mut trip = Trip {
             began: Instant::now(),
             peer: None,
             times: Times::default(),
+            ear,
         };
         let made = self
             .make(journaled.admitted(), access, &stop, progress, &mut trip)
@@ -242,7 +260,8 @@ impl Engine {
             trip.peer = lease.connection().peer();
             let opening = Instant::now();
             let limits = &admitted.heard().limits;
-            match channel::open(&lease.connection().session, limits).await {
+            let ear = trip.ear.clone();
+            match channel::open(&lease.connection().session, limits, ear).await {
                 Ok(running) => {
                     trip.times.channel_us = micros(opening.elapsed());
                     return Ok((lease, running));
@@ -405,6 +424,7 @@ struct Trip {
     began: Instant,
     peer: Option<IpAddr>,
     times: Times,
+    ear: Option<Arc<dyn Ear>>,
 }
 
 impl Stopped {

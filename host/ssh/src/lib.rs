@@ -38,4 +38,5 @@ pub use known_hosts::{HostKeyVerdict, KnownHosts, WeakRecord};
 pub use login::{Login, Method, Methods};
 pub use names::{DnsTrouble, Resolved};
 pub use pool::Generation;
+pub use reader::Ear;
 pub use watchdog::unwrap_exec;

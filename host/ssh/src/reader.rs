@@ -11,7 +11,7 @@ use crate::end::{End, Termination};
 use crate::fault;
 use crate::watchdog;
 use portcullis_core::limits::OUTPUT_CUT_SLACK_BYTES;
-use portcullis_core::output::{Capture, Raw};
+use portcullis_core::output::{Capture, Raw, Stream};
 use portcullis_core::policy::Limits;
 use russh::{ChannelMsg, ChannelReadHalf, Sig};
 use std::sync::Arc;
@@ -57,6 +57,32 @@ impl Desk {
     }
 }
 
+/// Hears what a command prints as it comes, before anything is left out of it.
+///
+/// It is called from the reading loop, so it must return at once: a connection whose reader waits stands still.
+pub trait Ear: Send + Sync {
+    /// Some bytes of a stream. Unclean: nothing was sanitised or redacted.
+    fn hear(&self, stream: Stream, bytes: &[u8]);
+}
+
+/// Where the bytes of a command go.
+struct Pipes {
+    raw: Raw,
+    ear: Option<Arc<dyn Ear>>,
+}
+
+impl Pipes {
+    fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        if let Some(ear) = &self.ear {
+            ear.hear(stream, bytes);
+        }
+        match stream {
+            Stream::Stdout => self.raw.stdout.push(bytes),
+            Stream::Stderr => self.raw.stderr.push(bytes),
+        }
+    }
+}
+
 /// A reading under way. Ends when dropped.
 pub(crate) struct Reading {
     pub(crate) desk: Arc<Desk>,
@@ -71,7 +97,11 @@ pub(crate) struct Read {
 
 impl Reading {
     /// Begins to read a channel.
-    pub(crate) fn begin(channel: ChannelReadHalf, limits: &Limits) -> Self {
+    pub(crate) fn begin(
+        channel: ChannelReadHalf,
+        limits: &Limits,
+        ear: Option<Arc<dyn Ear>>,
+    ) -> Self {
         let desk = Arc::<Desk>::default();
         let side = side_bytes(limits.output_bytes_kept());
         let reader = Reader {
@@ -79,9 +109,12 @@ impl Reading {
             desk: Arc::clone(&desk),
             hard_stop_bytes: limits.output_hard_stop_bytes,
             seen: Seen::default(),
-            raw: Raw {
-                stdout: Capture::new(side),
-                stderr: Capture::new(side),
+            pipes: Pipes {
+                raw: Raw {
+                    stdout: Capture::new(side),
+                    stderr: Capture::new(side),
+                },
+                ear,
             },
             words: LastWords::default(),
         };
@@ -126,7 +159,7 @@ struct Reader {
     desk: Arc<Desk>,
     hard_stop_bytes: u64,
     seen: Seen,
-    raw: Raw,
+    pipes: Pipes,
     words: LastWords,
 }
 
@@ -155,10 +188,10 @@ impl Reader {
                 }
             }
         }
-        self.raw.stderr.push(&self.words.held);
+        self.pipes.push(Stream::Stderr, &self.words.held);
         Read {
             seen: self.seen,
-            raw: self.raw,
+            raw: self.pipes.raw,
         }
     }
 
@@ -166,7 +199,7 @@ impl Reader {
         let ending = self.desk.ending.load(Ordering::Relaxed);
         let words = ending.then_some(&mut self.words);
         let prompted = self.desk.prompted.load(Ordering::Relaxed);
-        self.seen.take(message, &mut self.raw, words, prompted);
+        self.seen.take(message, &mut self.pipes, words, prompted);
         self.desk.bytes.store(self.seen.bytes, Ordering::Relaxed);
         if self.seen.bytes > self.hard_stop_bytes {
             // Kept until somebody looks; that more came is said once or many times, which is the same.
@@ -208,7 +241,7 @@ impl Seen {
     fn take(
         &mut self,
         message: ChannelMsg,
-        raw: &mut Raw,
+        pipes: &mut Pipes,
         words: Option<&mut LastWords>,
         prompted: bool,
     ) {
@@ -217,13 +250,13 @@ impl Seen {
         match message {
             ChannelMsg::Data { data } => {
                 self.count(data.len());
-                raw.stdout.push(&data);
+                pipes.push(Stream::Stdout, &data);
             }
             ChannelMsg::ExtendedData { data, ext: STDERR } => {
                 self.count(data.len());
                 match words {
-                    Some(words) => self.gone |= words.push(&data, &mut raw.stderr),
-                    None => raw.stderr.push(&data),
+                    Some(words) => self.gone |= words.push(&data, pipes),
+                    None => pipes.push(Stream::Stderr, &data),
                 }
             }
             // A stream that nobody asked for is counted, so that it cannot flow for ever.
@@ -301,7 +334,7 @@ struct LastWords {
 
 impl LastWords {
     /// Takes bytes in and passes on what cannot be part of the word. Says whether the word was there.
-    fn push(&mut self, bytes: &[u8], capture: &mut Capture) -> bool {
+    fn push(&mut self, bytes: &[u8], pipes: &mut Pipes) -> bool {
         let gone = watchdog::GONE;
         self.held.extend_from_slice(bytes);
         let found = self.held.windows(gone.len()).position(|w| w == gone);
@@ -313,7 +346,7 @@ impl LastWords {
             .find(|length| gone.get(..*length).is_some_and(|g| self.held.ends_with(g)))
             .unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - keep);
-        capture.push(&self.held);
+        pipes.push(Stream::Stderr, &self.held);
         self.held = rest;
         found.is_some()
     }

@@ -227,7 +227,11 @@ mod tests {
         assert!(matches!(opened, Err(Fault::Newer { found: 99, .. })));
         let other = tempfile::tempdir().unwrap();
         let path = other.path().join(FILE);
-        fs::write(&path, "no database, but as long as a page of one. ".repeat(200)).unwrap();
+        fs::write(
+            &path,
+            "no database, but as long as a page of one. ".repeat(200),
+        )
+        .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let before = fs::read(&path).unwrap();
         assert!(matches!(

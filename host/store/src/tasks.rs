@@ -425,7 +425,9 @@ impl Store {
         let reader = self.reader();
         let sql = format!("SELECT {COLUMNS} FROM tasks WHERE id = ?1 AND principal = ?2");
         let mut asked = reader.prepare_cached(&sql)?;
-        let found = asked.query_row([&id.task, &id.principal], task).optional()?;
+        let found = asked
+            .query_row([&id.task, &id.principal], task)
+            .optional()?;
         Ok(found.filter(|task| !is_over(task, now_us)))
     }
 
@@ -474,10 +476,7 @@ impl Store {
         let (first, last) = reader
             .prepare_cached("SELECT min(seq), max(seq) FROM chunks WHERE task = ?1")?
             .query_row([&id.task], |row| {
-                Ok((
-                    row.get::<_, Option<i64>>(0)?,
-                    row.get::<_, Option<i64>>(1)?,
-                ))
+                Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?))
             })?;
         let mut asked = reader.prepare_cached(
             "SELECT seq, stream, text FROM chunks WHERE task = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
@@ -527,11 +526,7 @@ fn evict(it: &Transaction<'_>, now_us: u64) -> Result<(), Fault> {
 }
 
 /// Adds pieces, and removes the oldest past the bounds. Numbers are never used twice: the newest piece stays.
-fn add(
-    it: &Transaction<'_>,
-    task: &str,
-    printed: &[(&'static str, String)],
-) -> Result<(), Fault> {
+fn add(it: &Transaction<'_>, task: &str, printed: &[(&'static str, String)]) -> Result<(), Fault> {
     if printed.is_empty() {
         return Ok(());
     }

@@ -147,7 +147,8 @@ mod tests {
     }
 
     fn count(writer: &Writer) -> i64 {
-        let count = |it: &Transaction<'_>| Ok(it.query_row("SELECT count(*) FROM t", [], |r| r.get(0))?);
+        let count =
+            |it: &Transaction<'_>| Ok(it.query_row("SELECT count(*) FROM t", [], |r| r.get(0))?);
         writer.write(count).unwrap()
     }
 

@@ -7,6 +7,8 @@ mod export;
 mod select;
 mod tail;
 
+pub(in crate::cli) use select::rfc3339;
+
 use super::console::{self, Colour};
 use super::{Exit, Format, Places, session};
 use crate::events::{Events, SystemClock};

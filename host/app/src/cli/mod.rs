@@ -23,6 +23,7 @@ mod run;
 mod serve;
 mod session;
 mod spread;
+mod task;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -89,6 +90,12 @@ enum Verb {
     /// Ask about hosts: what they are, what holds on them, whether they can be reached, which keys they show.
     #[command(subcommand)]
     Hosts(hosts::Hosts),
+    /// Work with runs that go on when the verb that started them has ended.
+    #[command(subcommand)]
+    Task(task::Task),
+    /// Run one task, for the gate itself.
+    #[command(name = task::VERB, hide = true)]
+    RunTask(task::Runner),
     /// Show the output of an earlier run, page by page, where the policy keeps it.
     Output(output::Output),
     /// Read standard input and write it as output would be shown: sanitised and redacted.
@@ -166,6 +173,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Plan(verb) => plan::main(&cli.places, &verb),
         Verb::Run(verb) => run::main(&cli.places, &verb),
         Verb::Hosts(verb) => hosts::main(&cli.places, &verb),
+        Verb::Task(verb) => task::main(&cli.places, &verb),
+        Verb::RunTask(verb) => task::run(&cli.places, &verb),
         Verb::Output(verb) => output::main(&cli.places, &verb),
         Verb::Redact(verb) => redact::main(&cli.places, &verb),
         Verb::Audit(verb) => audit::main(&cli.places, &verb),

@@ -7,6 +7,7 @@
 //! * `login`: what a run logs in with
 //! * `contact`: what an operator asks about hosts
 //! * `fleet`: one command on many hosts
+//! * `tasks`: asynchronous runs; `feed`: what they print, while they do
 //! * `run`: decide, hear, admit, journal, run, scrub, close
 //! * `plan`: the same up to the point where something would happen
 //! * `notes`: records of what is no decision; `flood`: how many of them
@@ -14,6 +15,7 @@
 //! Must not: speak a protocol, or choose words for people beyond the fixed texts below.
 
 mod contact;
+mod feed;
 mod fleet;
 mod flood;
 mod live;
@@ -23,6 +25,7 @@ mod notes;
 mod plan;
 mod reload;
 mod run;
+mod tasks;
 
 pub(crate) use contact::{NoContact, NotAccepted, Ping, PingState, Portrait, Scan};
 pub(crate) use live::{Live, LoadFault, Scope, load, owner, tagged};
@@ -32,6 +35,7 @@ use crate::events::{Events, SystemClock, Watch};
 use crate::files::Dirs;
 use crate::journal::Journal;
 use crate::spill::{Owner, Spills};
+use crate::tasks::Tasks;
 use notes::{Notes, fields};
 use portcullis_core::BoxFuture;
 use portcullis_core::answer::{
@@ -46,7 +50,7 @@ use portcullis_core::request::{Alias, Principal, RunRequest};
 use portcullis_mcp::gate::{Caller, EdgeRefusal, Gate};
 use portcullis_ssh::Engine;
 use serde_json::{Map, json};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio_util::task::TaskTracker;
 
 /// The gate as both doors hold it.
@@ -66,6 +70,8 @@ struct House {
     clock: SystemClock,
     runs: TaskTracker,
     notes: Notes,
+    /// The asynchronous runs, once somebody has asked for them.
+    tasks: Arc<Mutex<Option<Arc<Tasks>>>>,
     /// Whom this process belongs to.
     owner: Principal,
     reloading: tokio::sync::Mutex<()>,
@@ -92,6 +98,7 @@ impl Gatehouse {
             clock: SystemClock,
             runs: TaskTracker::new(),
             notes: Notes::new(SystemClock.now()),
+            tasks: Arc::default(),
             owner,
             reloading: tokio::sync::Mutex::new(()),
         }));

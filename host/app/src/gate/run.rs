@@ -4,6 +4,7 @@
 //! call that asked for it: when a client goes away, its call is dropped, and the run must still end the
 //! remote command and write its closing record.
 
+use super::feed::{Feed, Following, Hearing, Rest};
 use super::login::Keys;
 use super::{House, Live, journal_refusal};
 use crate::events::Watch;
@@ -19,7 +20,7 @@ use portcullis_core::policy::{
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::{RunRequest, TaskId, sha256_hex};
 use portcullis_mcp::gate::{Caller, Progress};
-use portcullis_ssh::{End, Ended, Phase};
+use portcullis_ssh::{Ear, End, Ended, Phase};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +32,15 @@ pub(super) enum Purpose {
     Run,
     /// To be explained.
     Plan,
+}
+
+/// What a run has beyond a command on a host.
+#[derive(Default)]
+pub(super) struct Errand {
+    /// The id that it has been promised; otherwise it gets one.
+    pub(super) task: Option<TaskId>,
+    /// Who follows its output.
+    pub(super) feed: Option<Feed>,
 }
 
 /// Hears the validators on a thread where waiting is allowed: a guest may take its whole time limit.
@@ -59,23 +69,44 @@ impl House {
     /// cancels the run; the task still ends the remote command and records it.
     pub(super) async fn run_request(
         self: Arc<Self>,
-        mut caller: Caller,
+        caller: Caller,
         alias: String,
         command: String,
     ) -> Result<Run, Fault> {
+        let run = self.run_errand(caller, alias, command, Errand::default());
+        run.await.map(|(run, _)| run)
+    }
+
+    /// The same for a run that has an id already, or that somebody follows; with what is left of its output then.
+    pub(super) async fn run_errand(
+        self: Arc<Self>,
+        mut caller: Caller,
+        alias: String,
+        command: String,
+        errand: Errand,
+    ) -> Result<(Run, Option<Rest>), Fault> {
         caller.stop = caller.stop.child_token();
         let _ends_with_the_call = caller.stop.clone().drop_guard();
         let gate = Arc::clone(&self);
-        let run = self
-            .runs
-            .spawn(async move { gate.run_to_end(caller, &alias, &command).await });
+        let run = self.runs.spawn(async move {
+            let mut rest = None;
+            let ends = gate.run_to_end(caller, &alias, &command, errand, &mut rest);
+            ends.await.map(|run| (run, rest))
+        });
         run.await.unwrap_or(Err(Fault::Setup {
             code: "internal",
             message: "the run was not completed",
         }))
     }
 
-    async fn run_to_end(&self, caller: Caller, alias: &str, command: &str) -> Result<Run, Fault> {
+    async fn run_to_end(
+        &self,
+        caller: Caller,
+        alias: &str,
+        command: &str,
+        errand: Errand,
+        rest: &mut Option<Rest>,
+    ) -> Result<Run, Fault> {
         let began = Instant::now();
         let mut timing = Timing::default();
         let (live, origin) = (self.live(), self.origin(&caller));
@@ -123,7 +154,10 @@ impl House {
         };
         self.note_bypass(&redactor, stamp, admitted.heard());
 
-        let task = self.mint(&request)?;
+        let task = match errand.task {
+            Some(task) => task,
+            None => self.mint(&request)?,
+        };
         let journaling = Instant::now();
         let opened = audit::open(
             &self.journal,
@@ -152,7 +186,14 @@ impl House {
 
         let limit_ms = heard.limits.max_seconds.saturating_mul(1_000);
         let (hash, rule) = (request.line.hash16(), rule_of(heard));
+        let (hearing, following) = match &errand.feed {
+            Some(feed) => self.follow(feed, &live, &request, &redactor),
+            None => (None, None),
+        };
         let report = |phase: Phase, bytes_read: u64| {
+            if let Some(hearing) = &hearing {
+                hearing.progress(phase, bytes_read);
+            }
             let elapsed_ms = micros(began) / 1_000;
             let subject = Subject {
                 alias: request.alias.as_str(),
@@ -178,14 +219,39 @@ impl House {
                 });
             }
         };
+        let ear = hearing.clone().map(|hearing| hearing as Arc<dyn Ear>);
         let ended = self
             .engine
-            .run(journaled, &access, caller.stop.clone(), Some(&report))
+            .run_heard(journaled, &access, caller.stop.clone(), Some(&report), ear)
             .await;
+        drop(hearing);
+        if let Some(following) = following {
+            *rest = Some(following.rest().await);
+        }
         Ok(Run::Ran(Box::new(
             self.finish((&live, redactor), stamp, &request, ended, timing, began)
                 .await,
         )))
+    }
+
+    /// Begins to follow a run. Where that cannot be, the run is made all the same, and its output comes at the end.
+    fn follow(
+        &self,
+        feed: &Feed,
+        live: &Live,
+        request: &RunRequest,
+        known: &Redactor,
+    ) -> (Option<Arc<Hearing>>, Option<Following>) {
+        // Redactor plugins judge whole texts.
+        let whole = !live.plugins.redactors().is_empty();
+        let redactor = live.redactor_of(&request.alias).knowing_as(known);
+        match feed.follow((!whole).then_some(redactor)) {
+            Ok((hearing, following)) => (Some(hearing), Some(following)),
+            Err(error) => {
+                tracing::error!(%error, "the output of a task is not followed");
+                (None, None)
+            }
+        }
     }
 
     /// Makes the output fit to be read, records the end, and builds the answer. `known` knows what the gate
@@ -379,7 +445,7 @@ impl House {
         self.events().emit(&record);
     }
 
-    fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
+    pub(super) fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(|_| Fault::Setup {
             code: "internal",

@@ -85,13 +85,18 @@ fn somebody_elses_task_is_answered_like_one_that_is_not_there() {
         assert_eq!(store.chunks(&stranger, 0, NOW).unwrap(), None);
         assert!(!store.cancel(&stranger).unwrap());
         assert_eq!(store.claim(&stranger, NOW).unwrap(), Claim::Gone);
-        store.finish(&stranger, end(State::Completed), Vec::new(), NOW).unwrap();
+        store
+            .finish(&stranger, end(State::Completed), Vec::new(), NOW)
+            .unwrap();
         let printed = vec![("stdout", "forged".to_owned())];
         store.progress(&stranger, "running", 9, printed).unwrap();
     }
     assert_eq!(store.tasks("local:2", NOW).unwrap(), []);
     let task = store.task(&id("t"), NOW).unwrap().unwrap();
-    assert_eq!((task.state, task.cancel, task.chunks), (State::Running, false, 1));
+    assert_eq!(
+        (task.state, task.cancel, task.chunks),
+        (State::Running, false, 1)
+    );
 }
 
 #[test]
@@ -156,7 +161,9 @@ fn an_ended_task_is_there_for_its_time_and_not_for_longer() {
     start(&store, "t", "a");
     let printed = vec![("stdout", "text".to_owned())];
     store.claim(&id("t"), NOW).unwrap();
-    store.finish(&id("t"), end(State::Completed), printed, NOW).unwrap();
+    store
+        .finish(&id("t"), end(State::Completed), printed, NOW)
+        .unwrap();
     let at = |seconds: u64| NOW + seconds * MICROS;
     assert!(store.task(&id("t"), at(299)).unwrap().is_some());
     assert!(store.chunks(&id("t"), 0, at(299)).unwrap().is_some());
@@ -166,7 +173,10 @@ fn an_ended_task_is_there_for_its_time_and_not_for_longer() {
     store.evict(at(300)).unwrap();
     let left = |table: &str| -> i64 {
         let sql = format!("SELECT count(*) FROM {table}");
-        store.reader().query_row(&sql, [], |row| row.get(0)).unwrap()
+        store
+            .reader()
+            .query_row(&sql, [], |row| row.get(0))
+            .unwrap()
     };
     assert_eq!((left("tasks"), left("chunks")), (0, 0));
     // The limits that held in the end may keep it longer or shorter than was thought.
@@ -208,14 +218,20 @@ fn output_is_read_on_from_any_number_and_its_oldest_pieces_make_room() {
     start(&store, "t", "a");
     store.claim(&id("t"), NOW).unwrap();
     let print = |stream, text: String| {
-        store.progress(&id("t"), "running", 0, vec![(stream, text)]).unwrap();
+        store
+            .progress(&id("t"), "running", 0, vec![(stream, text)])
+            .unwrap();
     };
     let read = |since| store.chunks(&id("t"), since, NOW).unwrap().unwrap();
     assert_eq!((read(0).first, read(0).last), (1, 0));
     print("stdout", "one\n".to_owned());
     print("stderr", "two\n".to_owned());
     let all = read(0);
-    let texts: Vec<_> = all.chunks.iter().map(|it| (it.seq, it.stream.as_str(), it.text.as_str())).collect();
+    let texts: Vec<_> = all
+        .chunks
+        .iter()
+        .map(|it| (it.seq, it.stream.as_str(), it.text.as_str()))
+        .collect();
     assert_eq!(texts, [(1, "stdout", "one\n"), (2, "stderr", "two\n")]);
     assert_eq!(read(2).chunks.len(), 1);
     assert_eq!(read(3).chunks, []);

@@ -89,7 +89,7 @@ fn ago(text: &str) -> Option<Duration> {
 }
 
 /// An instant as RFC 3339 says, in UTC.
-pub(super) fn rfc3339(at: Micros) -> String {
+pub(in crate::cli) fn rfc3339(at: Micros) -> String {
     let at = i64::try_from(at.0).unwrap_or(i64::MAX);
     Timestamp::from_microsecond(at)
         .map(|at| at.to_string())

@@ -99,6 +99,8 @@ fn category(it: Fields<'_>) -> (&'static str, &'static str) {
         "read" => ("api", "access"),
         "contact" if it.went_well() == Some(false) => ("network", "denied"),
         "contact" | "contact_end" => ("network", "connection"),
+        "task_start" => ("process", "info"),
+        "task_cancel" => ("process", "change"),
         "reload" | "host_key" => ("configuration", "change"),
         "server_start" => ("host", "start"),
         "server_stop" => ("host", "end"),

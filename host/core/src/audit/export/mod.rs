@@ -73,6 +73,8 @@ impl<'r> Fields<'r> {
         match self.kind() {
             "run_open" | "run_close" | "refused" => "ssh_run".to_owned(),
             "fleet_open" | "fleet_close" => "ssh_run_on_tag".to_owned(),
+            "task_start" => "ssh_run_async".to_owned(),
+            "task_cancel" => "ssh_cancel_async_task".to_owned(),
             "plan" => "ssh_plan".to_owned(),
             "reload" => "ssh_reload_config".to_owned(),
             "read" => of_read(self.text("what").unwrap_or("read")),

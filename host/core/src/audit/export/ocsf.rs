@@ -2,7 +2,7 @@
 //!
 //! | record | class |
 //! |---|---|
-//! | a call: `refused`, `fleet_open`, `fleet_close`, `plan`, `read`, `contact`, `contact_end`, `reload`, `host_key`, `input_refused`, `edge_refused`, `suppressed` | API Activity (6003) |
+//! | a call: `refused`, `fleet_open`, `fleet_close`, `plan`, `read`, `contact`, `contact_end`, `reload`, `host_key`, `task_start`, `task_cancel`, `input_refused`, `edge_refused`, `suppressed` | API Activity (6003) |
 //! | `run_open` | API Activity (6003), and the launch as Process Activity (1007) |
 //! | `run_close` | the end as Process Activity (1007), and the connection as SSH Activity (4007) |
 //! | `server_start`, `server_stop`, `plugin_loaded` | Application Lifecycle (6002) |
@@ -105,7 +105,8 @@ pub fn ocsf(record: &Map<String, Value>, exporter: &Exporter<'_>) -> Vec<Value> 
         "plan" | "read" | "contact" | "contact_end" => {
             vec![event(Class::api(2, "Read"), call(it))]
         }
-        "reload" | "host_key" => vec![event(Class::api(3, "Update"), call(it))],
+        "task_start" => vec![event(Class::api(1, "Create"), call(it))],
+        "reload" | "host_key" | "task_cancel" => vec![event(Class::api(3, "Update"), call(it))],
         "server_start" => vec![event(
             Class::lifecycle(3, "Start"),
             application(it, exporter),
