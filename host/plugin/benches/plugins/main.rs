@@ -32,12 +32,15 @@ use std::path::PathBuf;
 const WORDS: [&str; 3] = ["tail", "-n", "/srv/private/notes.txt"];
 const SETTINGS: &str = r#"{"deny":["/srv/private"]}"#;
 
+/// A part of the benchmark: its name, and what it measures.
+type Part = (&'static str, fn(&mut Report));
+
 fn main() {
     // Cargo hands its own options on to benchmarks of this kind.
     let mut report = Report::default();
     report.add("load of the machine before", load(), "", report::Goal::None);
     let only = std::env::var("PORTCULLIS_BENCH_ONLY").ok();
-    let parts: [(&str, fn(&mut Report)); 4] = [
+    let parts: [Part; 4] = [
         ("calls", calls::measure),
         ("threads", calls::threads),
         ("streams", streams::measure),
