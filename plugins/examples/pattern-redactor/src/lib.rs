@@ -67,7 +67,9 @@ impl Redactor for Patterns {
         // A pattern that matches nothing at all would match at every place, and mask nothing.
         let nothing = regex.search_with(&mut regex.create_cache(), &Input::new(""));
         if let Some(found) = nothing {
-            let label = labels.get(found.pattern().as_usize()).map_or("", String::as_str);
+            let label = labels
+                .get(found.pattern().as_usize())
+                .map_or("", String::as_str);
             return Err(format!(
                 "settings: the pattern of {label:?} matches the empty text"
             ));
