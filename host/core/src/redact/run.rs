@@ -45,6 +45,8 @@ pub(super) struct Run<'a, 'e> {
     pub(super) end: bool,
     pub(super) emit: &'e mut dyn FnMut(Piece<'_>),
     pub(super) done: Progress,
+    /// Where the last text was dropped up to. Nothing before it is looked back at, because in a stream it is gone.
+    pub(super) floor: usize,
 }
 
 /// The beginning of a line, as far as it is kept for the next.
@@ -66,6 +68,7 @@ impl Run<'_, '_> {
 
     /// Goes on at `to`, where nothing before is of use.
     pub(super) fn skip(&mut self, to: usize) {
+        self.floor = to;
         self.done = Progress {
             keep: to,
             released: to,
@@ -123,7 +126,7 @@ impl Run<'_, '_> {
     pub(super) fn line_before(&self, start: usize) -> Option<&str> {
         let head = self.text.get(..start)?.strip_suffix('\n')?;
         let from = memchr::memrchr(b'\n', head.as_bytes()).map_or(0, |end| end + 1);
-        Some(head_of(head.get(from..)?))
+        Some(head_of(head.get(from.max(self.floor)..)?))
     }
 
     /// The lines that belong to the next one, with the indentation of the block that they do not end; none

@@ -76,6 +76,7 @@ impl Work {
             end,
             emit,
             done,
+            floor: 0,
         };
         if self.after_gap && !self.close_gap(&mut run) {
             return done;
