@@ -329,6 +329,16 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_no_hiding_place_for_what_goes_on_below_it() {
+        for text in [
+            "host,user,pass\n10.0.0.1,root,password:\n  q9sUujZcL9PBQu\n",
+            "host,user,pass\n10.0.0.1,root,x-1234\na,b,api_key: |\n  q9sUujZcL9PBQu\n",
+        ] {
+            assert!(!masked(text).contains("q9sUuj"), "{}", masked(text));
+        }
+    }
+
+    #[test]
     fn a_long_table_in_pieces_is_masked_to_its_end() {
         let mut table = "host,user,password\n".to_owned();
         for row in 0..2_000 {

@@ -186,9 +186,12 @@ impl Work {
         let mut hits = std::mem::take(&mut self.hits);
         run.hits(run.done.looked, to, &mut hits);
         let mut next = 0;
-        let mut goes_on = true;
-        self.rows(run, &hits, to);
-        while let Some(hit) = hits.get(next).copied().filter(|_| self.open.is_none()) {
+        let mut goes_on = self.rows(run, &hits, to);
+        while let Some(hit) = hits
+            .get(next)
+            .copied()
+            .filter(|_| goes_on && self.open.is_none())
+        {
             if hit.at < run.done.looked {
                 next += 1;
                 continue;
@@ -219,7 +222,7 @@ impl Work {
                 break;
             }
             self.table = table.map(|(head, line, _)| (head, line));
-            self.rows(run, &hits, to);
+            goes_on = self.rows(run, &hits, to);
         }
         self.hits = hits;
         if self.open.is_some() {
@@ -238,29 +241,42 @@ impl Work {
         goes_on
     }
 
-    /// Works off the rows of the table that is open, up to `to`.
-    fn rows(&mut self, run: &mut Run<'_, '_>, hits: &[Hit], to: usize) {
+    /// Works off the rows of the table that is open, up to `to`. A row under suspicion is looked at with the lines
+    /// that belong to it, as any other line is. Says whether to go on.
+    fn rows(&mut self, run: &mut Run<'_, '_>, hits: &[Hit], to: usize) -> bool {
         while let Some((head, line)) = self.table.take() {
             let from = run.done.looked;
             if from >= to || self.open.is_some() {
                 self.table = Some((head, line)).filter(|_| self.open.is_none());
-                return;
+                return true;
             }
             let rest = run.text.get(from..to).unwrap_or_default();
             let end = memchr::memchr(b'\n', rest.as_bytes()).map_or(to, |length| from + length + 1);
             let first = hits.partition_point(|hit| hit.at < from);
             let is_hit = hits.get(first).is_some_and(|hit| hit.at < end);
             let is_secret = match head.row(run.text.get(from..end).unwrap_or_default()) {
-                Row::Other => return,
+                Row::Other => return true,
                 Row::Frame => false,
                 Row::Values(values) => !values.is_empty(),
             };
+            let behind = hits.get(first..).unwrap_or_default();
+            let group = if is_hit {
+                run.group(behind)
+            } else {
+                Some((from..end, None))
+            };
+            let Some((group, block)) = group else {
+                self.table = Some((head, line));
+                return false;
+            };
+            let stop = group.end;
             if is_secret || is_hit {
-                self.settle(run, from..end, None, &line);
+                self.settle(run, group, block, &line);
             }
-            run.done.looked = run.done.looked.max(end);
+            run.done.looked = run.done.looked.max(stop);
             self.table = Some((head, line));
         }
+        true
     }
 
     /// Finds and masks in the lines of a group, and sees what it leaves open. `head` is the line of the table that
