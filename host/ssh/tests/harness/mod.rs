@@ -14,6 +14,8 @@
     reason = "tests; not every file uses all of it"
 )]
 
+pub(crate) mod proxy;
+
 use portcullis_core::BoxFuture;
 use portcullis_core::audit::{
     self, Door, Draft, Journaled, Origin, Receipt, Sink, SinkFault, Stamp, Under,
@@ -312,8 +314,13 @@ pub(crate) fn serve(place: &Place, kind: Kind, user: &str) -> Option<Server> {
 
 /// Starts an sshd with host keys of the given types, or says why not.
 pub(crate) fn serve_types(place: &Place, types: &[&str]) -> Option<Server> {
+    serve_with(place, types, "")
+}
+
+/// The same with lines of its own in its configuration.
+pub(crate) fn serve_with(place: &Place, types: &[&str], lines: &str) -> Option<Server> {
     let turn = turn()?;
-    let mut server = sshd(place, types);
+    let mut server = sshd_with(place, types, lines);
     server.turn = Some(turn);
     Some(server)
 }
