@@ -60,7 +60,7 @@ pub(super) fn main(places: &Places, verb: &Redact) -> Exit {
 
 fn redact(places: &Places, verb: &Redact) -> Result<Exit, Exit> {
     let configured = configuration(places)?;
-    let (alias, tags) = host(verb, configured.as_ref())?;
+    let (alias, tags) = host(verb.host.as_deref(), configured.as_ref())?;
     let redactor = rules(verb, configured.as_ref(), &alias)?;
     if verb.rules.as_ref().is_some_and(Vec::is_empty) {
         return Ok(list(&redactor, verb.format));
@@ -269,7 +269,7 @@ fn input_fault(text: &str) -> Exit {
 
 /// The configuration, where there is one. A configuration that does not load is a fault: text must not
 /// come out less redacted than the operator wrote.
-fn configuration(places: &Places) -> Result<Option<Live>, Exit> {
+pub(super) fn configuration(places: &Places) -> Result<Option<Live>, Exit> {
     let named = places.config.is_some()
         || crate::files::config_dir(None, &|name| std::env::var_os(name))
             .is_some_and(|dir| is_config(&dir));
@@ -286,8 +286,12 @@ fn is_config(dir: &Path) -> bool {
     dir.join("servers.yml").exists()
 }
 
-fn host(verb: &Redact, configured: Option<&Live>) -> Result<(String, Vec<String>), Exit> {
-    let Some(alias) = &verb.host else {
+/// The host whose output a text is treated as, with its tags; `-` stands for no host.
+pub(super) fn host(
+    named: Option<&str>,
+    configured: Option<&Live>,
+) -> Result<(String, Vec<String>), Exit> {
+    let Some(alias) = named else {
         return Ok(("-".to_owned(), Vec::new()));
     };
     let alias = Alias::parse(alias).map_err(|fault| {
@@ -304,13 +308,21 @@ fn host(verb: &Redact, configured: Option<&Live>) -> Result<(String, Vec<String>
     }
 }
 
+/// The rules that hold for a host, or for none.
+pub(super) fn held(configured: Option<&Live>, alias: &str) -> Redactor {
+    let none = HostRedaction::default();
+    tagged(configured.map_or(&none, |live| rules_of(live, alias)))
+}
+
+fn rules_of<'l>(live: &'l Live, alias: &str) -> &'l HostRedaction {
+    let rules = &live.snapshot.redaction;
+    rules.hosts.get(alias).unwrap_or(&rules.no_host)
+}
+
 /// The rules: the host's, those of no host, or the ones that were named.
 fn rules(verb: &Redact, configured: Option<&Live>, alias: &str) -> Result<Redactor, Exit> {
     let none = HostRedaction::default();
-    let configured = configured.map(|live| &live.snapshot.redaction);
-    let held = configured.map_or(&none, |rules| {
-        rules.hosts.get(alias).unwrap_or(&rules.no_host)
-    });
+    let held = configured.map_or(&none, |live| rules_of(live, alias));
     let named = verb.rules.iter().flatten();
     let enable: Vec<String> = verb.class.iter().chain(named).cloned().collect();
     if enable.is_empty() {

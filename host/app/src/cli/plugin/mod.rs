@@ -11,15 +11,16 @@ mod list;
 mod new;
 mod reload;
 mod replay;
+mod replay_text;
 mod test;
 
 use super::console;
 use super::{Exit, Places};
 use crate::files::Dirs;
-use crate::plugins::{VECTORS_BYTES_MAX, Workshop};
+use crate::plugins::{VECTORS_BYTES_MAX, Workshop, child};
 use clap::Subcommand;
 use portcullis_core::config::{self, ConfigFault, PluginEntry, PluginKind, PluginMode, Vectors};
-use portcullis_plugin::Plugins;
+use portcullis_plugin::{Inspection, LoadFault, Plugins, inspect};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,21 @@ fn file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Exit> {
 /// Reads a component.
 fn component(path: &Path) -> Result<Vec<u8>, Exit> {
     file(path, FILE_BYTES_MAX)
+}
+
+/// What a component is, once a process under limits has found it valid.
+fn inspected(bytes: &[u8]) -> Result<Inspection, Exit> {
+    inspect(bytes)
+        .and_then(|inspection| whole(bytes).map(|()| inspection))
+        .map_err(|fault| {
+            console::fault(&fault.detail, &fault.hint);
+            Exit::Plugin
+        })
+}
+
+/// Whether a component is valid, functions and all.
+fn whole(bytes: &[u8]) -> Result<(), LoadFault> {
+    child::validate(bytes).map_err(|fault| LoadFault::of_compiler(&fault))
 }
 
 /// Reads test vectors.

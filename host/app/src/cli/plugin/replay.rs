@@ -4,9 +4,9 @@
 //! are now, and what the gate's data knows of the command.
 //!
 //! LIMIT: secrets are masked in the journal, so a candidate that looks at them sees the mask. Output is never recorded,
-//! so redactors have nothing to be replayed over.
+//! so redactors are replayed over a text that is given: `replay_text`.
 
-use super::{VECTORS, component_beside, load, vectors};
+use super::{VECTORS, component_beside, load, replay_text, vectors};
 use crate::cli::console;
 use crate::cli::{Exit, Format, Places, session};
 use crate::events::Events;
@@ -21,12 +21,12 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Most changes that are shown; all are counted.
-const SHOWN_MAX: usize = 1_000;
+pub(super) const SHOWN_MAX: usize = 1_000;
 /// The records that carry a decision.
 const DECISIONS: [&str; 3] = ["run_open", "refused", "plan"];
 
-/// Ask a candidate about the decisions in the journal, and show where its word would have changed one. The settings and
-/// limits are those of its test vectors.
+/// Ask a candidate about the decisions in the journal, and show where its word would have changed one; of a redactor,
+/// show where it would mask a text otherwise. The settings and limits are those of its test vectors.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Replay {
     /// The vectors, whose settings and limits count.
@@ -37,13 +37,19 @@ pub(in crate::cli) struct Replay {
     component: Option<PathBuf>,
     /// The configured plugin that it is to follow: what that one said is compared. Default: the candidate's name.
     #[arg(long, value_name = "NAME")]
-    plugin: Option<String>,
+    pub(super) plugin: Option<String>,
+    /// For a redactor: the text to look through, such as saved output; `-` is standard input. Output is not recorded.
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// For a redactor: treat the text as output of this host.
+    #[arg(long, value_name = "ALIAS", requires = "input")]
+    pub(super) host: Option<String>,
     /// Other settings than those of the vectors, as JSON.
     #[arg(long, value_name = "JSON")]
     settings: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    pub(super) format: Format,
 }
 
 /// What the records came to.
@@ -64,12 +70,19 @@ pub(super) fn main(places: &Places, verb: &Replay) -> Exit {
 
 fn run(places: &Places, verb: &Replay) -> Result<Exit, Exit> {
     let mut vectors = vectors(&verb.vectors)?;
-    if vectors.kind == PluginKind::Redactor {
-        let text = "output is never recorded, so a redactor has nothing to be replayed over";
-        console::fault(
-            text,
-            "`portcullis redact --explain` shows what it masks in a text.",
-        );
+    let unfit = match (vectors.kind, &verb.input) {
+        (PluginKind::Redactor, None) => Some((
+            "output is never recorded, so a redactor needs a text to be replayed over",
+            "Name one with --input, such as output that you saved.",
+        )),
+        (PluginKind::Validator, Some(_)) => Some((
+            "--input is for redactors; a validator is replayed over the journal",
+            "Leave --input away.",
+        )),
+        _ => None,
+    };
+    if let Some((text, hint)) = unfit {
+        console::fault(text, hint);
         return Err(Exit::Usage);
     }
     if let Some(text) = &verb.settings {
@@ -81,6 +94,9 @@ fn run(places: &Places, verb: &Replay) -> Result<Exit, Exit> {
     }
     let path = component_beside(verb.component.as_deref(), &verb.vectors)?;
     let (name, plugins) = load(places, &path, &vectors)?;
+    if let Some(input) = &verb.input {
+        return replay_text::run(places, verb, input, &name, &plugins);
+    }
     let live = session::load_quietly(places).map_err(|fault| {
         console::fault(&fault, "portcullis check shows every fault with its hint");
         Exit::Config
