@@ -85,6 +85,8 @@ pub const END_LADDER_MS_MAX: u64 = 3_000;
 pub const PLUGIN_REASON_BYTES_MAX: usize = 512;
 /// Longest label that a redactor may give a span, in bytes.
 pub const PLUGIN_LABEL_BYTES_MAX: usize = 32;
+/// Most labels that one redactor may give in one stream; spans with further ones are masked without a name.
+pub const PLUGIN_LABELS_MAX: usize = 16;
 /// Most spans that one redactor may report for one stream.
 pub const PLUGIN_SPANS_MAX: usize = 65_536;
 

@@ -234,10 +234,16 @@ pub(crate) async fn load(
             return Err(LoadFault::Config(missing));
         }
     }
+    let mut digest = snapshot.digest.clone();
     let plugins = match (scope, old) {
         (Scope::Yaml, Some(old)) => {
             // Decided by the operator's signal or restart, never by a tool that an agent can call.
-            snapshot.plugins.clone_from(&old.snapshot.plugins);
+            digest = snapshot.keep_plugins_of(&old.snapshot);
+            if digest != snapshot.digest {
+                tracing::warn!(
+                    "plugins.yml has changed: it waits for SIGHUP or `portcullis plugin reload`"
+                );
+            }
             Arc::clone(&old.plugins)
         }
         _ => {
@@ -250,7 +256,7 @@ pub(crate) async fn load(
         .map(|bytes| Arc::new(KnownHosts::parse(&bytes)))
         .map_err(|fault| fault.to_string());
     let under = Under {
-        config_digest: snapshot.digest.clone(),
+        config_digest: digest,
         policy_digest: snapshot
             .files
             .iter()

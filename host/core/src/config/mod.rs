@@ -227,6 +227,8 @@ pub struct Snapshot {
     pub digest: String,
     /// Each file by itself, in the order of [`Sources`].
     pub files: Vec<FileMark>,
+    /// Those that `plugins` was made from.
+    pub plugin_files: Vec<FileMark>,
     /// What is legal and probably not meant.
     pub warnings: Vec<ConfigFault>,
 }
@@ -275,6 +277,22 @@ impl Redaction {
 }
 
 impl Snapshot {
+    /// Leaves the plugins as an earlier configuration has them, and gives the digest of what holds then: the files' own
+    /// where they say the same of plugins, else one that no set of files has.
+    #[must_use]
+    pub fn keep_plugins_of(&mut self, earlier: &Self) -> String {
+        self.plugins.clone_from(&earlier.plugins);
+        self.plugin_files.clone_from(&earlier.plugin_files);
+        if of_plugins(&self.files) == self.plugin_files {
+            return self.digest.clone();
+        }
+        let said = self.plugin_files.iter().map(|mark| {
+            let sha256 = mark.sha256.as_deref().unwrap_or("none");
+            format!("\n{} {sha256}", mark.name)
+        });
+        sha256_hex(format!("{}{}", self.digest, said.collect::<String>()).as_bytes())
+    }
+
     /// A fault for each file that an earlier configuration was made from and that is gone now. A reload
     /// that finds one keeps the earlier configuration: a file that vanishes must not take rules,
     /// logins or plugins with it.
@@ -363,6 +381,7 @@ pub fn load(sources: &Sources, occasion: Occasion) -> Result<Snapshot, Vec<Confi
         companions: companions.entries,
         prints,
         digest: sources.digest(),
+        plugin_files: of_plugins(&marks(sources)),
         files: marks(sources),
         warnings,
     })
@@ -457,6 +476,13 @@ impl Sources {
             (COMPANIONS, self.companions.as_deref()),
         ]
     }
+}
+
+/// The marks of the files that say which plugins there are.
+fn of_plugins(files: &[FileMark]) -> Vec<FileMark> {
+    let files = files.iter();
+    let files = files.filter(|mark| matches!(mark.name, PLUGINS | PLUGINS_LOCK));
+    files.cloned().collect()
 }
 
 fn marks(sources: &Sources) -> Vec<FileMark> {

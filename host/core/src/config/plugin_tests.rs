@@ -59,6 +59,45 @@ fn a_pin_comes_from_the_lock_where_the_entry_has_none() {
 }
 
 #[test]
+fn a_plugins_file_that_is_lost_does_not_take_pinned_plugins_with_it() {
+    let sources = |lock: Option<String>| Sources {
+        servers: Some("hosts: []".to_owned()),
+        plugins_lock: lock,
+        ..Sources::default()
+    };
+    let lock = lock_of("a", "a.wasm", PIN);
+    let faults = load(&sources(Some(lock)), Occasion::Start).unwrap_err();
+    assert_eq!((faults.len(), faults[0].file), (1, PLUGINS));
+    for lock in [None, Some("plugins: []\n".to_owned())] {
+        assert!(load(&sources(lock), Occasion::Start).is_ok());
+    }
+}
+
+#[test]
+fn the_digest_of_what_holds_is_not_that_of_files_that_wait() {
+    let of = |plugins: &str| Sources {
+        servers: Some("hosts: []".to_owned()),
+        plugins: Some(plugins.to_owned()),
+        ..Sources::default()
+    };
+    let loaded = |plugins: &str| load(&of(plugins), Occasion::Start).unwrap();
+    let pinned = format!(", sha256: \"{PIN}\"");
+    let (enforced, observed) = (
+        loaded(&one(&pinned)),
+        one(&format!("{pinned}, mode: observe")),
+    );
+    let mut waiting = loaded(&observed);
+    let digest = waiting.keep_plugins_of(&enforced);
+    assert_eq!(waiting.plugins, enforced.plugins);
+    assert!(digest != waiting.digest && digest != enforced.digest);
+    // It goes on as long as they wait.
+    let mut later = loaded(&observed);
+    assert_eq!(later.keep_plugins_of(&waiting), digest);
+    let mut back = loaded(&one(&pinned));
+    assert_eq!(back.keep_plugins_of(&later), enforced.digest);
+}
+
+#[test]
 fn a_broken_lock_is_a_fault_of_its_own_file() {
     for lock in [
         "",

@@ -174,13 +174,20 @@ pub(super) struct Plugins {
     pub(super) warnings: Vec<ConfigFault>,
 }
 
-/// Reads the file. A file that does not exist has no plugins; one that exists and is empty is a fault,
-/// because a file cut short must not take the validators away.
+/// Reads the file. A file that does not exist has no plugins, unless some are pinned; one that exists and is empty is a
+/// fault. A file cut short or lost must not take the validators away.
 pub(super) fn read(text: Option<&str>, lock: &BTreeMap<String, Pin>) -> Plugins {
     let mut reader = Reader::new(PLUGINS, Quoting::Allowed);
     let mut entries = Vec::new();
     match text {
-        None => {}
+        None if lock.is_empty() => {}
+        None => reader.fault_of_file(
+            &format!(
+                "the file does not exist, and plugins.lock pins {} plugins",
+                lock.len()
+            ),
+            "Put it back; if there are to be no plugins, remove plugins.lock too.",
+        ),
         Some(text) if super::yaml::is_empty(text) => reader.fault_of_file(
             "expected the key `plugins`, got an empty file",
             "Write `plugins: []`, or remove the file.",
