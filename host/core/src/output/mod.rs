@@ -21,6 +21,7 @@ use crate::redact::{Counts, Edge, Redactor, Span, add};
 use crate::text::SafeText;
 use cut::Body;
 use part::Part;
+use std::collections::BTreeMap;
 
 /// Which stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -354,16 +355,33 @@ impl Sanitised {
                 tags,
                 stream,
             };
-            for part in clean.body.parts() {
+            let mut parts = clean.body.parts();
+            for part in &mut parts {
                 add(&mut shown.redactions, &part.redact(redactor));
-                match plugin_marks(scrubber, &context, part.text(), &mut shown.observed) {
-                    Ok(spans) => add(&mut shown.redactions, &part.mask(&spans)),
-                    Err(failure) => {
-                        // SECURITY: both streams go, because what one plugin was to hide in this one
-                        // may stand in the other.
-                        shown.withheld = Some(failure);
-                        return Scrubbed::Withheld(Withheld { shown });
+            }
+            // SECURITY: one stream for a plugin also where the middle is gone: what it learned from the beginning
+            // must still hold at the end.
+            let mut marks =
+                |text: &str| plugin_marks(scrubber, &context, text, &mut shown.observed);
+            let marked = match parts.as_slice() {
+                [whole] => marks(whole.text()),
+                ends => marks(&ends.iter().map(|part| part.text()).collect::<String>()),
+            };
+            match marked {
+                Ok(spans) => {
+                    let mut from = 0;
+                    for part in parts {
+                        let length = part.text().len();
+                        let masked = part.mask(&within(&spans, from, length));
+                        add(&mut shown.redactions, &masked);
+                        from = from.saturating_add(length);
                     }
+                }
+                Err(failure) => {
+                    // SECURITY: both streams go, because what one plugin was to hide in this one
+                    // may stand in the other.
+                    shown.withheld = Some(failure);
+                    return Scrubbed::Withheld(Withheld { shown });
                 }
             }
         }
@@ -386,6 +404,20 @@ impl Sanitised {
         }
         Scrubbed::Redacted(Redacted { shown })
     }
+}
+
+/// What spans of a text are in the part of it that begins at `from`.
+fn within(spans: &[Span], from: usize, length: usize) -> Vec<Span> {
+    let inside = |span: &Span| {
+        let start = span.start.max(from).saturating_sub(from);
+        let end = span.end.saturating_sub(from).min(length);
+        (start < end).then(|| Span {
+            start,
+            end,
+            ..span.clone()
+        })
+    };
+    spans.iter().filter_map(inside).collect()
 }
 
 /// The spans that the plugins want masked in one text. Spans that make no sense are a failure of the
@@ -422,8 +454,16 @@ pub fn plugin_marks(
         };
         Err(("redactors".to_owned(), failure))
     };
-    if spans.len() > PLUGIN_SPANS_MAX {
-        return broken(format!("{} spans, at most {PLUGIN_SPANS_MAX}", spans.len()));
+    let mut by_plugin: BTreeMap<&str, usize> = BTreeMap::new();
+    for span in &spans {
+        *by_plugin.entry(&span.rule).or_default() += 1;
+    }
+    if let Some(most) = by_plugin
+        .values()
+        .max()
+        .filter(|it| **it > PLUGIN_SPANS_MAX)
+    {
+        return broken(format!("{most} spans, at most {PLUGIN_SPANS_MAX}"));
     }
     if spans
         .iter()

@@ -88,6 +88,36 @@ fn span(start: usize, end: usize, kind: &str) -> Span {
     }
 }
 
+/// Masks everything from a word on.
+struct FromHere;
+
+impl Scrubber for FromHere {
+    fn spans(&self, _: &Context<'_>, text: &str) -> Result<Vec<Span>, (String, PluginFailure)> {
+        let at = text.find("BEGIN");
+        Ok(at.map_or(Vec::new(), |at| vec![span(at, text.len(), "x")]))
+    }
+}
+
+#[test]
+fn a_redactor_is_given_one_stream_also_where_the_middle_is_gone() {
+    let printed = format!("start\nBEGIN\n{}end-of-it\n", "line\n".repeat(20_000));
+    for (text, end) in [
+        (printed.clone(), false),
+        (printed.replace("BEGIN", "-"), true),
+    ] {
+        let sanitised = raw(text.as_bytes(), b"", 2_000).cap(2_000).sanitise();
+        let redacted = sanitised.redact(&Redactor::default(), &FromHere, "web1", &[]);
+        let shown = redacted.into_shown();
+        assert!(
+            shown.truncated && shown.stdout.starts_with("start\n"),
+            "{}",
+            shown.stdout
+        );
+        assert_eq!(shown.stdout.contains("end-of-it"), end, "{}", shown.stdout);
+        assert_eq!(shown.stdout.contains("line"), end, "{}", shown.stdout);
+    }
+}
+
 #[test]
 fn clean_output_passes_unchanged() {
     let shown = check(b"one\ntwo\n", b"warning\n", 100);
