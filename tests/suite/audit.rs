@@ -1,5 +1,6 @@
 //! The records as operators get them: complete, as documented, readable, and exportable.
 
+mod breakers;
 mod reading;
 mod shapes;
 

@@ -4,6 +4,7 @@
 //! Must not: let anything through. An open breaker is one more failure with a code of its own.
 
 use portcullis_core::policy::PluginFailure;
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,12 +15,59 @@ pub const BREAKER_OPEN_MS: u64 = 30_000;
 
 /// Failures that say nothing of the guest's health: a full gate, and the guest's own orderly word that it
 /// cannot judge, which costs no more than an answer.
-const NOT_COUNTED: [&str; 2] = ["plugin_capacity", "plugin_error"];
+const NOT_COUNTED: [&str; 2] = ["plugin_capacity", ORDERLY];
+/// The guest's own word that it cannot judge.
+const ORDERLY: &str = "plugin_error";
+
+/// Most changes of one breaker that wait to be told; of more the oldest are forgotten. Between two of them there are
+/// five failures, or a trial.
+const NOTICES_MAX: usize = 8;
+
+/// What a breaker did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// The plugin is not called any more: so many failures in a row, the last with this code.
+    Open {
+        /// How many.
+        failures: u32,
+        /// The last one's code.
+        code: &'static str,
+    },
+    /// It is called again.
+    Closed,
+}
+
+/// A breaker that opened or closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerNotice {
+    /// The plugin.
+    pub plugin: String,
+    /// What its breaker did.
+    pub state: BreakerState,
+}
 
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
     opened: Option<Instant>,
+    /// What nobody was told yet.
+    notices: VecDeque<BreakerState>,
+}
+
+impl State {
+    fn tell(&mut self, notice: BreakerState) {
+        if self.notices.len() >= NOTICES_MAX {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(notice);
+    }
+
+    fn close(&mut self) {
+        self.failures = 0;
+        if self.opened.take().is_some() {
+            self.tell(BreakerState::Closed);
+        }
+    }
 }
 
 /// The breaker of one plugin.
@@ -50,25 +98,29 @@ impl Breaker {
         })
     }
 
-    /// Takes a call's end in. Whether the breaker has just opened.
-    pub(crate) fn note(&self, failure: Option<&PluginFailure>, now: Instant) -> bool {
+    /// Takes a call's end in.
+    pub(crate) fn note(&self, failure: Option<&PluginFailure>, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match failure {
-            None => {
-                *state = State::default();
-                false
-            }
-            Some(failure) if NOT_COUNTED.contains(&failure.code) => false,
-            Some(_) => {
+            None => state.close(),
+            // A trial that ends in an orderly word has shown that the guest is well.
+            Some(failure) if failure.code == ORDERLY && state.opened.is_some() => state.close(),
+            Some(failure) if NOT_COUNTED.contains(&failure.code) => {}
+            Some(failure) => {
                 state.failures = state.failures.saturating_add(1);
-                let opens = state.failures >= BREAKER_FAILURES_MAX;
-                let first = opens && state.opened.is_none();
-                if opens {
-                    state.opened = Some(now);
+                let failures = state.failures;
+                if failures >= BREAKER_FAILURES_MAX && state.opened.replace(now).is_none() {
+                    let code = failure.code;
+                    state.tell(BreakerState::Open { failures, code });
                 }
-                first
             }
         }
+    }
+
+    /// What it did since this was asked last.
+    pub(crate) fn notices(&self) -> VecDeque<BreakerState> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.notices)
     }
 }
 
@@ -84,27 +136,34 @@ mod tests {
         }
     }
 
-    fn failed(times: u32, now: Instant) -> (Breaker, Vec<bool>) {
+    fn failed(times: u32, now: Instant) -> Breaker {
         let breaker = Breaker::default();
         let trap = failure("plugin_trap");
-        let opened = (0..times).map(|_| breaker.note(Some(&trap), now)).collect();
-        (breaker, opened)
+        (0..times).for_each(|_| breaker.note(Some(&trap), now));
+        breaker
     }
+
+    /// The notice of one that opened.
+    const OPENED: BreakerState = BreakerState::Open {
+        failures: BREAKER_FAILURES_MAX,
+        code: "plugin_trap",
+    };
 
     #[test]
     fn it_opens_once_after_so_many_failures_in_a_row_and_refuses() {
         let now = Instant::now();
-        let (breaker, opened) = failed(BREAKER_FAILURES_MAX - 1, now);
-        assert!(breaker.admit(now).is_ok() && !opened.contains(&true));
-        let (breaker, opened) = failed(BREAKER_FAILURES_MAX + 1, now);
+        let breaker = failed(BREAKER_FAILURES_MAX - 1, now);
+        assert!(breaker.admit(now).is_ok() && breaker.notices().is_empty());
+        let breaker = failed(BREAKER_FAILURES_MAX + 1, now);
         assert_eq!(breaker.admit(now).unwrap_err().code, "plugin_breaker");
-        assert_eq!(opened.iter().filter(|it| **it).count(), 1);
+        assert_eq!(breaker.notices(), [OPENED]);
+        assert!(breaker.notices().is_empty(), "it is told once");
     }
 
     #[test]
     fn a_success_between_begins_anew() {
         let now = Instant::now();
-        let (breaker, _) = failed(BREAKER_FAILURES_MAX - 1, now);
+        let breaker = failed(BREAKER_FAILURES_MAX - 1, now);
         breaker.note(None, now);
         breaker.note(Some(&failure("plugin_trap")), now);
         assert!(breaker.admit(now).is_ok());
@@ -124,7 +183,7 @@ mod tests {
     #[test]
     fn after_a_while_one_call_is_a_trial() {
         let now = Instant::now();
-        let (breaker, _) = failed(BREAKER_FAILURES_MAX, now);
+        let breaker = failed(BREAKER_FAILURES_MAX, now);
         let before = now + Duration::from_millis(BREAKER_OPEN_MS - 1);
         assert!(breaker.admit(before).is_err());
         let later = now + Duration::from_millis(BREAKER_OPEN_MS);
@@ -132,5 +191,30 @@ mod tests {
         assert!(breaker.admit(later).is_err(), "a second one in the trial");
         breaker.note(None, later);
         assert!(breaker.admit(later).is_ok());
+        assert_eq!(breaker.notices(), [OPENED, BreakerState::Closed]);
+    }
+
+    #[test]
+    fn a_trial_that_ends_in_the_plugins_own_word_closes_it() {
+        let now = Instant::now();
+        let breaker = failed(BREAKER_FAILURES_MAX, now);
+        let later = now + Duration::from_millis(BREAKER_OPEN_MS);
+        assert!(breaker.admit(later).is_ok());
+        breaker.note(Some(&failure("plugin_capacity")), later);
+        assert!(breaker.admit(later).is_err(), "a full gate says nothing");
+        breaker.note(Some(&failure(ORDERLY)), later);
+        assert!(breaker.admit(later).is_ok());
+    }
+
+    #[test]
+    fn what_nobody_asks_for_does_not_pile_up() {
+        let now = Instant::now();
+        let breaker = Breaker::default();
+        for _ in 0..NOTICES_MAX {
+            (0..BREAKER_FAILURES_MAX)
+                .for_each(|_| breaker.note(Some(&failure("plugin_trap")), now));
+            breaker.note(None, now);
+        }
+        assert_eq!(breaker.notices().len(), NOTICES_MAX);
     }
 }

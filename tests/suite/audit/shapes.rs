@@ -177,6 +177,7 @@ async fn records_have_the_documented_fields_and_their_ids_tie_them_together() {
         "gap",
         "recovered",
         "plugin_loaded",
+        "plugin_breaker",
         "contact",
         "contact_end",
         "host_key",

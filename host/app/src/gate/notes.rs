@@ -16,6 +16,7 @@ use portcullis_core::redact::Redactor;
 use portcullis_core::request::Principal;
 use portcullis_core::text;
 use portcullis_mcp::gate::{Caller, EdgeRefusal};
+use portcullis_plugin::{BREAKER_OPEN_MS, BreakerState};
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -330,6 +331,28 @@ impl House {
             ]);
             // The synced record before it names every plugin by its digest.
             self.note("plugin_loaded", Durability::Written, stamp, body)
+                .await;
+        }
+    }
+
+    /// Records which breakers of plugins opened or closed, and says so. It comes with the call that was the last straw.
+    pub(super) async fn note_breakers(&self, live: &Live, stamp: Stamp<'_>) {
+        for notice in live.plugins.breaker_notices() {
+            let (state, failures, code, seconds) = match notice.state {
+                BreakerState::Open { failures, code } => {
+                    ("open", failures, Some(code), BREAKER_OPEN_MS / 1_000)
+                }
+                BreakerState::Closed => ("closed", 0, None, 0),
+            };
+            let body = fields([
+                ("plugin", json!(notice.plugin)),
+                ("state", json!(state)),
+                ("failures", json!(failures)),
+                ("code", json!(code)),
+                ("seconds", json!(seconds)),
+            ]);
+            self.reports(stamp).security("plugin_breaker", body.clone());
+            self.note("plugin_breaker", Durability::Written, stamp, body)
                 .await;
         }
     }

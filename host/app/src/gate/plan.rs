@@ -80,6 +80,7 @@ impl House {
         let case = Case::new(caller.principal.clone(), target, request.line.clone());
         let decision = live.snapshot.policy.decide(case, live.validators());
         let outcome = conclude(&live, decision, Purpose::Plan).await?;
+        self.note_breakers(&live, stamp).await;
         let (addresses, hops) = match &outcome {
             Outcome::Granted(granted) => {
                 self.resolve_way(stamp, granted.heard().case.target()).await

@@ -122,6 +122,7 @@ impl House {
         let hearing = Instant::now();
         let outcome = conclude(&live, decision, Purpose::Run).await?;
         timing.validators_us = micros(hearing);
+        self.note_breakers(&live, stamp).await;
 
         let authorized = match outcome {
             Outcome::Granted(authorized) => authorized,
@@ -299,6 +300,7 @@ impl House {
                 .into_shown()
         })
         .await;
+        self.note_breakers(live, stamp).await;
         // A panic there is our bug. The command has run all the same: its record is closed, its output withheld.
         let mut shown = scrubbed.unwrap_or_else(|_| withheld(bytes_out, bytes_err));
         let paging = match shown.paged.take() {

@@ -105,6 +105,7 @@ fn category(it: Fields<'_>) -> (&'static str, &'static str) {
         "server_start" => ("host", "start"),
         "server_stop" => ("host", "end"),
         "plugin_loaded" => ("library", "start"),
+        "plugin_breaker" => ("host", "change"),
         "rotated" => ("file", "creation"),
         "retention" => ("file", "deletion"),
         "recovered" => ("file", "change"),

@@ -99,6 +99,7 @@ impl<'r> Fields<'r> {
                 Some(_) => Some(false),
             },
             "reload" => Some(self.text("outcome") == Some("reloaded")),
+            "plugin_breaker" => Some(self.text("state") == Some("closed")),
             "server_stop" => Some(self.text("reason") != Some("fault")),
             _ => Some(true),
         }

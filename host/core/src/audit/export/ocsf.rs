@@ -5,7 +5,7 @@
 //! | a call: `refused`, `fleet_open`, `fleet_close`, `plan`, `read`, `contact`, `contact_end`, `reload`, `host_key`, `task_start`, `task_cancel`, `input_refused`, `edge_refused`, `suppressed` | API Activity (6003) |
 //! | `run_open` | API Activity (6003), and the launch as Process Activity (1007) |
 //! | `run_close` | the end as Process Activity (1007), and the connection as SSH Activity (4007) |
-//! | `server_start`, `server_stop`, `plugin_loaded` | Application Lifecycle (6002) |
+//! | `server_start`, `server_stop`, `plugin_loaded`, `plugin_breaker` | Application Lifecycle (6002) |
 //! | the journal's own: `rotated`, `retention`, `recovered`, `gap` | Event Log Activity (1008) |
 //!
 //! *Source*: the schema's own definitions at tag 1.6.0 (github.com/ocsf/ocsf-schema).
@@ -119,6 +119,13 @@ pub fn ocsf(record: &Map<String, Value>, exporter: &Exporter<'_>) -> Vec<Value> 
             Class::lifecycle(6, "Enable"),
             application(it, exporter),
         )],
+        "plugin_breaker" => {
+            let class = match it.text("state") {
+                Some("open") => Class::lifecycle(7, "Disable"),
+                _ => Class::lifecycle(6, "Enable"),
+            };
+            vec![event(class, application(it, exporter))]
+        }
         "rotated" => vec![event(Class::event_log(5, "Rotate"), log(it))],
         "retention" => vec![event(Class::event_log(2, "Delete"), log(it))],
         "recovered" | "gap" => vec![event(Class::event_log(99, "Recover"), log(it))],
@@ -171,6 +178,7 @@ fn event(it: Fields<'_>, exporter: &Exporter<'_>, class: Class, more: Map<String
 fn severity(it: Fields<'_>) -> (u64, &'static str) {
     match it.kind() {
         "gap" | "recovered" => (4, "High"),
+        "plugin_breaker" if it.went_well() != Some(true) => (4, "High"),
         "refused" => (3, "Medium"),
         "input_refused" | "edge_refused" | "suppressed" => (2, "Low"),
         "reload" if it.went_well() != Some(true) => (2, "Low"),
