@@ -14,7 +14,7 @@
 //! Must not: know what a plugin says.
 
 use crate::inspect::ACCEPTED;
-use crate::{CAPACITY_WAIT_MS_MAX, MEMORY_BYTES_CEILING};
+use crate::{CAPACITY_WAIT_MS_MAX, MEMORY_BYTES_CEILING, WALL_MS_CEILING};
 use portcullis_core::config::PluginRuntime;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -216,10 +216,13 @@ impl Ticker {
             .name("plugin-ticks".to_owned())
             .spawn(move || {
                 while let Some(engine) = engine.upgrade() {
-                    engine.increment_epoch();
+                    // As many ticks as have passed: the guests themselves may keep this thread from the processor.
+                    let now = self.ms_at(Instant::now());
+                    let passed = now.saturating_sub(self.last_ms.swap(now, Ordering::AcqRel));
+                    for _ in 0..passed.clamp(1, WALL_MS_CEILING) {
+                        engine.increment_epoch();
+                    }
                     drop(engine);
-                    self.last_ms
-                        .store(self.ms_at(Instant::now()), Ordering::Release);
                     std::thread::sleep(Duration::from_millis(TICK_MS));
                 }
             })

@@ -8,7 +8,7 @@ use crate::adapters::{self, PACKAGE};
 use portcullis_core::config::{PluginEntry, PluginKind};
 use portcullis_core::request::sha256_hex;
 use portcullis_core::text;
-use wasmparser::{ComponentTypeRef, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ComponentTypeRef, Parser, Payload, WasmFeatures};
 
 /// What WebAssembly may use: the second release without references to garbage-collected values, with
 /// the constant expressions that compilers emit, and components.
@@ -180,40 +180,18 @@ const HINT_JS: &str =
     "JavaScript: componentize with disableFeatures: random, stdio, clocks, http, fetch-event.";
 const HINT_OTHER: &str = "Plugins import portcullis:plugin/log@0.1.0 at most: remove what needs anything else; no setting admits files, sockets or http.";
 
-/// Reads what a component is and asks for. Nothing is compiled or run.
+/// Reads what a component is and asks for, in a time and memory that its size bounds. Whether it is valid inside is
+/// [`crate::validate`]'s matter. Nothing is compiled or run.
 ///
 /// # Errors
-/// [`LoadFault`] when the bytes are not a valid component within [`COMPONENT_BYTES_CEILING`]. A valid
+/// [`LoadFault`] when the bytes cannot be read as a component within [`COMPONENT_BYTES_CEILING`]. A
 /// component that must not be loaded is an [`Inspection`] with [`Standing::Refused`].
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadFault> {
     size_within(bytes, COMPONENT_BYTES_CEILING)?;
-    read(bytes, sha256_hex(bytes), Depth::Whole)
+    read(bytes, sha256_hex(bytes))
 }
 
-/// How much of a component is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Everything.
-    Whole,
-    /// Everything but the functions' code. Whoever compiles looks at that; where it was compiled before it has been
-    /// looked at, and to do so at every start takes longer than all the rest of it.
-    Structure,
-}
-
-/// Whether it is valid, to that depth.
-pub(crate) fn validate(bytes: &[u8], depth: Depth) -> Result<(), LoadFault> {
-    let mut validator = Validator::new_with_features(ACCEPTED);
-    let said = |fault: wasmparser::BinaryReaderError| invalid(&fault.to_string());
-    match depth {
-        Depth::Whole => validator.validate_all(bytes).map(drop).map_err(said),
-        Depth::Structure => Parser::new(0).parse_all(bytes).try_for_each(|payload| {
-            let payload = payload.map_err(said)?;
-            validator.payload(&payload).map(drop).map_err(said)
-        }),
-    }
-}
-
-fn read(bytes: &[u8], sha256: String, depth: Depth) -> Result<Inspection, LoadFault> {
+fn read(bytes: &[u8], sha256: String) -> Result<Inspection, LoadFault> {
     if Parser::is_core_wasm(bytes) {
         return Err(LoadFault::new(
             LoadCause::CoreModule,
@@ -221,7 +199,6 @@ fn read(bytes: &[u8], sha256: String, depth: Depth) -> Result<Inspection, LoadFa
             HINT_ENCODE,
         ));
     }
-    validate(bytes, depth)?;
     let (imports, exports) = names(bytes)?;
     let foreign_version = version_fault(&imports, &exports);
     let kinds: Vec<PluginKind> = [PluginKind::Validator, PluginKind::Redactor]
@@ -266,26 +243,31 @@ fn read(bytes: &[u8], sha256: String, depth: Depth) -> Result<Inspection, LoadFa
     })
 }
 
-/// Checks a component against its entry: size, digest, imports, world. Nothing is compiled or run.
+/// Checks a component against its entry: size, digest, imports, world. Nothing is compiled or run, and what is inside is
+/// looked at by who compiles it.
 ///
 /// # Errors
 /// The first [`LoadFault`], in that order.
 pub fn check(entry: &PluginEntry, bytes: &[u8]) -> Result<Inspection, LoadFault> {
-    check_to(entry, bytes, Depth::Whole)
+    check_with(entry, bytes, None)
 }
 
-/// The same to that depth.
-pub(crate) fn check_to(
+/// The same; `digest` is the component's where that is known.
+pub(crate) fn check_with(
     entry: &PluginEntry,
     bytes: &[u8],
-    depth: Depth,
+    digest: Option<&str>,
 ) -> Result<Inspection, LoadFault> {
-    checked(entry, bytes, depth).map_err(|fault| fault.of(&entry.name))
+    checked(entry, bytes, digest).map_err(|fault| fault.of(&entry.name))
 }
 
-fn checked(entry: &PluginEntry, bytes: &[u8], depth: Depth) -> Result<Inspection, LoadFault> {
+fn checked(
+    entry: &PluginEntry,
+    bytes: &[u8],
+    digest: Option<&str>,
+) -> Result<Inspection, LoadFault> {
     size_within(bytes, entry.limits.component_bytes)?;
-    let digest = sha256_hex(bytes);
+    let digest = digest.map_or_else(|| sha256_hex(bytes), str::to_owned);
     if let Some(pinned) = &entry.sha256
         && *pinned != digest
     {
@@ -295,18 +277,11 @@ fn checked(entry: &PluginEntry, bytes: &[u8], depth: Depth) -> Result<Inspection
             "If the new file is the right one, pin its digest in plugins.yml.",
         ));
     }
-    // What is refused anyway is named by its first fault, wherever that is.
-    admitted(entry, bytes, digest, depth)
-        .or_else(|fault| validate(bytes, Depth::Whole).and(Err(fault)))
+    admitted(entry, bytes, digest)
 }
 
-fn admitted(
-    entry: &PluginEntry,
-    bytes: &[u8],
-    digest: String,
-    depth: Depth,
-) -> Result<Inspection, LoadFault> {
-    let inspection = read(bytes, digest, depth)?;
+fn admitted(entry: &PluginEntry, bytes: &[u8], digest: String) -> Result<Inspection, LoadFault> {
+    let inspection = read(bytes, digest)?;
     if let Some(fault) = version_fault(&inspection.imports, &inspection.exports) {
         return Err(fault);
     }
@@ -378,7 +353,7 @@ fn size_within(bytes: &[u8], bytes_max: u64) -> Result<(), LoadFault> {
     ))
 }
 
-fn invalid(detail: &str) -> LoadFault {
+pub(crate) fn invalid(detail: &str) -> LoadFault {
     LoadFault::new(
         LoadCause::Invalid,
         &format!("expected a valid component, got: {detail}"),

@@ -33,9 +33,10 @@ mod trial;
 mod validate;
 mod vectors;
 
-pub use breaker::{BREAKER_FAILURES_MAX, BREAKER_OPEN_MS};
+pub use breaker::{BREAKER_FAILURES_MAX, BREAKER_OPEN_MS, BreakerNotice, BreakerState};
 pub use compile::{
     CompileFault, Compiler, IMAGE_KEY_BYTES, Image, ImageKey, InProcess, Job, compile_sealed,
+    validate,
 };
 pub use encode::encode;
 pub use inspect::{

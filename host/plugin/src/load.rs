@@ -3,14 +3,14 @@
 //! Must not: read files, or keep a set of which one part could not be loaded.
 
 use crate::adapters::{self, World};
-use crate::breaker::Breaker;
-use crate::compile::{self, CompileFault, Compiler, Job};
+use crate::breaker::{Breaker, BreakerNotice};
+use crate::compile::{self, CompileFault, Compiler, Image, Job};
 use crate::engine::{Machine, Shape};
 use crate::fence::Fence;
-use crate::inspect::{Depth, Inspection, LoadCause, LoadFault, check_to, validate};
+use crate::inspect::{Inspection, LoadCause, LoadFault, check_with, invalid};
 use crate::{
-    BREAKER_FAILURES_MAX, COMPONENT_BYTES_CEILING, FUEL_CEILING, MEMORY_BYTES_CEILING,
-    WALL_MS_CEILING, check_signature, inert,
+    COMPONENT_BYTES_CEILING, FUEL_CEILING, MEMORY_BYTES_CEILING, WALL_MS_CEILING, check_signature,
+    inert,
 };
 use portcullis_core::config::{PluginEntry, PluginKind, PluginLimits, PluginRuntime};
 use portcullis_core::policy::PluginFailure;
@@ -82,15 +82,9 @@ impl Loaded {
         }
     }
 
-    /// Tells the breaker how a call ended, and the operator when it opens.
+    /// Tells the breaker how a call ended.
     pub(crate) fn note<T>(&self, result: &Result<T, PluginFailure>) {
-        if self.breaker.note(result.as_ref().err(), Instant::now()) {
-            tracing::error!(
-                plugin = self.entry.name,
-                failures = BREAKER_FAILURES_MAX,
-                "the plugin fails again and again; it is not called for a while and refuses"
-            );
-        }
+        self.breaker.note(result.as_ref().err(), Instant::now());
     }
 }
 
@@ -115,8 +109,11 @@ impl Plugins {
         if artifacts.is_empty() {
             return Ok(Self::empty());
         }
-        let admitted = admit(artifacts)?;
-        let entries = || admitted.iter().map(|(artifact, _)| &artifact.entry);
+        let mut artifacts = artifacts;
+        for Artifact { entry, .. } in &mut artifacts {
+            entry.limits = under_ceilings(entry.limits);
+        }
+        let entries = || artifacts.iter().map(|artifact| &artifact.entry);
         let memory_bytes_max = entries().map(|entry| entry.limits.memory_bytes).max();
         let interpreter = entries().any(|entry| entry.runtime == PluginRuntime::Interpreter);
         let runtime = match interpreter {
@@ -131,9 +128,13 @@ impl Plugins {
             compiled: HashMap::new(),
         };
         let (mut loaded, mut faults) = (Vec::new(), Vec::new());
-        for (artifact, inspection) in admitted {
-            let Artifact { entry, bytes, .. } = artifact;
-            match forge.world(entry.kind, &bytes, &inspection) {
+        for admitted in admit(artifacts, &forge)? {
+            let Admitted {
+                artifact: Artifact { entry, bytes, .. },
+                inspection,
+                image,
+            } = admitted;
+            match forge.world(entry.kind, &bytes, &inspection, image) {
                 Ok(world) => loaded.push(Loaded {
                     entry,
                     breaker: Breaker::default(),
@@ -177,6 +178,20 @@ impl Plugins {
             .collect()
     }
 
+    /// Which breakers opened or closed since this was asked last, plugin by plugin.
+    #[must_use]
+    pub fn breaker_notices(&self) -> Vec<BreakerNotice> {
+        let of = |loaded: &Loaded| {
+            let plugin = loaded.entry.name.clone();
+            let told = loaded.breaker.notices().into_iter();
+            told.map(move |state| BreakerNotice {
+                plugin: plugin.clone(),
+                state,
+            })
+        };
+        self.loaded.iter().flat_map(of).collect()
+    }
+
     /// The plugin of that name.
     pub(crate) fn named(&self, name: &str) -> Option<&Loaded> {
         self.loaded.iter().find(|loaded| loaded.entry.name == name)
@@ -199,32 +214,46 @@ impl Plugins {
     }
 }
 
+/// One that may be loaded.
+struct Admitted {
+    artifact: Artifact,
+    inspection: Inspection,
+    /// Its machine code of an earlier time.
+    image: Option<Image>,
+}
+
 /// Looks at every plugin before the first is compiled.
-fn admit(artifacts: Vec<Artifact>) -> Result<Vec<(Artifact, Inspection)>, Vec<LoadFault>> {
+fn admit(artifacts: Vec<Artifact>, forge: &Forge<'_>) -> Result<Vec<Admitted>, Vec<LoadFault>> {
     let mut faults = Vec::new();
-    let mut admitted: Vec<(Artifact, Inspection)> = Vec::new();
-    for mut artifact in artifacts {
-        let entry = &mut artifact.entry;
-        entry.limits = under_ceilings(entry.limits);
-        let twice = admitted
-            .iter()
-            .any(|(other, _)| other.entry.name == entry.name);
-        if twice {
-            faults.push(duplicate(&entry.name));
-            continue;
-        }
+    let mut admitted: Vec<Admitted> = Vec::new();
+    for artifact in artifacts {
         let Artifact {
             entry,
             bytes,
             signature: signed,
         } = &artifact;
-        let inspection = check_to(entry, bytes, Depth::Structure).and_then(|inspection| {
+        let twice = admitted
+            .iter()
+            .any(|other| other.artifact.entry.name == entry.name);
+        if twice {
+            faults.push(duplicate(&entry.name));
+            continue;
+        }
+        // An image of what is pinned that was made from these very bytes vouches for their digest.
+        let pinned = entry.sha256.as_deref();
+        let image = pinned.and_then(|pinned| forge.stored(bytes, pinned));
+        let digest = pinned.filter(|_| image.is_some());
+        let inspection = check_with(entry, bytes, digest).and_then(|inspection| {
             check_signature(entry, signed.as_deref(), bytes)?;
             Ok(inspection)
         });
         match inspection {
-            Ok(inspection) => admitted.push((artifact, inspection)),
-            Err(fault) => faults.push(fault),
+            Ok(inspection) => admitted.push(Admitted {
+                artifact,
+                inspection,
+                image,
+            }),
+            Err(fault) => faults.push(forge.first_fault(fault, entry, bytes)),
         }
     }
     if faults.is_empty() {
@@ -262,6 +291,20 @@ fn duplicate(name: &str) -> LoadFault {
     .of(name)
 }
 
+impl LoadFault {
+    /// What a compiler's fault means for a plugin.
+    #[must_use]
+    pub fn of_compiler(fault: &CompileFault) -> Self {
+        let (cause, hint) = match fault {
+            CompileFault::Invalid(detail) => return invalid(detail),
+            CompileFault::Refused(_) => (LoadCause::Compile, HINT_COMPILE),
+            CompileFault::Limit(_) => (LoadCause::CompileLimit, HINT_LIMIT),
+            CompileFault::Unavailable(_) => (LoadCause::Compiler, HINT_COMPILER),
+        };
+        Self::new(cause, &fault.to_string(), hint)
+    }
+}
+
 /// SECURITY: no file can lift these.
 fn under_ceilings(limits: PluginLimits) -> PluginLimits {
     PluginLimits {
@@ -285,32 +328,53 @@ impl Forge<'_> {
         kind: PluginKind,
         bytes: &[u8],
         inspection: &Inspection,
+        image: Option<Image>,
     ) -> Result<World, LoadFault> {
-        let component = self.component(bytes, &inspection.sha256)?;
+        let component = self.component(bytes, &inspection.sha256, image)?;
         self.link(kind, &component, &inspection.exports)
             .map_err(|fault| {
                 LoadFault::new(LoadCause::Compile, &format!("{fault:#}"), HINT_COMPILE)
             })
     }
 
-    fn component(&mut self, bytes: &[u8], sha256: &str) -> Result<Component, LoadFault> {
+    fn job<'b>(&self, bytes: &'b [u8], sha256: &str) -> Job<'b> {
+        let (engine, shape) = (&self.machine.engine, &self.machine.shape);
+        Job::of(engine, shape.reservation(), bytes, sha256)
+    }
+
+    /// The fault of a component that is refused for what it asks for or gives: that it is not valid, where it is not.
+    fn first_fault(&self, fault: LoadFault, entry: &PluginEntry, bytes: &[u8]) -> LoadFault {
+        let readable = matches!(
+            fault.cause,
+            LoadCause::Import | LoadCause::WasiNotEnabled | LoadCause::World | LoadCause::Version
+        );
+        match readable.then(|| self.compiler.validate(bytes)) {
+            Some(Err(CompileFault::Invalid(detail))) => invalid(&detail).of(&entry.name),
+            _ => fault,
+        }
+    }
+
+    /// The image that was made from these bytes when they had this digest.
+    fn stored(&self, bytes: &[u8], sha256: &str) -> Option<Image> {
+        let job = self.job(bytes, sha256);
+        let image = self.compiler.stored(&job)?;
+        job.made(&image).then_some(image)
+    }
+
+    fn component(
+        &mut self,
+        bytes: &[u8],
+        sha256: &str,
+        image: Option<Image>,
+    ) -> Result<Component, LoadFault> {
         if let Some(component) = self.compiled.get(sha256) {
             return Ok(component.clone());
         }
         let engine = &self.machine.engine;
-        let job = Job::of(engine, self.machine.shape.reservation(), bytes, sha256);
-        let image = self.compiler.image(&job).map_err(|fault| {
-            let (cause, hint) = match fault {
-                CompileFault::Refused(_) => match validate(bytes, Depth::Whole) {
-                    // The functions' code was not looked at before.
-                    Err(invalid) => return invalid,
-                    Ok(()) => (LoadCause::Compile, HINT_COMPILE),
-                },
-                CompileFault::Limit(_) => (LoadCause::CompileLimit, HINT_LIMIT),
-                CompileFault::Unavailable(_) => (LoadCause::Compiler, HINT_COMPILER),
-            };
-            LoadFault::new(cause, &fault.to_string(), hint)
-        })?;
+        let made = || self.compiler.image(&self.job(bytes, sha256));
+        let image = image
+            .map_or_else(made, Ok)
+            .map_err(|fault| LoadFault::of_compiler(&fault))?;
         let component = compile::load(engine, &image).map_err(|fault| {
             LoadFault::new(LoadCause::Compile, &format!("{fault:#}"), HINT_COMPILE)
         })?;

@@ -8,9 +8,10 @@ use crate::load::{Loaded, Plugins};
 use crate::trial::Trial;
 use crate::{CHUNK_BYTES_MAX, LAG_BYTES_MAX, STREAM_WALL_MS_MAX};
 use portcullis_core::config::PluginMode;
-use portcullis_core::limits::{PLUGIN_LABEL_BYTES_MAX, PLUGIN_SPANS_MAX};
+use portcullis_core::limits::{PLUGIN_LABEL_BYTES_MAX, PLUGIN_LABELS_MAX, PLUGIN_SPANS_MAX};
 use portcullis_core::output::{Context, PluginFailure, Scrubber};
 use portcullis_core::redact::{Counts, Span};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Most bytes that a redactor may hand over in one call: four for each byte that it was given or may
@@ -146,6 +147,8 @@ struct Ledger {
     pushed: u64,
     released: u64,
     spans: Vec<Span>,
+    /// The labels so far: they are words of the guest's that clients and the journal are told.
+    labels: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -166,7 +169,7 @@ impl Ledger {
             .map_err(|detail| step.failure("plugin_output", &detail))
     }
 
-    fn span(&self, span: &Stretch) -> Result<Span, String> {
+    fn span(&mut self, span: &Stretch) -> Result<Span, String> {
         let wrong = |what: &str| {
             format!(
                 "span of {} bytes at {}: {what} (released {}, pushed {})",
@@ -188,7 +191,7 @@ impl Ledger {
             return Err(wrong("is out of range"));
         };
         let kind = match &span.label {
-            Some(text) => label(text),
+            Some(text) => self.known(label(text)),
             None => LABEL.to_owned(),
         };
         Ok(Span {
@@ -197,6 +200,18 @@ impl Ledger {
             kind,
             ..Span::default()
         })
+    }
+
+    /// A label, or the fixed word where there are too many.
+    fn known(&mut self, label: String) -> String {
+        if self.labels.contains(&label) {
+            return label;
+        }
+        if self.labels.len() >= PLUGIN_LABELS_MAX {
+            return LABEL.to_owned();
+        }
+        self.labels.insert(label.clone());
+        label
     }
 
     fn release(&mut self, step: Step, mark: u64) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! What one call of a plugin came to: its result, what it used, and what it logged.
 
 use portcullis_core::policy::PluginFailure;
+use portcullis_core::redact::Redactor;
 
 /// How much a log line of a plugin matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +53,12 @@ impl<T> Trial<T> {
     }
 
     /// Hands the lines to the operator's log under the plugin's name.
+    ///
+    /// SECURITY: what a validator is told is the command as it would be sent; a log is no place for its secrets.
     pub(crate) fn log(&self, plugin: &str) {
+        let redactor = Redactor::default();
         for line in &self.lines {
-            let text = line.text.as_str();
+            let (text, _) = redactor.mask(&line.text);
             match line.level {
                 Level::Debug => tracing::debug!(plugin, "{text}"),
                 Level::Info => tracing::info!(plugin, "{text}"),
@@ -66,7 +70,8 @@ impl<T> Trial<T> {
             tracing::warn!(plugin, dropped = self.lines_dropped, "log quota passed");
         }
         if let Err(failure) = &self.result {
-            tracing::warn!(plugin, code = failure.code, detail = %failure.detail, "plugin failed");
+            let (detail, _) = redactor.mask(&failure.detail);
+            tracing::warn!(plugin, code = failure.code, detail, "plugin failed");
         }
     }
 }

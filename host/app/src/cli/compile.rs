@@ -13,10 +13,10 @@ pub(super) fn main(_: &Compile) -> Exit {
         Ok(sealed) => console::written(console::bytes(&sealed), Exit::Ok),
         Err((status, why)) => {
             console::say(&why);
-            if status == child::REFUSED {
-                Exit::Refused
-            } else {
-                Exit::Bug
+            match status {
+                child::REFUSED => Exit::Refused,
+                child::INVALID => Exit::Usage,
+                _ => Exit::Bug,
             }
         }
     }

@@ -1,5 +1,5 @@
-//! One compilation in a child process: this very program, with limits on memory, processor time and wall time,
-//! without environment, and with nothing open but three pipes.
+//! One compilation, or one look at a component as a whole, in a child process: this very program, with limits on memory,
+//! processor time and wall time, without environment, and with nothing open but three pipes.
 //!
 //! The child is given a key of its own, for one image; what it writes counts only where it is sealed with that.
 //!
@@ -31,21 +31,39 @@ pub(super) const IMAGE_BYTES_MAX: u64 = 268_435_456;
 const COMPLAINT_BYTES_MAX: u64 = 4_096;
 /// Pause between two looks at the child, in milliseconds.
 const LOOK_MS: u64 = 2;
-/// What stands before the component on the child's standard input: reservation and key.
+/// What stands before the component on the child's standard input: reservation and key. With a reservation of 0, which no
+/// engine has, nothing is compiled: the component is looked at, and nothing comes back but the status.
 const HEAD_BYTES: usize = 8 + IMAGE_KEY_BYTES;
 
 /// Compiles one component.
 pub(super) fn compile(job: &Job<'_>) -> Result<Image, CompileFault> {
-    let unavailable = |what: &str, error: &dyn std::fmt::Display| {
-        CompileFault::Unavailable(format!("{what}: {error}"))
-    };
     let mut bytes = Zeroizing::new([0_u8; IMAGE_KEY_BYTES]);
     getrandom::fill(bytes.as_mut_slice())
         .map_err(|error| unavailable("no random bytes for a key", &error))?;
     let mut head = Zeroizing::new(Vec::with_capacity(HEAD_BYTES));
     head.extend_from_slice(&job.reservation().to_le_bytes());
     head.extend_from_slice(bytes.as_slice());
-    let key = ImageKey::new(bytes);
+    let sealed = ask(&head, job.bytes())?;
+    // The child's word on what it compiled counts as little as its word that it did.
+    job.open(&ImageKey::new(bytes), sealed)
+        .filter(|image| job.made(image))
+        .ok_or_else(|| unavailable("the compiler", &"its image is not sealed as agreed"))
+}
+
+/// Looks at a component as a whole, without compiling it.
+///
+/// # Errors
+/// [`CompileFault`].
+pub(crate) fn validate(component: &[u8]) -> Result<(), CompileFault> {
+    ask(&[0; HEAD_BYTES], component).map(drop)
+}
+
+fn unavailable(what: &str, error: &dyn std::fmt::Display) -> CompileFault {
+    CompileFault::Unavailable(format!("{what}: {error}"))
+}
+
+/// Starts a child, and gives what it wrote where it ended well.
+fn ask(head: &[u8], component: &[u8]) -> Result<Vec<u8>, CompileFault> {
     // The file that this process was started from, also where another was put in its place since: an image of
     // another version would not be taken.
     let mut child = Command::new("/proc/self/exe")
@@ -57,12 +75,10 @@ pub(super) fn compile(job: &Job<'_>) -> Result<Image, CompileFault> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| unavailable("the compiler does not start", &error))?;
-    let (status, sealed, complaint) = talk(&mut child, &head, job.bytes());
+    let (status, written, complaint) = talk(&mut child, head, component);
     let status = status.map_err(|error| unavailable("the compiler is lost", &error))?;
     match status {
-        Some(status) if status.success() => job
-            .open(&key, sealed)
-            .ok_or_else(|| unavailable("the compiler", &"its image is not sealed as agreed")),
+        Some(status) if status.success() => Ok(written),
         Some(status) => Err(ended(status, &complaint)),
         None => Err(CompileFault::Limit(format!(
             "compiling took longer than {WALL_SECONDS_MAX} s"
@@ -122,11 +138,12 @@ fn wait(child: &mut Child) -> std::io::Result<Option<ExitStatus>> {
 
 /// What an end that was not a good one means.
 fn ended(status: ExitStatus, complaint: &str) -> CompileFault {
-    if status.code() == Some(i32::from(REFUSED)) {
-        return CompileFault::Refused(complaint.to_owned());
-    }
-    if status.code() == Some(i32::from(UNAVAILABLE)) {
-        return CompileFault::Unavailable(complaint.to_owned());
+    let said = complaint.to_owned();
+    match status.code().map(u8::try_from) {
+        Some(Ok(REFUSED)) => return CompileFault::Refused(said),
+        Some(Ok(INVALID)) => return CompileFault::Invalid(said),
+        Some(Ok(UNAVAILABLE)) => return CompileFault::Unavailable(said),
+        _ => {}
     }
     let how = match status.signal() {
         Some(signal) if signal == Signal::XCPU.as_raw() || signal == Signal::KILL.as_raw() => {
@@ -142,16 +159,19 @@ fn ended(status: ExitStatus, complaint: &str) -> CompileFault {
 
 /// Exit status of a child whose component is not taken.
 pub(crate) const REFUSED: u8 = 1;
+/// Exit status of a child whose component is not valid.
+pub(crate) const INVALID: u8 = 2;
 /// Exit status of a child that could not begin.
-pub(crate) const UNAVAILABLE: u8 = 70;
+const UNAVAILABLE: u8 = 70;
 
 /// What the child does: limits itself, reads, compiles. Gives the sealed image.
 ///
 /// # Errors
 /// The exit status, and why.
 pub(crate) fn main(mut input: impl Read) -> Result<Vec<u8>, (u8, String)> {
-    let unavailable =
-        |what: &str, error: &dyn std::fmt::Display| (UNAVAILABLE, format!("{what}: {error}"));
+    let unavailable = |what: &str, error: &dyn std::fmt::Display| {
+        (UNAVAILABLE, unavailable(what, error).to_string())
+    };
     // SECURITY: before the first byte of the component is read.
     for (resource, most) in [
         (Resource::As, MEMORY_BYTES_MAX),
@@ -185,8 +205,16 @@ pub(crate) fn main(mut input: impl Read) -> Result<Vec<u8>, (u8, String)> {
         .take(COMPONENT_BYTES_CEILING)
         .read_to_end(&mut component)
         .map_err(|error| unavailable("the component", &error))?;
-    compile_sealed(reservation, &ImageKey::new(secret), &component).map_err(|fault| match fault {
-        CompileFault::Refused(_) => (REFUSED, fault.to_string()),
-        CompileFault::Limit(_) | CompileFault::Unavailable(_) => (UNAVAILABLE, fault.to_string()),
+    let done = match reservation {
+        0 => portcullis_plugin::validate(&component).map(|()| Vec::new()),
+        _ => compile_sealed(reservation, &ImageKey::new(secret), &component),
+    };
+    done.map_err(|fault| {
+        let status = match fault {
+            CompileFault::Refused(_) => REFUSED,
+            CompileFault::Invalid(_) => INVALID,
+            CompileFault::Limit(_) | CompileFault::Unavailable(_) => UNAVAILABLE,
+        };
+        (status, fault.to_string())
     })
 }

@@ -16,7 +16,7 @@ use super::child::IMAGE_BYTES_MAX;
 use cap_std::fs::Dir;
 use portcullis_plugin::{IMAGE_KEY_BYTES, Image, ImageKey, Job};
 use rustix::fs::{AtFlags, Mode, OFlags};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use zeroize::Zeroizing;
 
@@ -51,14 +51,12 @@ impl Images {
     /// The image of a job, where there is one that the key vouches for.
     pub(super) fn find(&self, job: &Job<'_>) -> Option<Image> {
         let name = job.id();
-        let file = open(&self.dir, &name, OFlags::RDONLY).ok()?;
-        let length = file.metadata().ok().filter(|meta| meta.is_file())?.len();
-        let mut sealed = Vec::new();
-        if length <= IMAGE_BYTES_MAX {
-            sealed.reserve_exact(usize::try_from(length).ok()?.saturating_add(1));
-            file.take(IMAGE_BYTES_MAX).read_to_end(&mut sealed).ok()?;
-        }
-        let image = job.open(&self.key, sealed);
+        let mut file = open(&self.dir, &name, OFlags::RDONLY).ok()?;
+        let length = file.metadata().ok().filter(Metadata::is_file)?.len();
+        let image = match length <= IMAGE_BYTES_MAX {
+            true => job.open_file(&self.key, &mut file, length).ok()?,
+            false => None,
+        };
         if image.is_none() {
             tracing::warn!(
                 image = name,
@@ -71,9 +69,8 @@ impl Images {
 
     /// Keeps the image of a job.
     pub(super) fn keep(&self, job: &Job<'_>, image: &Image) -> Result<(), String> {
-        let sealed = job
-            .seal(&self.key, image)
-            .ok_or("the image cannot be sealed")?;
+        let sealed = job.seal(&self.key, image);
+        let sealed = sealed.map_err(|error| format!("the image cannot be sealed: {error}"))?;
         place(&self.dir, &job.id(), &sealed)?;
         self.forget_oldest()
     }

@@ -146,4 +146,12 @@ impl Compiler for Workshop {
         }
         Ok(image)
     }
+
+    fn validate(&self, bytes: &[u8]) -> Result<(), CompileFault> {
+        child::validate(bytes)
+    }
+
+    fn stored(&self, job: &Job<'_>) -> Option<Image> {
+        self.images.as_ref().and_then(|images| images.find(job))
+    }
 }

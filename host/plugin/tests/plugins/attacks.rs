@@ -4,7 +4,7 @@ use crate::guests::{by_hand, guest, load, question, validator};
 use portcullis_core::config::PluginEntry;
 use portcullis_core::policy::Verdict;
 use portcullis_plugin::{
-    BREAKER_FAILURES_MAX, FUEL_CEILING, LOG_BYTES_MAX, LOG_LINES_MAX, Plugins, Trial,
+    BREAKER_FAILURES_MAX, BreakerState, FUEL_CEILING, LOG_BYTES_MAX, LOG_LINES_MAX, Plugins, Trial,
 };
 use std::sync::OnceLock;
 use wasmparser::{Parser, Payload};
@@ -261,6 +261,13 @@ fn a_plugin_that_fails_again_and_again_is_not_called_and_refuses() {
         assert_eq!(codes(&asked), ["plugin_trap", "NoObjection"]);
     }
     assert_eq!(codes(&asked), ["plugin_breaker", "NoObjection"]);
+    let told = plugins.breaker_notices();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let opened = BreakerState::Open {
+        failures: BREAKER_FAILURES_MAX,
+        code: "plugin_trap",
+    };
+    assert_eq!(told[0].state, opened);
 }
 
 #[test]

@@ -5,8 +5,10 @@ use portcullis_core::config::{PluginEntry, PluginKind};
 use portcullis_core::policy::Verdict;
 use portcullis_core::request::sha256_hex;
 use portcullis_plugin::{
-    COMPONENT_BYTES_CEILING, ImportClass, LoadCause, LoadFault, Standing, check, inspect,
+    COMPONENT_BYTES_CEILING, CompileFault, Compiler, Image, ImportClass, Job, LoadCause, LoadFault,
+    Plugins, Standing, check, inspect,
 };
+use std::sync::atomic::{AtomicU32, Ordering};
 
 fn fault(entry: PluginEntry, bytes: Vec<u8>) -> LoadFault {
     let mut faults = try_load(vec![(entry, bytes)]).expect_err("it was loaded");
@@ -259,4 +261,62 @@ fn inert_wasi_shows_nothing_of_the_machine() {
         .collect::<String>();
     assert!(logged.contains("on purpose"), "{panicked:?}");
     assert_eq!(ask("exit").result.unwrap_err().code, "plugin_trap");
+}
+
+/// A compiler that would need too much, and counts what it is asked.
+#[derive(Default)]
+struct Exhausted {
+    looked: AtomicU32,
+    compiled: AtomicU32,
+}
+
+impl Compiler for Exhausted {
+    fn image(&self, _: &Job<'_>) -> Result<Image, CompileFault> {
+        self.compiled.fetch_add(1, Ordering::Relaxed);
+        Err(CompileFault::Limit("too much".to_owned()))
+    }
+
+    fn validate(&self, _: &[u8]) -> Result<(), CompileFault> {
+        self.looked.fetch_add(1, Ordering::Relaxed);
+        Err(CompileFault::Limit("too much".to_owned()))
+    }
+}
+
+/// A component in a component in a component: to validate it takes the square of its depth.
+fn nested(depth: usize) -> Vec<u8> {
+    const HEAD: [u8; 8] = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
+    let mut bytes = HEAD.to_vec();
+    for _ in 0..depth {
+        let mut size = bytes.len();
+        let mut around = HEAD.to_vec();
+        around.push(4);
+        while size > 127 {
+            around.push(u8::try_from(size % 128).unwrap() | 128);
+            size /= 128;
+        }
+        around.push(u8::try_from(size).unwrap());
+        around.append(&mut bytes);
+        bytes = around;
+    }
+    bytes
+}
+
+#[test]
+fn what_takes_more_than_its_size_to_look_at_is_left_to_who_compiles() {
+    // 80,000 levels take minutes to validate; nothing here may.
+    let bytes = nested(80_000);
+    assert_eq!(inspect(&bytes).unwrap().standing, Standing::Refused);
+    assert!(check(&validator("subject", "{}"), &bytes).is_err());
+    let exhausted = Exhausted::default();
+    let load = |entry, bytes| {
+        let faults = Plugins::load(vec![(entry, bytes).into()], &exhausted, None);
+        faults.unwrap_err().remove(0).cause
+    };
+    assert_eq!(load(validator("subject", "{}"), bytes), LoadCause::World);
+    assert_eq!(
+        load(validator("subject", "{}"), guest("path-guard")),
+        LoadCause::CompileLimit
+    );
+    let asked = [exhausted.looked, exhausted.compiled].map(AtomicU32::into_inner);
+    assert_eq!(asked, [1, 1]);
 }

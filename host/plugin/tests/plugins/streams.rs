@@ -2,9 +2,11 @@
 
 use crate::guests::{guest, load, redactor};
 use portcullis_core::config::{PluginEntry, PluginMode};
+use portcullis_core::limits::PLUGIN_LABELS_MAX;
 use portcullis_core::output::{Context, Scrubber, Stream};
 use portcullis_core::redact::Span;
 use portcullis_plugin::{CHUNK_BYTES_MAX, FUEL_CEILING, Plugins, Trial};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 const SETTINGS: &str = r#"{"prefixes": ["OPS", "SEC"]}"#;
@@ -23,6 +25,7 @@ fn plugins() -> &'static Plugins {
             "ahead",
             "lag",
             "many",
+            "labels",
             "flood",
             "overlap",
             "silent",
@@ -99,6 +102,15 @@ fn a_match_over_two_pushes_is_one_span() {
             "{before} bytes before the border"
         );
     }
+}
+
+#[test]
+fn a_redactor_has_few_words_for_what_it_masks() {
+    let spans = find("labels", "some text").result.unwrap();
+    let kinds: BTreeSet<&str> = spans.iter().map(|span| span.kind.as_str()).collect();
+    assert_eq!(spans.len(), 40);
+    assert_eq!(kinds.len(), PLUGIN_LABELS_MAX + 1);
+    assert!(kinds.contains("plugin") && kinds.contains("word-15") && !kinds.contains("word-16"));
 }
 
 #[test]

@@ -38,6 +38,12 @@ impl Attack {
             "ahead" => (Vec::new(), seen + 1),
             "lag" => (Vec::new(), 0),
             "many" => (vec![span(0, 1, ""); 100_000], 0),
+            "labels" => (
+                (0..40)
+                    .map(|number| span(0, 1, &format!("word-{number}")))
+                    .collect(),
+                seen,
+            ),
             "flood" => (vec![span(seen.saturating_sub(1), 1, ""); 3_000], seen),
             "overlap" => (
                 vec![span(2, 4, "b"), span(0, 4, "A_b\u{1b}[31m"), span(1, 1, "")],

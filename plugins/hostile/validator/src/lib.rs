@@ -61,6 +61,10 @@ impl Validator for Attack {
             "exit" => std::process::exit(0),
             "state" => Ok(Verdict::objection("calls", &calls.to_string())),
             "error" => Err("does not want to".to_owned()),
+            "repeat" => {
+                log::emit(Level::Warn, &format!("asked about {}", context.command));
+                Err(context.command.clone())
+            }
             "approve" => Ok(Verdict::RequireApproval("a human should look".to_owned())),
             "echo" => Ok(Verdict::objection("echo", &format!("{context:?}"))),
             _ => Ok(Verdict::NoObjection),

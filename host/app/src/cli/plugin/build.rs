@@ -8,7 +8,7 @@ use crate::cli::console::{self, Colour};
 use crate::cli::{Exit, Format};
 use clap::Args;
 use portcullis_core::config::PluginKind;
-use portcullis_plugin::{Standing, encode, inspect};
+use portcullis_plugin::{Standing, encode};
 use serde_json::{Value, json};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -75,10 +75,7 @@ fn run(verb: &Build) -> Result<Exit, Exit> {
         );
         return Err(said((text, "`portcullis plugin new` makes a folder.")));
     };
-    let inspection = inspect(&bytes).map_err(|fault| {
-        console::fault(&fault.detail, &fault.hint);
-        Exit::Plugin
-    })?;
+    let inspection = super::inspected(&bytes)?;
     std::fs::write(&out, &bytes)
         .map_err(|error| said((format!("{}: {error}", out.display()), "")))?;
     let refused = inspection.standing == Standing::Refused;

@@ -1,10 +1,10 @@
 //! `portcullis plugin inspect FILE`.
 
-use super::{component, kind_word};
+use super::{component, inspected, kind_word};
 use crate::cli::console::{self, Colour};
 use crate::cli::{Exit, Format};
 use clap::Args;
-use portcullis_plugin::{ImportClass, Standing, inspect};
+use portcullis_plugin::{ImportClass, Standing};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -19,16 +19,9 @@ pub(in crate::cli) struct Inspect {
 }
 
 pub(super) fn main(verb: &Inspect) -> Exit {
-    let bytes = match component(&verb.file) {
-        Ok(bytes) => bytes,
-        Err(exit) => return exit,
-    };
-    let inspection = match inspect(&bytes) {
+    let inspection = match component(&verb.file).and_then(|bytes| inspected(&bytes)) {
         Ok(inspection) => inspection,
-        Err(fault) => {
-            console::fault(&fault.detail, &fault.hint);
-            return Exit::Plugin;
-        }
+        Err(exit) => return exit,
     };
     let exit = if inspection.standing == Standing::Refused {
         Exit::Plugin

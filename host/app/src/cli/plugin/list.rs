@@ -114,6 +114,7 @@ fn row(dirs: &Dirs, entry: PluginEntry) -> Row {
     });
     let checked = check(&entry, &bytes).and_then(|inspection| {
         check_signature(&entry, signed.flatten().as_deref(), &bytes)?;
+        super::whole(&bytes)?;
         Ok(inspection)
     });
     let standing = match checked {
