@@ -34,7 +34,10 @@ const GIVE_UP_MS: u64 = END_LADDER_MS_MAX - 200;
 const CLOSE_MS_MAX: u64 = 100;
 /// Time for a host to open a channel, in milliseconds. A connection that takes longer is given up:
 /// nothing was started on it.
-const OPEN_MS_MAX: u64 = 8_000;
+pub(crate) const OPEN_MS_MAX: u64 = 8_000;
+/// The same on a connection that was there before. Its host may be gone without having said so, and a new connection
+/// shows that sooner than waiting does.
+pub(crate) const OPEN_KEPT_MS_MAX: u64 = 2_000;
 
 /// What a command is held to.
 pub(crate) struct Bounds<'a> {
@@ -94,13 +97,14 @@ impl NotOpened {
     }
 }
 
-/// Opens a channel and begins to read it; nothing is started yet.
+/// Opens a channel, which the host has so long for, and begins to read it; nothing is started yet.
 pub(crate) async fn open(
     session: &Session,
     limits: &Limits,
     ear: Option<Arc<dyn Ear>>,
+    ms_max: u64,
 ) -> Result<Running, NotOpened> {
-    let limit = Duration::from_millis(OPEN_MS_MAX);
+    let limit = Duration::from_millis(ms_max);
     match tokio::time::timeout(limit, session.channel_open_session()).await {
         Ok(Ok(channel)) => {
             let (read, write) = channel.split();

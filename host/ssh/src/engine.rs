@@ -261,7 +261,15 @@ impl Engine {
             let opening = Instant::now();
             let limits = &admitted.heard().limits;
             let ear = trip.ear.clone();
-            match channel::open(&lease.connection().session, limits, ear).await {
+            let ms_max = if lease.is_fresh() {
+                channel::OPEN_MS_MAX
+            } else {
+                channel::OPEN_KEPT_MS_MAX
+            };
+            let asked = Asked(Some(&lease));
+            let opened = channel::open(&lease.connection().session, limits, ear, ms_max).await;
+            asked.answered();
+            match opened {
                 Ok(running) => {
                     trip.times.channel_us = micros(opening.elapsed());
                     return Ok((lease, running));
@@ -425,6 +433,24 @@ struct Trip {
     peer: Option<IpAddr>,
     times: Times,
     ear: Option<Arc<dyn Ear>>,
+}
+
+/// A question to the host on a connection. Given up before there is an answer, it leaves the connection to nobody else: a
+/// host that is gone without a word answers the next one as little, and what was asked may yet take its place.
+struct Asked<'a>(Option<&'a Lease>);
+
+impl Asked<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let Some(lease) = self.0 {
+            lease.retire();
+        }
+    }
 }
 
 impl Stopped {

@@ -17,6 +17,7 @@ mod harness;
 use harness::proxy::{Fault, FaultProxy, Plan, Toward};
 use harness::{Place, Server, USER, engine, serve_with};
 use portcullis_core::output::Stream;
+use portcullis_ssh::target::{Answer, Reply, Target};
 use portcullis_ssh::{Access, Ear, End, Ended, Engine, Termination};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -331,4 +332,50 @@ async fn soak_whatever_befalls_a_connection_its_runs_end_in_time_and_say_what_is
     let few = seeds.clone().count() / 20;
     let sighted = struck > 6 * few && calm > few && whole > few && unknown > 0 && unreachable > 0;
     assert!(sighted || few == 0, "the faults do not strike: {seen}");
+}
+
+/// A run over a proxy before the stand-in, then silence, then a run under these limits: its end, whether a third one would
+/// begin on a connection that is there, the end of that third one, and how often a command was sent.
+async fn around_a_silence(limits: &str) -> (End, bool, End, usize) {
+    let place = Place::new();
+    let answer: Answer = Arc::new(|_| Reply::text("hello\n"));
+    let target = Target::start(&place.public("id"), answer).await.unwrap();
+    let plan = Plan {
+        fault: Fault::HalfOpen,
+        toward: Toward::Gate,
+        at: u64::MAX,
+        connections: 1,
+    };
+    let proxy = FaultProxy::start(target.address().port(), plan).await;
+    let line = target.known_hosts_line();
+    let (_, key) = line.split_once(' ').unwrap();
+    let access = place.access(&format!("[127.0.0.1]:{} {key}", proxy.port));
+    let engine = engine();
+    let next = async |limits: &str| {
+        let command = "echo hello";
+        place.journaled(proxy.port, USER, command, limits).await
+    };
+    let run = async |journaled| {
+        let ended = engine.run(journaled, &access, CancellationToken::new(), None);
+        ended.await.end
+    };
+    assert_eq!(run(next("").await).await, End::Exited(0));
+    proxy.strike();
+    let end = run(next(limits).await).await;
+    let third = next("").await;
+    let is_open = engine.is_open(third.admitted(), access.generation);
+    (end, is_open, run(third).await, target.commands().len())
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_fell_silent_is_left_for_a_new_one() {
+    let seen = around_a_silence("max_seconds: 6").await;
+    assert_eq!(seen, (End::Exited(0), true, End::Exited(0), 3));
+}
+
+#[tokio::test]
+async fn a_run_that_has_no_time_left_to_leave_a_silent_connection_leaves_it_to_nobody() {
+    let seen = around_a_silence("max_seconds: 1").await;
+    let timed_out = End::TimedOut(Termination::Confirmed);
+    assert_eq!(seen, (timed_out, false, End::Exited(0), 2));
 }

@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -45,7 +45,7 @@ pub(crate) enum Toward {
 pub(crate) struct Plan {
     pub(crate) fault: Fault,
     pub(crate) toward: Toward,
-    /// How many bytes pass in that direction before.
+    /// How many bytes pass in that direction before; [`FaultProxy::strike`] says that it is now.
     pub(crate) at: u64,
     /// How many connections it befalls; those that come later are sound.
     pub(crate) connections: u32,
@@ -54,6 +54,7 @@ pub(crate) struct Plan {
 /// A running proxy. Stops when dropped, with all its connections.
 pub(crate) struct FaultProxy {
     pub(crate) port: u16,
+    at: Arc<AtomicU64>,
     struck: Arc<AtomicU32>,
     stop: CancellationToken,
     _task: AbortOnDropHandle<()>,
@@ -71,7 +72,8 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (stop, struck) = (CancellationToken::new(), Arc::<AtomicU32>::default());
-        let (stopped, strikes) = (stop.clone(), Arc::clone(&struck));
+        let at = Arc::new(AtomicU64::new(plan.at));
+        let (stopped, strikes, place) = (stop.clone(), Arc::clone(&struck), Arc::clone(&at));
         let task = tokio::spawn(async move {
             let mut taken = 0;
             while let Ok((gate, _)) = listener.accept().await {
@@ -79,6 +81,7 @@ impl FaultProxy {
                 taken += 1;
                 let line = Line {
                     plan: (!sound).then_some(plan),
+                    at: Arc::clone(&place),
                     struck: Arc::clone(&strikes),
                     broken: stopped.child_token(),
                 };
@@ -87,10 +90,16 @@ impl FaultProxy {
         });
         Self {
             port,
+            at,
             struck,
             stop,
             _task: AbortOnDropHandle::new(task),
         }
+    }
+
+    /// The fault comes with the next byte.
+    pub(crate) fn strike(&self) {
+        self.at.store(0, Ordering::Relaxed);
     }
 
     /// How many connections came as far as their fault.
@@ -102,6 +111,7 @@ impl FaultProxy {
 /// One connection through the proxy.
 struct Line {
     plan: Option<Plan>,
+    at: Arc<AtomicU64>,
     struck: Arc<AtomicU32>,
     /// Ends both directions at once.
     broken: CancellationToken,
@@ -153,8 +163,9 @@ impl Line {
                 return true;
             };
             let mut chunk = &mut buffer[..read];
-            if let Some(it) = plan.filter(|it| it.at < passed + read as u64) {
-                let before = usize::try_from(it.at - passed).unwrap();
+            let at = self.at.load(Ordering::Relaxed);
+            if let Some(it) = plan.filter(|_| at < passed + read as u64) {
+                let before = usize::try_from(at.saturating_sub(passed)).unwrap();
                 if to.write_all(&chunk[..before]).await.is_err() {
                     return true;
                 }
