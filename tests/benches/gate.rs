@@ -1,7 +1,9 @@
 //! What the parts of a run cost, beside their peers, in one run on one machine.
 //!
 //! Prints JSON Lines `{"name","value","unit","peer","peer_value","ratio"}` (ratio = value / peer_value), then a
-//! table. Ratios are the anchor; single figures belong to the machine. `cargo xtask bench` prepares everything.
+//! table. Ratios are the anchor; single figures belong to the machine. `cargo xtask bench` prepares everything; what it is at
+//! stands on standard error. `PORTCULLIS_BENCH_ONLY` names the one part that is measured: `decisions`, `policy`, `output`,
+//! `rows`, `validators`, `redaction` or `start`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,13 +16,14 @@
 
 mod output;
 mod policy;
+#[path = "ssh/resident.rs"]
+mod resident;
 
 use portcullis_core::config;
 use portcullis_core::inventory::{Host, Target};
 use portcullis_core::policy::{Case, Jury, Outcome, Policy};
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::{Alias, CommandLine, Principal};
-use portcullis_mcp::Client;
 use portcullis_tests::sshd::{GateFolder, Sshd, user};
 use serde_json::{Value, json};
 use std::fs;
@@ -28,8 +31,11 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs of a command against a real server, and of its peers.
-const RUNS: usize = 40;
+/// Servers that are started one after the other, and calls of one that runs.
+const STARTS: usize = 10;
+const PINGS: usize = 200;
+/// Time after which a server that is left alone counts as idle.
+const SETTLED: Duration = Duration::from_millis(800);
 
 /// One measured figure and what stands beside it.
 struct Figure {
@@ -88,24 +94,50 @@ impl Report {
     }
 }
 
+/// The parts, in the order in which they are measured.
+const PARTS: [&str; 7] = [
+    "decisions",
+    "policy",
+    "output",
+    "rows",
+    "validators",
+    "redaction",
+    "start",
+];
+
 fn main() {
+    let only = std::env::var("PORTCULLIS_BENCH_ONLY").ok();
     let mut report = Report::default();
-    decisions(&mut report);
-    for it in policy::measures() {
-        report.add(&it.name, it.value, it.unit, it.peer);
+    for part in PARTS {
+        if only.as_deref().is_none_or(|only| only == part) {
+            // Some take minutes, and say nothing before they are through.
+            eprintln!("{part}");
+            measure(part, &mut report);
+        }
     }
-    for it in output::measures() {
-        report.add(&it.name, it.value, it.unit, it.peer);
-    }
-    rows(&mut report);
-    validators(&mut report);
-    redaction(&mut report);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(runs(&mut report));
     report.table();
+}
+
+fn measure(part: &str, report: &mut Report) {
+    let all = |report: &mut Report, measures: Vec<policy::Measure>| {
+        for it in measures {
+            report.add(&it.name, it.value, it.unit, it.peer);
+        }
+    };
+    match part {
+        "decisions" => decisions(report),
+        "policy" => all(report, policy::measures()),
+        "output" => all(report, output::measures()),
+        "rows" => rows(report),
+        "validators" => validators(report),
+        "redaction" => redaction(report),
+        "start" => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(start(report)),
+        _ => panic!("no such part: {part}"),
+    }
 }
 
 /// The middle and the 99th of a hundred of some durations, in the given unit of seconds.
@@ -339,34 +371,26 @@ fn redaction(report: &mut Report) {
     );
 }
 
-async fn call(client: &Client) -> Value {
-    let answer = client
-        .call("ssh_run", json!({"alias": "web1", "command": "true"}))
-        .await
-        .unwrap();
-    assert_eq!(answer.structured["exit_code"], 0, "{}", answer.structured);
-    answer.structured
-}
-
-async fn runs(report: &mut Report) {
+/// How long a client waits for a server that it starts, and what an idle one takes. What a run costs beside its peers is
+/// measured by the benchmark `ssh`.
+async fn start(report: &mut Report) {
     let server = Sshd::start();
     let key = fs::read(server.key()).unwrap();
     let gate = GateFolder::new(server.port(), &user(), &key, &server.known_host()).with_plugins();
-    let (control, plain, paramiko) = peers(&server, &gate);
-
-    // Cold: from starting the server to the first answer, and to the first finished run.
     let (mut first_reply, mut first_run) = (Vec::new(), Vec::new());
-    for _ in 0..10 {
+    for _ in 0..STARTS {
         let began = Instant::now();
         let client = gate.connect().await;
         client.call("ssh_ping", json!({})).await.unwrap();
         first_reply.push(began.elapsed());
-        call(&client).await;
+        let run = json!({"alias": "web1", "command": "true"});
+        let answer = client.call("ssh_run", run).await.unwrap().structured;
+        assert_eq!(answer["exit_code"], 0, "{answer}");
         first_run.push(began.elapsed());
         client.close().await.unwrap();
     }
     report.add(
-        "cold start to first reply (2 plugins compiled), p50",
+        "cold start to first reply (2 plugins), p50",
         quantiles(first_reply, 1e-3).0,
         "ms",
         None,
@@ -375,153 +399,23 @@ async fn runs(report: &mut Report) {
         "cold start to first run, p50",
         quantiles(first_run, 1e-3).0,
         "ms",
-        Some(("ssh, new connection", plain)),
+        None,
     );
 
     let client = gate.connect().await;
-    for _ in 0..5 {
-        call(&client).await;
-    }
     let mut pings = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..PINGS {
         let began = Instant::now();
         client.call("ssh_ping", json!({})).await.unwrap();
         pings.push(began.elapsed());
     }
     report.add("ssh_ping, p50", quantiles(pings, 1e-6).0, "us", None);
-    let (mut warm, mut parts) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        let began = Instant::now();
-        let answer = call(&client).await;
-        warm.push(began.elapsed());
-        parts.push(answer["timing"].clone());
-    }
-    let (p50, p99) = quantiles(warm, 1e-3);
-    report.add(
-        "warm ssh_run (server up, connection new), p50",
-        p50,
-        "ms",
-        Some(("ssh with ControlMaster", control)),
-    );
-    report.add(
-        "warm ssh_run beside paramiko, p50",
-        p50,
-        "ms",
-        Some(("paramiko, new connection", paramiko)),
-    );
-    report.add("warm ssh_run, p99", p99, "ms", None);
-    for part in [
-        "policy_us",
-        "validators_us",
-        "resolve_us",
-        "journal_us",
-        "connect_us",
-        "authenticate_us",
-        "channel_us",
-        "remote_us",
-        "output_us",
-    ] {
-        let mut values: Vec<f64> = parts
-            .iter()
-            .map(|timing| timing[part].as_f64().unwrap_or(f64::NAN))
-            .collect();
-        values.sort_by(f64::total_cmp);
-        report.add(
-            &format!("part of a run: {part}, p50"),
-            values[values.len() / 2],
-            "us",
-            None,
-        );
-    }
-    client.close().await.unwrap();
+    tokio::time::sleep(SETTLED).await;
     report.add(
         "idle RSS of the server (2 plugins)",
-        idle_rss(&gate).await,
+        resident::of_gate(&gate.config(), "VmRSS"),
         "MiB",
         None,
     );
-}
-
-/// Resident memory of a server that has answered once and then did nothing.
-async fn idle_rss(gate: &GateFolder) -> f64 {
-    let client = gate.connect().await;
-    client.call("ssh_ping", json!({})).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(800)).await;
-    let config = gate.config().display().to_string();
-    let rss = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let words = fs::read(path.join("cmdline")).ok()?;
-            let words = String::from_utf8_lossy(&words).into_owned();
-            (words.contains("portcullis\0serve") && words.contains(&config)).then_some(())?;
-            let status = fs::read_to_string(path.join("status")).ok()?;
-            let line = status
-                .lines()
-                .find(|line| line.starts_with("VmRSS:"))?
-                .to_owned();
-            line.split_whitespace().nth(1)?.parse::<f64>().ok()
-        })
-        .next()
-        .expect("the server's process is found");
     client.close().await.unwrap();
-    rss / 1024.0
-}
-
-/// The OpenSSH client over a shared connection, over a new one, and paramiko over a new one, in milliseconds.
-fn peers(server: &Sshd, gate: &GateFolder) -> (f64, f64, f64) {
-    let folder = tempfile::tempdir().unwrap();
-    let port = server.port().to_string();
-    let ssh = |extra: &[&str]| {
-        let mut command = Command::new("ssh");
-        command
-            .args(["-F", "none", "-p", &port, "-o", "BatchMode=yes", "-i"])
-            .arg(server.key());
-        command.arg("-o").arg(format!(
-            "UserKnownHostsFile={}",
-            gate.config().join("keys/known_hosts").display()
-        ));
-        command
-            .args(extra)
-            .arg(format!("{}@127.0.0.1", user()))
-            .arg("true");
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-        assert!(command.status().unwrap().success(), "ssh failed");
-    };
-    let socket = format!("ControlPath={}", folder.path().join("mux").display());
-    ssh(&[
-        "-o",
-        "ControlMaster=yes",
-        "-o",
-        &socket,
-        "-o",
-        "ControlPersist=60",
-    ]);
-    let control = quantiles(time(RUNS, || ssh(&["-o", &socket])), 1e-3).0;
-    let _ = Command::new("ssh")
-        .args(["-F", "none", "-O", "exit", "-o", &socket, "127.0.0.1"])
-        .stderr(Stdio::null())
-        .status();
-    let plain = quantiles(time(10, || ssh(&[])), 1e-3).0;
-    let script = "import sys,time,paramiko\nhost,port,user,key,known,n=sys.argv[1:]\nfor i in range(int(n)):\n  t=time.perf_counter()\n  c=paramiko.SSHClient()\n  c.load_host_keys(known)\n  c.connect(host,int(port),user,key_filename=key,allow_agent=False,look_for_keys=False)\n  _,o,_=c.exec_command('true')\n  o.channel.recv_exit_status()\n  c.close()\n  print(time.perf_counter()-t)\n";
-    let python =
-        std::env::var_os("PORTCULLIS_PYTHON").expect("cargo xtask bench sets PORTCULLIS_PYTHON");
-    let output = Command::new(python)
-        .args(["-c", script, "127.0.0.1", &port, &user()])
-        .arg(server.key())
-        .arg(gate.config().join("keys/known_hosts"))
-        .arg(RUNS.to_string())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let times = String::from_utf8(output.stdout).unwrap();
-    let times = times
-        .lines()
-        .map(|line| Duration::from_secs_f64(line.parse().unwrap()))
-        .collect();
-    (control, plain, quantiles(times, 1e-3).0)
 }

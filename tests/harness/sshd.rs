@@ -23,8 +23,16 @@ impl Sshd {
     /// Starts a server with OpenSSH's default limits.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts a server with lines of its own in its configuration, which win over the usual ones.
+    #[must_use]
+    pub fn start_with(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
+        // The keys of another user are read with that user's rights.
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["host_key", "id_ed25519"] {
             generate_key(&dir.join(name));
         }
@@ -33,7 +41,7 @@ impl Sshd {
         let _ = fs::create_dir_all("/run/sshd");
         let port = free_port();
         let settings = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\n\
+            "{lines}Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\n\
              UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nPermitRootLogin yes\n\
              PrintMotd no\nLogLevel ERROR\n",
             dir.display()
@@ -105,6 +113,26 @@ impl Drop for Sshd {
 pub fn user() -> String {
     let output = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A user whose login shell reads no start-up files and costs what a shell costs: one that is made for that where root runs
+/// the measurements, because root's own may be of any kind; otherwise the user that runs them.
+#[must_use]
+pub fn plain_user() -> String {
+    const NAME: &str = "gate-test";
+    if user() != "root" {
+        return user();
+    }
+    let runs = |program: &str, words: &[&str]| {
+        let output = Command::new(program).args(words).output().unwrap();
+        output.status.success()
+    };
+    if !runs("id", &[NAME]) {
+        assert!(runs("useradd", &["-m", "-s", "/bin/sh", NAME]));
+        // No password, but not locked either: sshd turns locked accounts away.
+        assert!(runs("usermod", &["-p", "*", NAME]));
+    }
+    NAME.to_owned()
 }
 
 /// A port that was free a moment ago.

@@ -22,7 +22,8 @@ usage: cargo xtask COMMAND
 
   demo     the main job on loopback, without configuration
   test     the whole test suite (set-up, guests, Rust tests, real SSH servers, a real MCP client)
-  bench    measure the parts of a run beside their peers; JSON Lines, then a table
+  bench [NAME]...  measure the parts of a run beside their peers; JSON Lines, then a table; all benchmarks where
+           none is named (gate, ssh, plugins, journal, config, redaction)
   soak     the tests that take long, with larger counts, then the fuzz targets, 15 or 30 minutes each; with
            PORTCULLIS_FUZZ_SECONDS for another time, 0 for none
   reference  write config/schema and config/reference.md anew, from the descriptions in the sources
@@ -189,12 +190,22 @@ fn bench() -> Result<(), String> {
     let root = root();
     setup::packages()?;
     let guests = setup::measured_guests(&root)?;
-    let python = setup::python(&root)?;
+    let python = setup::measured_python(&root)?;
     let (extism, extism_guest) = guests::extism(&root)?;
+    let mut which: Vec<String> = std::env::args()
+        .skip(2)
+        .flat_map(|name| ["--bench".to_owned(), name])
+        .collect();
+    if which.is_empty() {
+        which.push("--benches".to_owned());
+    }
     // The same selection of packages for both, so that nothing is compiled twice.
-    run(cargo(&root).args(["build", "--release", "--workspace", "--all-targets"]))?;
     run(cargo(&root)
-        .args(["bench", "--workspace", "--benches"])
+        .args(["build", "--release", "--workspace", "--bins"])
+        .args(&which))?;
+    run(cargo(&root)
+        .args(["bench", "--workspace"])
+        .args(&which)
         .env("PORTCULLIS_EXTISM", &extism)
         .env("PORTCULLIS_EXTISM_GUEST", &extism_guest)
         .env("PORTCULLIS_GUESTS", &guests)

@@ -23,6 +23,9 @@ const PYTHON_PACKAGES: [&str; 5] = [
     "ansible-core==2.19.14",
     "componentize-py==0.25.1",
 ];
+/// A peer that is measured only, with what it is built on.
+const MEASURED_PYTHON_PACKAGES: [&str; 2] =
+    ["parallel-ssh==2.16.0.post1", "ssh2-python==1.2.0.post1"];
 /// What makes plugins of JavaScript; the version is that of the template of `plugin new`.
 const NODE_PACKAGE: &str = "@bytecodealliance/componentize-js@0.23.0";
 
@@ -112,19 +115,34 @@ pub(crate) fn python(root: &Path) -> Result<PathBuf, String> {
         )?;
         super::run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
     }
-    super::run(
-        Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args(PYTHON_PACKAGES),
-    )?;
+    pip(&python, &PYTHON_PACKAGES)?;
     std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
     Ok(python)
+}
+
+/// The same with the peers that are measured only.
+pub(crate) fn measured_python(root: &Path) -> Result<PathBuf, String> {
+    let python = python(root)?;
+    // Whoever makes the environment anew makes this file go too.
+    let stamp = target(root).join("python").join("measured");
+    let wanted = MEASURED_PYTHON_PACKAGES.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(python);
+    }
+    pip(&python, &MEASURED_PYTHON_PACKAGES)?;
+    std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+fn pip(python: &Path, packages: &[&str]) -> Result<(), String> {
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
+    super::run(Command::new(python).args(install).args(packages))
 }
 
 /// Installs what makes plugins of JavaScript once, and returns the folder beneath which it is found.

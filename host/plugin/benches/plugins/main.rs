@@ -52,7 +52,7 @@ fn main() {
         }
     }
     report.add("load of the machine after", load(), "", report::Goal::None);
-    report.table();
+    report.table("plugins");
 }
 
 fn load() -> f64 {

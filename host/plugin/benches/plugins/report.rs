@@ -54,17 +54,21 @@ impl Report {
         ));
     }
 
+    #[allow(
+        dead_code,
+        reason = "a benchmark that shares this file has no such row"
+    )]
     /// A row that could not be measured, and why.
     pub(crate) fn lacks(&mut self, name: &str, why: &str) {
         println!("{}", json!({"name": name, "measured": null, "why": why}));
         self.rows.push(format!("{name:<70} {:>10} {why}", ""));
     }
 
-    /// The table.
-    pub(crate) fn table(&self) {
+    /// The table under a heading.
+    pub(crate) fn table(&self, heading: &str) {
         println!(
-            "\n{:<70} {:>10} {:>12} {:<6} held",
-            "plugins", "goal", "measured", ""
+            "\n{heading:<70} {:>10} {:>12} {:<6} held",
+            "goal", "measured", ""
         );
         for row in &self.rows {
             println!("{row}");
