@@ -72,17 +72,21 @@ impl Flow {
         }
     }
 
+    /// Hands on all of which the scanner has said everything: whether a line end is a whole one, only the next
+    /// byte tells.
     fn hand_on(
         &mut self,
         overlooked: &[std::ops::Range<usize>],
         emit: &mut dyn FnMut(Released<'_>),
     ) {
-        self.lines.read(&self.text);
+        let decided = self.text.len() - self.scanner.undecided_bytes().min(self.text.len());
+        let text = self.text.get(..decided).unwrap_or_default();
+        self.lines.read(text);
         let (lines, redactions) = (&mut self.lines, &mut self.redactions);
-        self.stream.push(&self.text, overlooked, &mut |piece| {
+        self.stream.push(text, overlooked, &mut |piece| {
             release(&piece, lines, redactions, emit);
         });
-        self.text.clear();
+        self.text.drain(..decided);
     }
 
     /// Ends the text: the counts of what was masked, and of what was removed or marked.

@@ -1,7 +1,7 @@
 //! One stretch of a stream on its way to the client: its text, and how each place of the text lies in
 //! the raw bytes, so that a later cut can say exactly how many bytes it left out.
 
-use crate::redact::{Counts, Edge, ROUNDS_MAX, Redactor, Span, add, unite};
+use crate::redact::{Counts, Edge, Redactor, Span, unite};
 use crate::text::Sanitiser;
 use std::ops::Range;
 
@@ -104,23 +104,10 @@ impl Part {
         &self.text
     }
 
-    /// Masks what the native rules find. In text without stretches that a terminal would not have shown they
-    /// find nothing more afterwards; in other text they are asked until they do.
+    /// Masks what the native rules find. It is the same as what comes out of a stream.
     pub(super) fn redact(&mut self, redactor: &Redactor) -> Counts {
-        let mut counts = Counts::new();
-        let rounds = if self.overlooked.is_empty() {
-            1
-        } else {
-            ROUNDS_MAX
-        };
-        for _ in 0..rounds {
-            let spans = redactor.find_in(&self.text, &self.overlooked, self.edge);
-            if spans.is_empty() {
-                break;
-            }
-            add(&mut counts, &self.mask(&spans));
-        }
-        counts
+        let spans = redactor.find_in(&self.text, &self.overlooked, self.edge);
+        self.mask(&spans)
     }
 
     /// Masks spans of the text; a span that is not on borders masks to the nearest ones outside it.

@@ -60,6 +60,7 @@ mod scout;
 mod settings;
 mod source;
 mod stream;
+mod stretches;
 mod tables;
 mod ties;
 mod tokens;
@@ -92,7 +93,7 @@ pub(crate) const MASK_START: &str = "[REDACTED:";
 
 /// Most rounds of masking. Masking may bring two texts together that are a secret only then; each
 /// round leaves less to find, and in practice the second finds nothing.
-pub(crate) const ROUNDS_MAX: usize = 6;
+const ROUNDS_MAX: usize = 6;
 
 /// Letters of a tag.
 const TAG_LETTERS: usize = 6;

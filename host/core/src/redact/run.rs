@@ -4,7 +4,8 @@
 use super::joints::{self, Joint};
 use super::open::{Close, Open};
 use super::scout::{Hit, Lead};
-use super::stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Piece, STRETCHES_MAX, suspect};
+use super::stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Piece, suspect};
+use super::stretches::Stretches;
 use super::tables::{HEAD_BYTES_MAX, Head};
 use super::{Redactor, Span, blocks};
 use std::ops::Range;
@@ -40,7 +41,7 @@ pub(super) struct Run<'a, 'e> {
     pub(super) redactor: &'a Redactor,
     pub(super) text: &'a str,
     pub(super) base: usize,
-    pub(super) stretches: &'a [Range<usize>],
+    pub(super) stretches: &'a Stretches,
     /// Whether nothing comes after the text.
     pub(super) end: bool,
     pub(super) emit: &'e mut dyn FnMut(Piece<'_>),
@@ -49,8 +50,16 @@ pub(super) struct Run<'a, 'e> {
     pub(super) floor: usize,
 }
 
+/// Lines that are looked at together.
+pub(super) enum Group {
+    /// Where they stand, with the indentation of the block that they do not end.
+    Lines(Range<usize>, Option<usize>),
+    /// They are one line that is too long for that.
+    Long,
+}
+
 /// The beginning of a line, as far as it is kept for the next.
-fn head_of(line: &str) -> &str {
+pub(super) fn head_of(line: &str) -> &str {
     line.get(..line.floor_char_boundary(PREVIOUS_BYTES_MAX))
         .unwrap_or_default()
 }
@@ -94,25 +103,32 @@ impl Run<'_, '_> {
         for hit in hits.iter_mut() {
             hit.at += from;
         }
-        let split = self.stretches_in(from..to);
-        if !split.is_empty() {
-            hits.extend(
-                split
-                    .iter()
-                    .map(|range| suspect(range.start.max(self.base + from) - self.base)),
-            );
+        if !self.stretches.is_empty() {
+            let split = self.stretches_in(from..to);
+            hits.extend(split.iter().map(|range| suspect(range.start)));
             hits.sort_unstable();
         }
     }
 
-    pub(super) fn stretches_in(&self, range: Range<usize>) -> &[Range<usize>] {
-        let (from, to) = (self.base + range.start, self.base + range.end);
-        let first = self
+    /// The stretches in a part of the text that a terminal would not have shown. Line ends are apart from what
+    /// was erased beside them.
+    pub(super) fn stretches_in(&self, part: Range<usize>) -> Vec<Range<usize>> {
+        let mut split = Vec::new();
+        for stretch in self
             .stretches
-            .partition_point(|stretch| stretch.end <= from);
-        let rest = self.stretches.get(first..).unwrap_or_default();
-        let count = rest.partition_point(|stretch| stretch.start < to);
-        rest.get(..count.min(STRETCHES_MAX)).unwrap_or_default()
+            .within(self.base + part.start..self.base + part.end)
+        {
+            let (mut at, end) = (stretch.start - self.base, stretch.end - self.base);
+            let bytes = self.text.as_bytes().get(at..end).unwrap_or_default();
+            for line in memchr::memchr_iter(b'\n', bytes) {
+                let line = stretch.start - self.base + line;
+                split.extend([at..line, line..line + 1]);
+                at = line + 1;
+            }
+            split.push(at..end);
+        }
+        split.retain(|range| !range.is_empty());
+        split
     }
 
     /// Where the line of a place begins, not before what is looked at.
@@ -129,9 +145,8 @@ impl Run<'_, '_> {
         Some(head_of(head.get(from.max(self.floor)..)?))
     }
 
-    /// The lines that belong to the next one, with the indentation of the block that they do not end; none
-    /// if that is not known yet.
-    pub(super) fn group(&self, hits: &[Hit]) -> Option<(Range<usize>, Option<usize>)> {
+    /// The lines that belong to the next one; none if that is not known yet.
+    pub(super) fn group(&self, hits: &[Hit]) -> Option<Group> {
         let line = self.done.looked;
         let rest = self.text.as_bytes().get(line..).unwrap_or_default();
         let end = memchr::memchr(b'\n', rest).map_or(self.text.len(), |length| line + length);
@@ -139,9 +154,14 @@ impl Run<'_, '_> {
         let mut joint = Joint::new(self.text, line, of_line.map_or(line, |hit| hit.at));
         loop {
             let stop = joint.end();
-            let soft = self.is_soft(line, stop);
+            let soft = self.is_soft(stop);
+            let group = |block| match soft {
+                // What only carriage returns part is one line, however long.
+                true => Group::Long,
+                false => Group::Lines(line..stop, block),
+            };
             if !joint.wants(soft) || (stop >= self.text.len() && self.end) {
-                return Some((line..stop, None));
+                return Some(Group::Lines(line..stop, None));
             }
             let rest = self.text.as_bytes().get(stop..).unwrap_or_default();
             let near = rest
@@ -150,15 +170,15 @@ impl Run<'_, '_> {
             let after = match memchr::memchr(b'\n', near) {
                 Some(length) => stop + length + 1,
                 // The next line is too long to be looked at together with others.
-                None if rest.len() >= LINE_BYTES_MAX => return Some((line..stop, joint.block())),
+                None if rest.len() >= LINE_BYTES_MAX => return Some(group(joint.block())),
                 None if self.end => self.text.len(),
                 None => return None,
             };
             if after - line > GROUP_BYTES_MAX {
-                return Some((line..stop, joint.block()));
+                return Some(group(joint.block()));
             }
             if !joint.take(after, soft) {
-                return Some((line..stop, None));
+                return Some(Group::Lines(line..stop, None));
             }
         }
     }
@@ -172,12 +192,17 @@ impl Run<'_, '_> {
         Some((Head::of(line)?, line.to_owned(), self.done.looked + length))
     }
 
+    /// Where the first line ends, between two places, that not only a carriage return ends.
+    pub(super) fn line_end(&self, from: usize, to: usize) -> Option<usize> {
+        let part = self.text.as_bytes().get(from..to).unwrap_or_default();
+        let mut ends = memchr::memchr_iter(b'\n', part).map(|length| from + length + 1);
+        ends.find(|end| !self.is_soft(*end))
+    }
+
     /// Whether only a carriage return ended the line before `stop`.
-    pub(super) fn is_soft(&self, line: usize, stop: usize) -> bool {
+    pub(super) fn is_soft(&self, stop: usize) -> bool {
         let at = stop.saturating_sub(1);
-        self.stretches_in(line..stop).len() < STRETCHES_MAX
-            && self.text.as_bytes().get(at) == Some(&b'\n')
-            && !self.stretches_in(at..stop).is_empty()
+        self.text.as_bytes().get(at) == Some(&b'\n') && self.stretches.has(self.base + at)
     }
 
     /// Whether any rule has something to look at in the lines of a group.
@@ -194,11 +219,11 @@ impl Run<'_, '_> {
         let text = self.text.get(part.clone()).unwrap_or_default();
         let base = self.base + part.start;
         let split: Vec<Range<usize>> = self
-            .stretches_in(part)
-            .iter()
+            .stretches_in(part.clone())
+            .into_iter()
             .map(|stretch| {
-                let (from, to) = (stretch.start.max(base) - base, stretch.end - base);
-                from + lead.len()..to.min(text.len()) + lead.len()
+                let place = |at: usize| at - part.start + lead.len();
+                place(stretch.start)..place(stretch.end)
             })
             .collect();
         let mut spans = if lead.is_empty() {

@@ -14,6 +14,7 @@
 
 use super::run::Progress;
 use super::scout::Hit;
+use super::stretches::Stretches;
 use super::work::Work;
 use super::{Edge, Redactor, Span};
 use std::ops::Range;
@@ -24,8 +25,6 @@ pub const LINE_BYTES_MAX: usize = 16_384;
 pub const GROUP_BYTES_MAX: usize = 8_192;
 /// Most bytes that wait: a key's body, a group, the line after it, context.
 const CARRY_BYTES_MAX: usize = 40_960;
-/// Most stretches of one line or group that a terminal would not have shown.
-pub(super) const STRETCHES_MAX: usize = 256;
 
 /// What comes out of a stream, in order.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ pub struct Stream {
     /// How far the carry is worked off.
     progress: Progress,
     /// Stretches that a terminal would not have shown, in bytes of all text.
-    stretches: Vec<Range<usize>>,
+    stretches: Stretches,
     work: Work,
 }
 
@@ -60,7 +59,7 @@ impl Redactor {
             carry: String::new(),
             base: 0,
             progress: Progress::default(),
-            stretches: Vec::new(),
+            stretches: Stretches::default(),
             work: Work::new(self, edge),
         }
     }
@@ -74,8 +73,7 @@ impl Redactor {
         emit: &mut dyn FnMut(Piece<'_>),
     ) {
         let mut work = Work::new(self, edge);
-        let mut stretches = overlooked.to_vec();
-        stretches.sort_by_key(|range| range.start);
+        let stretches = Stretches::of(overlooked);
         work.advance(self, (text, 0), Progress::default(), &stretches, true, emit);
         work.finish(self, text.len(), emit);
     }
@@ -92,7 +90,9 @@ impl Stream {
         emit: &mut dyn FnMut(Piece<'_>),
     ) {
         let mut rest = text;
-        let mut stretches = overlooked;
+        let mut stretches = overlooked.to_vec();
+        stretches.sort_unstable_by_key(|range| range.start);
+        let mut stretches = stretches.as_slice();
         while !rest.is_empty() {
             let plain = stretches.is_empty() && self.stretches.is_empty();
             if plain && self.carry.is_empty() && self.is_due_in(rest, 0) {
@@ -110,20 +110,25 @@ impl Stream {
             }
             let (piece, after) = rest.split_at_checked(taken).unwrap_or((rest, ""));
             let fresh = self.carry.len();
-            self.carry.push_str(piece);
+            self.carry(piece);
             rest = after;
-            let until = self.base + self.carry.len();
-            let within = stretches.partition_point(|range| range.start < until);
-            let (now, later) = stretches
-                .split_at_checked(within)
-                .unwrap_or((stretches, &[]));
-            self.remember(now);
-            stretches = later;
+            stretches = self.remember(stretches);
             if self.is_due(fresh) {
                 self.advance(false, emit);
             }
         }
+        // What is said without any text is about the line that is not finished.
         self.remember(stretches);
+    }
+
+    /// Keeps a piece of text. Room is made in steps, but not beyond what may wait.
+    fn carry(&mut self, piece: &str) {
+        let needed = self.carry.len() + piece.len();
+        if needed > self.carry.capacity() {
+            let room = needed.next_power_of_two().min(CARRY_BYTES_MAX).max(needed);
+            self.carry.reserve_exact(room - self.carry.len());
+        }
+        self.carry.push_str(piece);
     }
 
     /// Ends the text: what is open is masked, the rest comes out.
@@ -137,7 +142,7 @@ impl Stream {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.carry.capacity()
-            + self.stretches.capacity() * size_of::<Range<usize>>()
+            + self.stretches.held_bytes()
             + self.work.held_bytes()
             + size_of::<Self>()
     }
@@ -145,13 +150,19 @@ impl Stream {
     /// Works off text that nothing waits before, and keeps what is not decided.
     fn pass_through(&mut self, text: &str, emit: &mut dyn FnMut(Piece<'_>)) {
         let text = (text, self.base);
-        let progress = self
-            .work
-            .advance(&self.redactor, text, self.progress, &[], false, emit);
+        let progress = self.work.advance(
+            &self.redactor,
+            text,
+            self.progress,
+            &self.stretches,
+            false,
+            emit,
+        );
         let kept = text.0.get(progress.keep..).unwrap_or_default();
         self.carry.reserve_exact(kept.len());
         self.carry.push_str(kept);
         self.base += progress.keep;
+        self.stretches.drop_before(self.base);
         self.progress = progress.from(progress.keep);
     }
 
@@ -169,28 +180,20 @@ impl Stream {
             || bytes.len() - line.max(self.progress.looked) >= LINE_BYTES_MAX
     }
 
-    /// Keeps stretches in order, so many of each line. Each part of the text is searched for line ends once for
-    /// stretches that come in order, however many there are.
-    fn remember(&mut self, stretches: &[Range<usize>]) {
-        let bytes = self.carry.as_bytes();
-        let (mut seen, mut line) = (0, 0);
-        for range in stretches.iter().filter(|range| range.end > self.base) {
-            let until = range.start.saturating_sub(self.base).min(bytes.len());
-            if until < seen {
-                (seen, line) = (0, 0);
-            }
-            let fresh = bytes.get(seen..until).unwrap_or_default();
-            line = memchr::memrchr(b'\n', fresh).map_or(line, |end| seen + end + 1);
-            seen = until;
-            let begins = self.base + line;
-            let before = self.stretches.partition_point(|known| known.start < begins);
-            if self.stretches.len() - before < STRETCHES_MAX {
-                let at = self
-                    .stretches
-                    .partition_point(|known| known.start <= range.start);
-                self.stretches.insert(at, range.clone());
-            }
+    /// Keeps the stretches of the text that is there, and gives those that may go on beyond it.
+    fn remember<'s>(&mut self, stretches: &'s [Range<usize>]) -> &'s [Range<usize>] {
+        let until = self.base + self.carry.len();
+        let begun = stretches.partition_point(|range| range.start < until);
+        let (here, _) = stretches.split_at_checked(begun).unwrap_or_default();
+        for range in here {
+            self.stretches
+                .add(range.start.max(self.base)..range.end.min(until));
         }
+        let over = here
+            .iter()
+            .position(|range| range.end > until)
+            .unwrap_or(begun);
+        stretches.get(over..).unwrap_or_default()
     }
 
     fn advance(&mut self, end: bool, emit: &mut dyn FnMut(Piece<'_>)) {
@@ -207,8 +210,7 @@ impl Stream {
         self.carry.drain(..keep);
         self.base += keep;
         self.progress = progress.from(keep);
-        let base = self.base;
-        self.stretches.retain(|range| range.end > base);
+        self.stretches.drop_before(self.base);
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::joints;
 use super::open::{Close, Open};
-use super::run::{Progress, Run};
+use super::run::{Group, Progress, Run, head_of};
 use super::scout::Hit;
 use super::stream::{LINE_BYTES_MAX, Piece};
+use super::stretches::Stretches;
 use super::tables::{Head, Row};
 use super::{Edge, Redactor, Span, blocks};
 use std::ops::Range;
@@ -31,6 +32,8 @@ pub(super) struct Work {
     in_long_line: bool,
     /// Whether a block may have begun in what is missing before the text.
     after_gap: bool,
+    /// Up to where a long line has no end, in bytes of all text.
+    searched: usize,
     /// The beginning of the line before.
     previous: String,
     /// The table whose rows follow, with the line of its head.
@@ -64,7 +67,7 @@ impl Work {
         redactor: &Redactor,
         (text, base): (&str, usize),
         done: Progress,
-        stretches: &[Range<usize>],
+        stretches: &Stretches,
         end: bool,
         emit: &mut dyn FnMut(Piece<'_>),
     ) -> Progress {
@@ -170,15 +173,24 @@ impl Work {
         match memchr::memrchr(b'\n', near) {
             Some(last) => self.lines(run, from + last + 1),
             None if rest.len() >= LINE_BYTES_MAX => {
-                run.pass(from);
-                run.done.keep = from;
-                self.in_long_line = true;
-                self.table = None;
+                self.begin_long_line(run);
                 true
             }
             None if run.end => self.lines(run, run.text.len()),
             None => false,
         }
+    }
+
+    fn begin_long_line(&mut self, run: &mut Run<'_, '_>) {
+        let from = run.done.looked;
+        run.pass(from);
+        run.done.keep = from;
+        // Only here is its beginning still at hand for the line below it.
+        let line = run.text.get(from..).unwrap_or_default();
+        self.previous = head_of(line).to_owned();
+        self.in_long_line = true;
+        self.searched = run.base + from;
+        self.table = None;
     }
 
     /// Works off whole lines up to `to`. Says whether to go on.
@@ -190,7 +202,7 @@ impl Work {
         while let Some(hit) = hits
             .get(next)
             .copied()
-            .filter(|_| goes_on && self.open.is_none())
+            .filter(|_| goes_on && self.open.is_none() && !self.in_long_line)
         {
             if hit.at < run.done.looked {
                 next += 1;
@@ -201,11 +213,18 @@ impl Work {
             let table = run.head();
             let alone = table
                 .as_ref()
-                .map(|(_, _, end)| (run.done.looked..*end, None));
+                .map(|(_, _, end)| Group::Lines(run.done.looked..*end, None));
             let behind = hits.get(next..).unwrap_or_default();
-            let Some((group, block)) = alone.or_else(|| run.group(behind)) else {
-                goes_on = false;
-                break;
+            let (group, block) = match alone.or_else(|| run.group(behind)) {
+                Some(Group::Lines(group, block)) => (group, block),
+                Some(Group::Long) => {
+                    self.begin_long_line(run);
+                    break;
+                }
+                None => {
+                    goes_on = false;
+                    break;
+                }
             };
             let count = behind.iter().take_while(|hit| hit.at < group.end).count();
             let of_group = behind.get(..count).unwrap_or_default();
@@ -225,7 +244,7 @@ impl Work {
             goes_on = self.rows(run, &hits, to);
         }
         self.hits = hits;
-        if self.open.is_some() {
+        if self.open.is_some() || self.in_long_line {
             return true;
         }
         if goes_on {
@@ -263,11 +282,18 @@ impl Work {
             let group = if is_hit {
                 run.group(behind)
             } else {
-                Some((from..end, None))
+                Some(Group::Lines(from..end, None))
             };
-            let Some((group, block)) = group else {
-                self.table = Some((head, line));
-                return false;
+            let (group, block) = match group {
+                Some(Group::Lines(group, block)) => (group, block),
+                Some(Group::Long) => {
+                    self.begin_long_line(run);
+                    return true;
+                }
+                None => {
+                    self.table = Some((head, line));
+                    return false;
+                }
             };
             let stop = group.end;
             if is_secret || is_hit {
@@ -331,8 +357,12 @@ impl Work {
         let near = rest
             .get(..rest.len().min(LINE_BYTES_MAX))
             .unwrap_or_default();
-        let line_end = memchr::memchr(b'\n', near).map(|length| from + length + 1);
-        let is_last = line_end.is_some() || (run.end && rest.len() <= LINE_BYTES_MAX);
+        let line_end = run.line_end(
+            from.max(self.searched.saturating_sub(run.base)),
+            from + near.len(),
+        );
+        self.searched = run.base + line_end.unwrap_or(from + near.len());
+        let is_last = line_end.is_some() || (run.end && rest.len() < LINE_BYTES_MAX);
         if !is_last && rest.len() < LINE_BYTES_MAX {
             return false;
         }
@@ -363,6 +393,7 @@ impl Work {
                 open
             });
             self.in_long_line = false;
+            run.floor = stop;
             self.show(run, &spans, open, stop);
             run.done.looked = stop;
             return true;
@@ -378,8 +409,9 @@ impl Work {
             } else if start > from {
                 cut = start;
             } else {
+                // It is followed from where it seems to end: what stands behind that may be the next name.
                 let open = run.value(span, keep);
-                self.show(run, &[], Some(open), stop);
+                self.show(run, &[], Some(open), end.min(stop));
                 return true;
             }
         }

@@ -158,11 +158,17 @@ impl Sanitiser {
     /// Takes the stretches found since the last call that a terminal would not have shown, as bytes of all
     /// the text so far. One may begin up to [`ERASED_BYTES_MAX`] before what the last push wrote.
     pub fn take_overlooked(&mut self) -> Vec<Range<usize>> {
-        // A carriage return at the very end may yet turn out to be half of a line end.
-        let keep = usize::from(self.after_carriage_return).min(self.overlooked.len());
-        let at = self.overlooked.len() - keep;
-        let kept = self.overlooked.split_off(at);
+        let decided = self.written - self.undecided_bytes();
+        let open = self.overlooked.pop_if(|range| range.end > decided);
+        let kept = open.into_iter().collect();
         std::mem::replace(&mut self.overlooked, kept)
+    }
+
+    /// How many bytes at the end of what was written may yet turn out not to be overlooked: a carriage return may be
+    /// half of a line end.
+    #[must_use]
+    pub fn undecided_bytes(&self) -> usize {
+        usize::from(self.after_carriage_return)
     }
 
     /// Bytes to characters. A broken byte in 0x80–0x9F is what an 8-bit terminal takes for a C1
