@@ -44,8 +44,8 @@ fn commands(heading: &str) -> Vec<String> {
 }
 
 /// Follows a section of the guide literally, in an empty directory beneath `beneath`, and gives what the last command
-/// said: a plan that is refused.
-fn follow(heading: &str, beneath: Option<&Path>, path: Option<PathBuf>) -> String {
+/// said, a plan that is refused, and what `plugin inspect` says of the component.
+fn follow(heading: &str, beneath: Option<&Path>, path: Option<PathBuf>) -> (String, String) {
     let gate = gate();
     let empty = match beneath {
         Some(beneath) => tempfile::tempdir_in(beneath).unwrap(),
@@ -82,12 +82,26 @@ fn follow(heading: &str, beneath: Option<&Path>, path: Option<PathBuf>) -> Strin
         assert_eq!(output.status.code(), Some(expected), "{command}: {said}");
         assert!(!refused || at + 1 == commands.len(), "the plan comes last");
     }
-    said
+    let inspected = Command::new(portcullis())
+        .args(["plugin", "inspect", "no-force.wasm"])
+        .current_dir(empty.path().join("no-force"))
+        .output()
+        .unwrap();
+    (said, text(&inspected))
+}
+
+/// What is said of a component, without what another compiler makes otherwise.
+fn without_bytes(inspected: &str) -> Vec<&str> {
+    let lines = inspected.lines().map(str::trim);
+    let bytes = ["size ", "sha256 "];
+    lines
+        .filter(|line| !line.is_empty() && !bytes.iter().any(|it| line.starts_with(it)))
+        .collect()
 }
 
 #[test]
 fn the_guide_leads_from_an_empty_directory_to_an_enforced_rule_in_rust() {
-    let said = follow(
+    let (said, inspected) = follow(
         "Rust: from an empty directory to an enforced rule",
         None,
         None,
@@ -95,6 +109,14 @@ fn the_guide_leads_from_an_empty_directory_to_an_enforced_rule_in_rust() {
     assert!(
         said.contains("no-force") && said.contains("force"),
         "{said}"
+    );
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let shown = readme.split("$ portcullis plugin inspect no-force.wasm\n");
+    let shown = shown.last().unwrap().split("```").next().unwrap();
+    assert_eq!(
+        without_bytes(&inspected),
+        without_bytes(shown),
+        "{inspected}"
     );
 }
 
@@ -104,21 +126,25 @@ fn the_guide_leads_from_an_empty_directory_to_an_enforced_rule_in_javascript() {
         panic!("cargo xtask test installs the componentizer and sets PORTCULLIS_NODE");
     };
     // The packages of a folder are found from every folder beneath it, so nothing is fetched here.
-    let said = follow("JavaScript", Some(&node), None);
+    let (said, inspected) = follow("JavaScript", Some(&node), None);
     assert!(
         said.contains("no-force") && said.contains("force"),
         "{said}"
     );
+    // The interpreter's imports are there or stubbed; nothing stands behind any of them.
+    assert!(!inspected.contains("refused"), "{inspected}");
 }
 
 #[test]
 fn the_guide_leads_from_an_empty_directory_to_an_enforced_rule_in_python() {
     let python = PathBuf::from(std::env::var_os("PORTCULLIS_PYTHON").unwrap());
-    let said = follow("Python", None, python.parent().map(Path::to_owned));
+    let (said, inspected) = follow("Python", None, python.parent().map(Path::to_owned));
     assert!(
         said.contains("no-force") && said.contains("force"),
         "{said}"
     );
+    // The interpreter's imports are there or stubbed; nothing stands behind any of them.
+    assert!(!inspected.contains("refused"), "{inspected}");
 }
 
 #[test]
@@ -482,6 +508,14 @@ fn a_plugin_is_added_pinned_and_its_bytes_hold() {
         .output()
         .unwrap();
     assert_eq!(planned.status.code(), Some(1), "{}", text(&planned));
+    // What stands in its entry is not changed on the way, and not silently left either.
+    for odd in [["--mode", "observe"], ["--settings", r#"{"deny": []}"#]] {
+        let again = add("path-guard", &odd);
+        assert_eq!(again.status.code(), Some(2), "{}", text(&again));
+        assert!(text(&again).contains("plugins.yml"), "{}", text(&again));
+    }
+    let same = add("path-guard", &["--mode", "enforce"]);
+    assert!(same.status.success(), "{}", text(&same));
     // Other bytes under the same name are not loaded.
     let component = gate.config().join("plugins/path-guard.wasm");
     fs::copy(

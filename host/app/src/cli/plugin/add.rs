@@ -5,7 +5,7 @@
 //! would be written does not say exactly what it said before and the new plugin.
 
 use super::list::{read, say, texts};
-use super::{kind_word, name_of, vectors};
+use super::{kind_word, name_of, vectors_in};
 use crate::cli::console;
 use crate::cli::{Exit, Format, Places, session};
 use crate::events::Events;
@@ -54,9 +54,9 @@ pub(in crate::cli) struct Add {
     /// The signature. Default, where a key is named: the component's file with .minisig behind its name.
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// Whether its word holds.
-    #[arg(long, value_enum, default_value = "enforce")]
-    mode: Mode,
+    /// Whether its word holds; of a plugin that is there already plugins.yml says so. Default: enforce.
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -82,8 +82,13 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
         console::fault(&fault.detail, &fault.hint);
         Exit::Plugin
     })?;
-    let tests = match &verb.vectors {
-        Some(path) => Some(vectors(path)?),
+    // Read once, so that what is tested is what is stored.
+    let text = match &verb.vectors {
+        Some(path) => Some(super::file(path, VECTORS_BYTES_MAX)?),
+        None => None,
+    };
+    let tests = match verb.vectors.as_deref().zip(text.as_deref()) {
+        Some((path, text)) => Some(vectors_in(path, text)?),
         None => None,
     };
     let name = verb.name.clone().unwrap_or_else(|| name_of(&verb.file));
@@ -111,12 +116,13 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
     let path = known.map_or(file.as_str(), |entry| entry.path.as_str());
     let new_lock = locked(lock.as_deref(), &name, path, &digest).map_err(|faults| say(&faults))?;
     signing(verb, known)?;
+    standing(verb, known)?;
     let form = Form {
         name: &name,
         public_key: verb.public_key.as_deref(),
         kind,
         runtime,
-        mode: verb.mode,
+        mode: verb.mode.unwrap_or(Mode::Enforce),
         file: &file,
         vectors: tested.as_deref(),
         settings: &settings,
@@ -167,8 +173,8 @@ fn run(places: &Places, verb: &Add) -> Result<Exit, Exit> {
     if let (Some(text), Some(to)) = (&signature, &entry.signature) {
         place(&folder.join(&to.path), text.as_bytes())?;
     }
-    if let (Some(from), Some(to)) = (&verb.vectors, &entry.vectors) {
-        place(&folder.join(to), &super::file(from, VECTORS_BYTES_MAX)?)?;
+    if let (Some(text), Some(to)) = (&text, &entry.vectors) {
+        place(&folder.join(to), text)?;
     }
     place(&dirs.config_path().join(PLUGINS_LOCK), new_lock.as_bytes())?;
     if let (None, Some(text)) = (known, &new) {
@@ -223,6 +229,35 @@ fn signing(verb: &Add, known: Option<&PluginEntry>) -> Result<(), Exit> {
         )),
         _ => Ok(()),
     }
+}
+
+/// What an entry says already is not changed on the way.
+fn standing(verb: &Add, known: Option<&PluginEntry>) -> Result<(), Exit> {
+    let Some(known) = known else {
+        return Ok(());
+    };
+    let mode = match known.mode {
+        PluginMode::Enforce => Mode::Enforce,
+        PluginMode::Observe => Mode::Observe,
+    };
+    let same = |text: &str| {
+        let value = |text: &str| serde_json::from_str::<Value>(text).ok();
+        value(text) == value(&known.settings)
+    };
+    let other = if verb.mode.is_some_and(|asked| asked != mode) {
+        "--mode"
+    } else if verb.settings.as_deref().is_some_and(|asked| !same(asked)) {
+        "--settings"
+    } else {
+        return Ok(());
+    };
+    Err(usage(
+        &format!(
+            "{other}: plugins.yml says otherwise of {}, which is there already",
+            known.name
+        ),
+        "Change its entry in plugins.yml by hand; add without that option replaces the component alone.",
+    ))
 }
 
 /// The text of the signature: of the file that was named, or of the one beside the component, if there is one.

@@ -97,8 +97,12 @@ fn whole(bytes: &[u8]) -> Result<(), LoadFault> {
 
 /// Reads test vectors.
 fn vectors(path: &Path) -> Result<Vectors, Exit> {
-    let text = file(path, VECTORS_BYTES_MAX)?;
-    config::vectors(&String::from_utf8_lossy(&text)).map_err(|faults| {
+    vectors_in(path, &file(path, VECTORS_BYTES_MAX)?)
+}
+
+/// Test vectors in the text of a file.
+fn vectors_in(path: &Path, text: &[u8]) -> Result<Vectors, Exit> {
+    config::vectors(&String::from_utf8_lossy(text)).map_err(|faults| {
         for fault in &faults {
             console::fault(&in_file(path, fault), &fault.hint);
         }
