@@ -17,6 +17,7 @@ use crate::engine::{Access, Engine};
 use crate::fault;
 use crate::identity::RSA_BITS_MIN;
 use crate::known_hosts::{HostKeyVerdict, KnownHosts, lookup_name};
+use crate::leash::Leash;
 use crate::session::{self, HOST_KEYS};
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::HANDSHAKE_SECONDS_MAX;
@@ -246,6 +247,7 @@ impl Handshakes {
         let socket = dial::dial(address, port, &admits).await?;
         let seen = Arc::<Mutex<Option<ShownKey>>>::default();
         let notary = Notary(Arc::clone(&seen));
+        let (_leash, socket) = Leash::on(socket);
         let talking = client::connect_stream(Arc::new(config(kind)), socket, notary);
         let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
         let talked = tokio::time::timeout(limit, crate::connect::apart(talking)).await;

@@ -20,6 +20,7 @@ mod engine;
 mod fault;
 mod identity;
 mod known_hosts;
+mod leash;
 mod login;
 mod names;
 mod pool;

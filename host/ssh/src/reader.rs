@@ -225,6 +225,8 @@ struct Seen {
     eof: bool,
     closed: bool,
     refused: bool,
+    /// The host took the command, or said something of it.
+    begun: bool,
     gone: bool,
     /// The run is over although the streams are not.
     lingering: bool,
@@ -247,6 +249,8 @@ impl Seen {
     ) {
         self.heard = Some(Instant::now());
         self.exit_before |= words.is_none() && is_exit(&message);
+        self.refused |= matches!(message, ChannelMsg::Failure) && !self.begun;
+        self.begun |= is_of_a_command(&message);
         match message {
             ChannelMsg::Data { data } => {
                 self.count(data.len());
@@ -268,8 +272,7 @@ impl Seen {
             ChannelMsg::Eof => self.eof = true,
             // INVARIANT: an exit status does not end the reading; data may follow it.
             ChannelMsg::Close => self.closed = true,
-            ChannelMsg::Failure => self.refused = true,
-            // The rest is for servers, or says nothing about a command.
+            // The rest is for servers, says nothing about a command, or was looked at above.
             _ => {}
         }
     }
@@ -350,6 +353,15 @@ impl LastWords {
         self.held = rest;
         found.is_some()
     }
+}
+
+/// Whether this is only said of a command that the host took. What comes after it is no refusal any more.
+fn is_of_a_command(message: &ChannelMsg) -> bool {
+    let prints = matches!(
+        message,
+        ChannelMsg::Success | ChannelMsg::Data { .. } | ChannelMsg::ExtendedData { .. }
+    );
+    prints || is_exit(message)
 }
 
 fn is_exit(message: &ChannelMsg) -> bool {

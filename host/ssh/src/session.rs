@@ -6,6 +6,7 @@
 use crate::authenticate::authenticate;
 use crate::dial;
 use crate::fault;
+use crate::leash::Leash;
 use crate::login::Methods;
 use crate::trust::Trust;
 use portcullis_core::answer::RunFault;
@@ -14,6 +15,7 @@ use russh::client::{ChannelOpenHandle, Config, Handle, Handler, Msg};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Channel, Preferred, SshId, cipher, client, compression};
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -82,8 +84,25 @@ impl From<RunFault> for NotLoggedIn {
     }
 }
 
-/// A session that is logged in.
-pub(crate) type Session = Handle<Gatekeeper>;
+/// The gate's hold on a conversation with a host. Ends it when dropped, whatever the host does.
+pub(crate) struct Session {
+    handle: Handle<Gatekeeper>,
+    _leash: Leash,
+}
+
+impl Deref for Session {
+    type Target = Handle<Gatekeeper>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.handle
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.handle
+    }
+}
 
 /// How a host is talked to that may show keys, or certificates, of these algorithms.
 pub(crate) fn config(keys: Vec<Algorithm>, certificates: Vec<Algorithm>) -> Config {
@@ -112,10 +131,14 @@ pub(crate) async fn log_in(
 ) -> Result<LoggedIn, NotLoggedIn> {
     let config = config(whom.trust.keys(), whom.trust.certificates());
     let gatekeeper = Gatekeeper { trust: whom.trust };
+    let (leash, socket) = Leash::on(socket);
     let handshake = client::connect_stream(Arc::new(config), socket, gatekeeper);
     let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
     let mut session = match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(session)) => session,
+        Ok(Ok(handle)) => Session {
+            handle,
+            _leash: leash,
+        },
         Ok(Err(stop)) => {
             return Err(NotLoggedIn {
                 turned_away: stop.is_turned_away(),
