@@ -168,6 +168,7 @@ fn case(command: &str) -> Case {
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     };
     let target = Target {
         hops: Vec::new(),

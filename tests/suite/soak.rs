@@ -115,6 +115,7 @@ fn soak_only_the_listed_program_is_ever_granted() {
             shell: portcullis_core::inventory::LoginShell::default(),
             host_keys: Vec::new(),
             jump: Vec::new(),
+            watchdog: portcullis_core::inventory::Watchdog::default(),
         };
         let shown = line.as_str().to_owned();
         let case = Case::new(

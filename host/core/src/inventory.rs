@@ -95,6 +95,8 @@ pub struct Host {
     pub host_keys: Vec<HostKeyPin>,
     /// The hosts that lead to it, the first of them reached first; where there are none, it is dialled directly.
     pub jump: Vec<Alias>,
+    /// Whether a command on it always has a watchdog beside it.
+    pub watchdog: Watchdog,
 }
 
 /// A key that a host has to show.
@@ -129,6 +131,31 @@ impl HostKeyPin {
             kind: kind.map(ToOwned::to_owned),
             fingerprint: fingerprint.to_owned(),
         })
+    }
+}
+
+/// What ends a command where the gate has gone, or signals do not work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Watchdog {
+    /// A watchdog, but on connections on which the gate has found that it can end a command by signals.
+    #[default]
+    Probed,
+    /// Always a watchdog, and the host is not asked.
+    Always,
+}
+
+impl Watchdog {
+    /// The words of servers.yml.
+    pub const WORDS: [&'static str; 2] = ["probed", "always"];
+
+    /// What a word says; `None` for another one.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "probed" => Some(Self::Probed),
+            "always" => Some(Self::Always),
+            _ => None,
+        }
     }
 }
 

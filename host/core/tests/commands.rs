@@ -78,6 +78,7 @@ fn host() -> Host {
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     }
 }
 

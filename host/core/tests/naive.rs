@@ -38,6 +38,7 @@ fn host() -> Host {
         shell: LoginShell::Posix,
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     }
 }
 

@@ -90,6 +90,7 @@ fn host(row: &Value) -> Host {
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     }
 }
 
@@ -392,6 +393,8 @@ fn record(given: &Value) -> Value {
                 exit_code: given["exit_code"].as_i64().unwrap_or(0),
                 state: "completed",
                 termination: None,
+                guard: None,
+                probed: false,
                 duration_ms: number("duration_ms"),
                 bytes_out: number("bytes_out"),
                 bytes_err: number("bytes_err"),

@@ -43,6 +43,7 @@ fn host(alias: &str) -> Host {
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     }
 }
 
@@ -152,6 +153,8 @@ fn ran(request: &RunRequest, stdout: &str) -> Ran {
             exit_code: 0,
             state: "completed",
             termination: None,
+            guard: Some("watchdog"),
+            probed: false,
             duration_ms: 5,
             bytes_out: stdout.len() as u64,
             bytes_err: 0,

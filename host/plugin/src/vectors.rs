@@ -123,6 +123,7 @@ pub fn question_of(vector: &Vector) -> Result<Question, String> {
             shell: LoginShell::default(),
             host_keys: Vec::new(),
             jump: Vec::new(),
+            watchdog: portcullis_core::inventory::Watchdog::default(),
         },
         credential: None,
     };

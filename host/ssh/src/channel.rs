@@ -4,10 +4,11 @@
 //!
 //! Must not: send anything twice. Once the request is out, nothing here tries again.
 
-use crate::end::End;
+use crate::end::{End, Guard};
 use crate::fault;
-use crate::reader::{Ear, Reading};
-use crate::session::Session;
+use crate::pool::Connection;
+use crate::reader::{Desk, Ear, Reading};
+use crate::signals;
 use crate::watchdog;
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::END_LADDER_MS_MAX;
@@ -23,6 +24,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// Time that a command has after a TERM of the gate, in milliseconds.
+const GRACE_MS: u64 = 2_000;
+/// When the ladder stops waiting for the end that its KILL has to bring.
+const KILLED_MS: u64 = 2_300;
 /// When the ladder gives up on the wrapper and asks the host to signal TERM, in milliseconds. Late, because
 /// a signal reaches the wrapper too where it stays above the command.
 const SIGNAL_TERM_MS: u64 = 2_500;
@@ -54,16 +59,27 @@ pub(crate) struct Running {
 
 /// The writing side of a channel. Dropped before the command's end was seen, it tells the host to end it:
 /// the connection lives on, so that nothing else would.
-struct Mouth(Option<ChannelWriteHalf<Msg>>);
+struct Mouth {
+    write: Option<ChannelWriteHalf<Msg>>,
+    guard: Guard,
+    /// Must not be closed before the goodbye is out.
+    connection: Arc<Connection>,
+}
 
 impl Drop for Mouth {
     fn drop(&mut self) {
-        let (Some(write), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
+        let (Some(write), Ok(runtime)) = (self.write.take(), tokio::runtime::Handle::try_current())
         else {
             return;
         };
+        let (guard, connection) = (self.guard, Arc::clone(&self.connection));
         runtime.spawn(async move {
+            let _held = connection;
             let goodbye = async {
+                // Nobody stays to wait for what heeds less.
+                if guard == Guard::Signals {
+                    let _ = write.signal(Sig::KILL).await;
+                }
                 let _ = write.eof().await;
                 let _ = write.close().await;
             };
@@ -77,6 +93,10 @@ pub(crate) struct Outcome {
     pub(crate) raw: Raw,
     pub(crate) end: End,
     pub(crate) fault: Option<RunFault>,
+    /// Whether the command said that it leads a process group.
+    pub(crate) led: bool,
+    /// Whether nothing of the command has a place on the connection any more.
+    pub(crate) closed: bool,
 }
 
 /// Why no channel was opened. Nothing was started.
@@ -99,18 +119,22 @@ impl NotOpened {
 
 /// Opens a channel, which the host has so long for, and begins to read it; nothing is started yet.
 pub(crate) async fn open(
-    session: &Session,
+    connection: &Arc<Connection>,
     limits: &Limits,
     ear: Option<Arc<dyn Ear>>,
     ms_max: u64,
 ) -> Result<Running, NotOpened> {
     let limit = Duration::from_millis(ms_max);
-    match tokio::time::timeout(limit, session.channel_open_session()).await {
+    match tokio::time::timeout(limit, connection.session.channel_open_session()).await {
         Ok(Ok(channel)) => {
             let (read, write) = channel.split();
             Ok(Running {
                 reading: Reading::begin(read, limits, ear),
-                mouth: Mouth(Some(write)),
+                mouth: Mouth {
+                    write: Some(write),
+                    guard: Guard::Watchdog,
+                    connection: Arc::clone(connection),
+                },
             })
         }
         Ok(Err(russh::Error::ChannelOpenFailure(_))) => Err(NotOpened::Refused),
@@ -130,19 +154,20 @@ type Ladder<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 impl Running {
     /// Sends the exec text. From here on the command counts as started, whatever comes back.
-    pub(crate) async fn send(&self, exec: String) {
-        if let Some(write) = &self.mouth.0 {
+    pub(crate) async fn send(&mut self, exec: String, guard: Guard) {
+        self.mouth.guard = guard;
+        if let Some(write) = &self.mouth.write {
             // A failure shows in the reading, as a connection that ended.
             let _ = write.exec(true, exec).await;
         }
     }
 
-    /// Follows the command to its end, or ends it. Says too whether the channel was closed on both sides.
+    /// Follows the command to its end, or ends it.
     pub(crate) async fn finish(
         mut self,
         bounds: Bounds<'_>,
         note: &(dyn Fn(u64) + Send + Sync),
-    ) -> (Outcome, bool) {
+    ) -> Outcome {
         let desk = Arc::clone(&self.reading.desk);
         let mut cause = None;
         let mut ladder: Option<Ladder<'_>> = None;
@@ -150,7 +175,7 @@ impl Running {
         let read = loop {
             if cause.is_some() && ladder.is_none() {
                 desk.ending.store(true, Ordering::Relaxed);
-                ladder = Some(Box::pin(climb(self.mouth.0.as_ref(), &desk.prompted)));
+                ladder = Some(self.mouth.ladder(&desk));
             }
             tokio::select! {
                 biased;
@@ -160,16 +185,23 @@ impl Running {
                 }
                 read = self.reading.over() => break read,
                 () = desk.overflowed(), if cause.is_none() => cause = Some(Cause::HardStop),
-                () = until(ladder.as_mut()) => break self.reading.stop().await,
+                () = until(ladder.as_mut()) => {
+                    ladder = None;
+                    break self.reading.stop().await;
+                }
                 _ = ticks.tick() => note(desk.bytes()),
             }
         };
-        drop(ladder);
-        let closed = read.is_closed();
-        if let Some(write) = self.mouth.0.take() {
+        match (ladder, self.mouth.guard) {
+            // The end of the output is not the end of the processes: it looks for what is left of them.
+            (Some(ladder), Guard::Signals) => ladder.await,
+            (Some(_) | None, Guard::Watchdog) | (None, Guard::Signals) => {}
+        }
+        if let Some(write) = self.mouth.write.take() {
             let _ = tokio::time::timeout(Duration::from_millis(CLOSE_MS_MAX), write.close()).await;
         }
-        (read.conclude(cause), closed)
+        let led = desk.group().is_some();
+        read.conclude(cause, desk.gone.load(Ordering::Relaxed), led)
     }
 }
 
@@ -188,10 +220,43 @@ fn ticker(limits: &Limits) -> tokio::time::Interval {
     ticks
 }
 
+impl Mouth {
+    fn ladder<'a>(&'a self, desk: &'a Desk) -> Ladder<'a> {
+        match (&self.write, self.guard) {
+            (None, _) => Box::pin(async {}),
+            (Some(write), Guard::Watchdog) => Box::pin(climb(write, &desk.prompted)),
+            (Some(write), Guard::Signals) => Box::pin(strike(write, desk, &self.connection)),
+        }
+    }
+}
+
+/// The steps of ending a command that has no watchdog: TERM to its process group, KILL if it does not end, and then a
+/// look for what is left of the group, because no signal can be sent through the channel once the group's leader has
+/// ended. Each step has its own bound.
+async fn strike(write: &ChannelWriteHalf<Msg>, desk: &Desk, connection: &Connection) {
+    let began = Instant::now();
+    let at = |ms| began + Duration::from_millis(ms);
+    // A leader that ended before was not ended by this: its number may be another's by now.
+    if !desk.exited.is_cancelled() {
+        desk.prompted.store(true, Ordering::Relaxed);
+        let _ = tokio::time::timeout_at(at(GRACE_MS), write.signal(Sig::TERM)).await;
+        let exited = tokio::time::timeout_at(at(GRACE_MS), desk.exited.cancelled()).await;
+        if exited.is_err() {
+            let _ = tokio::time::timeout_at(at(KILLED_MS), write.signal(Sig::KILL)).await;
+            let _ = tokio::time::timeout_at(at(KILLED_MS), desk.exited.cancelled()).await;
+        }
+        if let Some(group) = desk.group() {
+            let sweeping = signals::sweep(&connection.session, group);
+            let gone = tokio::time::timeout_at(at(GIVE_UP_MS), sweeping).await;
+            desk.gone.store(gone == Ok(true), Ordering::Relaxed);
+        }
+    }
+    let _ = tokio::time::timeout_at(at(GIVE_UP_MS), desk.over.cancelled()).await;
+}
+
 /// The steps of ending a command: the wrapper's word first, which reaches the whole tree; then what SSH
 /// has. Each message may wait for a host that takes nothing, so each has its own bound.
-async fn climb(write: Option<&ChannelWriteHalf<Msg>>, prompted: &AtomicBool) {
-    let Some(write) = write else { return };
+async fn climb(write: &ChannelWriteHalf<Msg>, prompted: &AtomicBool) {
     let began = Instant::now();
     let at = |ms| began + Duration::from_millis(ms);
     let word = async {

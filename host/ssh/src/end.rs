@@ -28,6 +28,26 @@ impl Phase {
     }
 }
 
+/// What ends a command on the far side when the gate says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// A watchdog beside it, which acts also when the gate has gone.
+    Watchdog,
+    /// Signals of the gate, on a connection that is known to pass them on.
+    Signals,
+}
+
+impl Guard {
+    /// `watchdog` or `signals`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Watchdog => "watchdog",
+            Self::Signals => "signals",
+        }
+    }
+}
+
 /// What is known of the remote processes after the gate ended a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Termination {
@@ -152,6 +172,10 @@ pub struct Ended {
     pub peer: Option<IpAddr>,
     /// Where the time went.
     pub times: Times,
+    /// What was to end the command; `None` where nothing was sent.
+    pub guard: Option<Guard>,
+    /// Whether the gate asked the host beside this run whether signals work there.
+    pub asked: bool,
     /// What went wrong, where something did.
     pub fault: Option<RunFault>,
 }

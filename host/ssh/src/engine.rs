@@ -3,19 +3,22 @@
 use crate::channel::{self, Bounds, NotOpened, Outcome, Running};
 use crate::connect::{Handshakes, Made, Way};
 use crate::dns::DnsSettings;
-use crate::end::{End, Ended, Phase, Termination, Times};
+use crate::end::{End, Ended, Guard, Phase, Termination, Times};
 use crate::fault;
 use crate::known_hosts::KnownHosts;
 use crate::login::Login;
 use crate::names::{Names, Resolved};
+use crate::plain;
 use crate::pool::{Generation, Keeping, Key, Lease, Pool};
 use crate::reader::Ear;
 use crate::session::Whom;
+use crate::signals;
 use crate::trust::Trust;
 use crate::watchdog;
 use portcullis_core::BoxFuture;
 use portcullis_core::answer::RunFault;
 use portcullis_core::audit::Journaled;
+use portcullis_core::inventory::Watchdog;
 use portcullis_core::limits::{
     CONNECTION_AGE_SECONDS_MAX, CONNECTION_IDLE_SECONDS_MAX, CONNECTIONS_KEPT_MAX,
 };
@@ -183,12 +186,16 @@ impl Engine {
             began: Instant::now(),
             peer: None,
             times: Times::default(),
+            guard: None,
+            asked: false,
             ear,
         };
         let made = self
             .make(journaled.admitted(), access, &stop, progress, &mut trip)
             .await;
-        let Outcome { raw, end, fault } = match made {
+        let Outcome {
+            raw, end, fault, ..
+        } = match made {
             Ok(outcome) => outcome,
             Err(stopped) => stopped.outcome(),
         };
@@ -198,6 +205,8 @@ impl Engine {
             end,
             peer: trip.peer,
             times: trip.times,
+            guard: trip.guard,
+            asked: trip.asked,
             fault,
         }
     }
@@ -217,16 +226,25 @@ impl Engine {
         };
         let limits = &admitted.heard().limits;
         let deadline = trip.began + Duration::from_secs(limits.max_seconds);
-        let exec = watchdog::wrap(admitted.rendered());
-        if exec.len() > watchdog::EXEC_BYTES_MAX {
+        let watched = watchdog::wrap(admitted.rendered());
+        if watched.len() > watchdog::EXEC_BYTES_MAX {
             return Err(Stopped::Fault(fault::COMMAND_TOO_LONG));
         }
 
         note(Phase::Connecting, 0);
         let opening = self.open(admitted, access, trip);
-        let (lease, running) = before(deadline, stop, opening).await?;
+        let (lease, mut running) = before(deadline, stop, opening).await?;
         note(Phase::Connected, 0);
-        running.send(exec).await;
+        let signals = &lease.connection().signals;
+        let may_spare = admitted.heard().case.target().host.watchdog == Watchdog::Probed;
+        let (exec, guard) = if may_spare && signals.work() {
+            (plain::wrap(admitted.rendered()), Guard::Signals)
+        } else {
+            (watched, Guard::Watchdog)
+        };
+        trip.guard = Some(guard);
+        trip.asked = may_spare && ask(&lease);
+        running.send(exec, guard).await;
         note(Phase::Running, 0);
 
         let sent = Instant::now();
@@ -235,11 +253,14 @@ impl Engine {
             stop,
             limits,
         };
-        let (outcome, closed) = running
+        let outcome = running
             .finish(bounds, &|bytes| note(Phase::Running, bytes))
             .await;
         trip.times.remote_us = micros(sent.elapsed());
-        if !closed {
+        if outcome.led {
+            signals.led();
+        }
+        if !outcome.closed {
             // What is left of the command may still have its place there.
             lease.retire();
         }
@@ -267,7 +288,7 @@ impl Engine {
                 channel::OPEN_KEPT_MS_MAX
             };
             let asked = Asked(Some(&lease));
-            let opened = channel::open(&lease.connection().session, limits, ear, ms_max).await;
+            let opened = channel::open(lease.connection(), limits, ear, ms_max).await;
             asked.answered();
             match opened {
                 Ok(running) => {
@@ -432,6 +453,8 @@ struct Trip {
     began: Instant,
     peer: Option<IpAddr>,
     times: Times,
+    guard: Option<Guard>,
+    asked: bool,
     ear: Option<Arc<dyn Ear>>,
 }
 
@@ -468,8 +491,30 @@ impl Stopped {
             raw: Raw::default(),
             end,
             fault,
+            led: false,
+            closed: true,
         }
     }
+}
+
+/// Asks whether signals work on a connection, beside the run that uses it. Only a connection that is used again is asked,
+/// so that a run which is alone on its own pays nothing. Says whether it asks.
+fn ask(lease: &Lease) -> bool {
+    if !lease.connection().signals.may_be_asked() {
+        return false;
+    }
+    let Some(place) = lease.another() else {
+        return false;
+    };
+    let asks = place.connection().signals.begin();
+    if asks {
+        tokio::spawn(async move {
+            let connection = place.connection();
+            let works = signals::ask(&connection.session).await;
+            connection.signals.answered(works);
+        });
+    }
+    asks
 }
 
 /// Does a step that starts nothing, unless the time limit or the caller comes first.

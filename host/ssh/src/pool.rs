@@ -8,6 +8,7 @@
 //! Must not: know what a command is. A lease is one channel's worth of a connection.
 
 use crate::session::Session;
+use crate::signals::Signals;
 use portcullis_core::answer::RunFault;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -70,6 +71,8 @@ impl Generation {
 /// A connection that is logged in.
 pub(crate) struct Connection {
     pub(crate) session: Session,
+    /// Whether its server passes signals on.
+    pub(crate) signals: Signals,
     /// The peers on the way, and then the host's own.
     peers: Vec<IpAddr>,
     born: Instant,
@@ -85,6 +88,7 @@ impl Connection {
         peers.push(peer);
         Self {
             session,
+            signals: Signals::default(),
             peers,
             born: Instant::now(),
             _under: under,
@@ -424,8 +428,23 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn connection(&self) -> &Connection {
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
+    }
+
+    /// Another place on the same connection, where there is one.
+    pub(crate) fn another(&self) -> Option<Self> {
+        let mut state = lock(&self.way.state);
+        let slot = state.slot(&self.connection)?;
+        if slot.retired || slot.in_use >= self.way.places {
+            return None;
+        }
+        slot.in_use += 1;
+        Some(Self {
+            way: Arc::clone(&self.way),
+            connection: Arc::clone(&self.connection),
+            fresh: false,
+        })
     }
 
     /// Whether the connection was made for this lease.

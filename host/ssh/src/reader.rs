@@ -9,13 +9,14 @@ use crate::channel::Cause;
 use crate::channel::Outcome;
 use crate::end::{End, Termination};
 use crate::fault;
-use crate::watchdog;
+use crate::words::{FirstWord, LastWord};
+use portcullis_core::answer::RunFault;
 use portcullis_core::limits::OUTPUT_CUT_SLACK_BYTES;
 use portcullis_core::output::{Capture, Raw, Stream};
 use portcullis_core::policy::Limits;
 use russh::{ChannelMsg, ChannelReadHalf, Sig};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -37,6 +38,14 @@ pub(crate) struct Desk {
     pub(crate) ending: AtomicBool,
     /// The gate has asked the host for a signal.
     pub(crate) prompted: AtomicBool,
+    /// What the gate has ended by itself is known to be gone.
+    pub(crate) gone: AtomicBool,
+    /// The command has exited.
+    pub(crate) exited: CancellationToken,
+    /// There is nothing more to read.
+    pub(crate) over: CancellationToken,
+    /// The process group that the command said it leads, or 0.
+    group: AtomicU32,
     /// How much was read of both streams.
     bytes: AtomicU64,
     /// More came than may.
@@ -49,6 +58,11 @@ impl Desk {
     /// How much was read of both streams.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The process group that the command leads, where it said so.
+    pub(crate) fn group(&self) -> Option<u32> {
+        Some(self.group.load(Ordering::Relaxed)).filter(|group| *group > 0)
     }
 
     /// Waits until more than the hard stop allows has come.
@@ -116,7 +130,8 @@ impl Reading {
                 },
                 ear,
             },
-            words: LastWords::default(),
+            first: FirstWord::default(),
+            last: LastWord::default(),
         };
         let task = AbortOnDropHandle::new(tokio::spawn(reader.read()));
         Self { desk, task }
@@ -143,14 +158,19 @@ impl Read {
         }
     }
 
-    /// Whether the channel is closed on both sides, so that its place on the connection is free.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.seen.closed
-    }
-
-    /// What became of the command; `cause` where the gate ended it.
-    pub(crate) fn conclude(self, cause: Option<Cause>) -> Outcome {
-        self.seen.conclude(self.raw, cause)
+    /// What became of the command; `cause` where the gate ended it, and whether it has seen by itself that all is gone.
+    pub(crate) fn conclude(mut self, cause: Option<Cause>, gone: bool, led: bool) -> Outcome {
+        self.seen.gone |= gone;
+        // What was ended without proof may hold on to the channel of the sweep.
+        let closed = self.seen.closed && (cause.is_none() || self.seen.gone);
+        let (end, fault) = self.seen.conclude(cause);
+        Outcome {
+            raw: self.raw,
+            end,
+            fault,
+            led,
+            closed,
+        }
     }
 }
 
@@ -160,7 +180,8 @@ struct Reader {
     hard_stop_bytes: u64,
     seen: Seen,
     pipes: Pipes,
-    words: LastWords,
+    first: FirstWord,
+    last: LastWord,
 }
 
 impl Reader {
@@ -188,7 +209,9 @@ impl Reader {
                 }
             }
         }
-        self.pipes.push(Stream::Stderr, &self.words.held);
+        self.pipes.push(Stream::Stderr, &self.last.held);
+        self.pipes.push(Stream::Stderr, &self.first.rest());
+        self.desk.over.cancel();
         Read {
             seen: self.seen,
             raw: self.pipes.raw,
@@ -197,9 +220,18 @@ impl Reader {
 
     fn take(&mut self, message: ChannelMsg) {
         let ending = self.desk.ending.load(Ordering::Relaxed);
-        let words = ending.then_some(&mut self.words);
         let prompted = self.desk.prompted.load(Ordering::Relaxed);
-        self.seen.take(message, &mut self.pipes, words, prompted);
+        let ears = Ears {
+            pipes: &mut self.pipes,
+            first: &mut self.first,
+            last: ending.then_some(&mut self.last),
+        };
+        if let Some(group) = self.seen.take(message, ears, prompted) {
+            self.desk.group.store(group, Ordering::Relaxed);
+        }
+        if self.seen.exit.is_some() {
+            self.desk.exited.cancel();
+        }
         self.desk.bytes.store(self.seen.bytes, Ordering::Relaxed);
         if self.seen.bytes > self.hard_stop_bytes {
             // Kept until somebody looks; that more came is said once or many times, which is the same.
@@ -215,6 +247,35 @@ async fn quiet(seen: &Seen) {
             tokio::time::sleep_until(heard + Duration::from_millis(QUIET_AFTER_EXIT_MS)).await;
         }
         _ => std::future::pending().await,
+    }
+}
+
+/// What takes standard error in: the gate's own words are taken out of it, the last one once the gate has begun to end
+/// the command.
+struct Ears<'a> {
+    pipes: &'a mut Pipes,
+    first: &'a mut FirstWord,
+    last: Option<&'a mut LastWord>,
+}
+
+/// What was heard.
+struct Heard {
+    group: Option<u32>,
+    gone: bool,
+}
+
+impl Ears<'_> {
+    fn hear(self, bytes: &[u8]) -> Heard {
+        let Self { pipes, first, last } = self;
+        let Some(last) = last else {
+            let group = first.push(bytes, &mut |bytes| pipes.push(Stream::Stderr, bytes));
+            return Heard { group, gone: false };
+        };
+        let mut gone = false;
+        let group = first.push(bytes, &mut |bytes| {
+            gone |= last.push(bytes, &mut |bytes| pipes.push(Stream::Stderr, bytes));
+        });
+        Heard { group, gone }
     }
 }
 
@@ -240,28 +301,21 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(
-        &mut self,
-        message: ChannelMsg,
-        pipes: &mut Pipes,
-        words: Option<&mut LastWords>,
-        prompted: bool,
-    ) {
+    fn take(&mut self, message: ChannelMsg, ears: Ears<'_>, prompted: bool) -> Option<u32> {
         self.heard = Some(Instant::now());
-        self.exit_before |= words.is_none() && is_exit(&message);
+        self.exit_before |= ears.last.is_none() && is_exit(&message);
         self.refused |= matches!(message, ChannelMsg::Failure) && !self.begun;
         self.begun |= is_of_a_command(&message);
         match message {
             ChannelMsg::Data { data } => {
                 self.count(data.len());
-                pipes.push(Stream::Stdout, &data);
+                ears.pipes.push(Stream::Stdout, &data);
             }
             ChannelMsg::ExtendedData { data, ext: STDERR } => {
                 self.count(data.len());
-                match words {
-                    Some(words) => self.gone |= words.push(&data, pipes),
-                    None => pipes.push(Stream::Stderr, &data),
-                }
+                let heard = ears.hear(&data);
+                self.gone |= heard.gone;
+                return heard.group;
             }
             // A stream that nobody asked for is counted, so that it cannot flow for ever.
             ChannelMsg::ExtendedData { data, .. } => self.count(data.len()),
@@ -275,6 +329,7 @@ impl Seen {
             // The rest is for servers, says nothing about a command, or was looked at above.
             _ => {}
         }
+        None
     }
 
     fn count(&mut self, bytes: usize) {
@@ -288,8 +343,8 @@ impl Seen {
         }
     }
 
-    fn conclude(self, raw: Raw, cause: Option<Cause>) -> Outcome {
-        let (end, fault) = match cause {
+    fn conclude(self, cause: Option<Cause>) -> (End, Option<RunFault>) {
+        match cause {
             Some(cause) => {
                 let how = self.termination();
                 let end = match cause {
@@ -306,13 +361,12 @@ impl Seen {
                 None if self.closed => (End::Unknown, Some(fault::EXIT_STATUS_MISSING)),
                 Some(_) | None => (End::Unknown, Some(fault::CONNECTION_LOST)),
             },
-        };
-        Outcome { raw, end, fault }
+        }
     }
 
     /// What is known of the processes after the ladder.
     ///
-    /// Proof is the watcher's last word, or a death by KILL that no request of the gate to the host
+    /// Proof is the last word of the watcher or of a sweep, or a death by KILL that no request of the gate to the host
     /// brought about: then it was the watcher's, which reaches the whole group in one call. Either
     /// counts only with the channel closed, which says that nobody holds the streams.
     fn termination(&self) -> Termination {
@@ -325,33 +379,6 @@ impl Seen {
         } else {
             Termination::LeftRunning
         }
-    }
-}
-
-/// Looks for the watcher's last word in standard error, across message borders, and keeps it out of the
-/// output. Holds back at most one byte less than the word; who ends the reading passes that on.
-#[derive(Default)]
-struct LastWords {
-    held: Vec<u8>,
-}
-
-impl LastWords {
-    /// Takes bytes in and passes on what cannot be part of the word. Says whether the word was there.
-    fn push(&mut self, bytes: &[u8], pipes: &mut Pipes) -> bool {
-        let gone = watchdog::GONE;
-        self.held.extend_from_slice(bytes);
-        let found = self.held.windows(gone.len()).position(|w| w == gone);
-        if let Some(at) = found {
-            self.held.drain(at..at + gone.len());
-        }
-        let keep = (1..gone.len())
-            .rev()
-            .find(|length| gone.get(..*length).is_some_and(|g| self.held.ends_with(g)))
-            .unwrap_or(0);
-        let rest = self.held.split_off(self.held.len() - keep);
-        pipes.push(Stream::Stderr, &self.held);
-        self.held = rest;
-        found.is_some()
     }
 }
 

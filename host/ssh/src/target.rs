@@ -7,6 +7,7 @@
 //!
 //! Must not: listen on anything but 127.0.0.1, or be used as a server for people.
 
+use crate::plain;
 use crate::watchdog;
 use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
@@ -343,9 +344,7 @@ impl Handler for Guest {
         data: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let rendered = std::str::from_utf8(data)
-            .ok()
-            .and_then(watchdog::unwrap_exec);
+        let rendered = std::str::from_utf8(data).ok().and_then(plain::unwrap_exec);
         let (Some(rendered), Some(channel)) = (rendered, self.channels.remove(&id)) else {
             return session.channel_failure(id);
         };

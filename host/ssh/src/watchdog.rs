@@ -1,6 +1,8 @@
-//! The exec text: the rendered command, wrapped so that its whole process tree ends when the gate says
+//! The exec text with a watchdog: the rendered command, wrapped so that its whole process tree ends when the gate says
 //! so or goes away. Nothing in SSH does that: closing a channel leaves the command running, and a
 //! `signal` request does nothing for root on OpenSSH and orphans children on dropbear.
+//!
+//! A wrapper that leads a process group names it first on standard error ([`crate::words`]).
 //!
 //! There are two ways, because what a server reports and when it closes a channel differ.
 //!
@@ -39,6 +41,16 @@ pub(crate) const END: &[u8] = b"end\n";
 /// login shell gets the text as one.
 pub(crate) const EXEC_BYTES_MAX: usize = 131_071;
 
+macro_rules! pagers {
+    () => {
+        "PAGER=cat; GIT_PAGER=cat; MANPAGER=cat; SYSTEMD_PAGER=; SYSTEMD_PAGERSECURE=1; LESSSECURE=1; \
+         export PAGER GIT_PAGER MANPAGER SYSTEMD_PAGER SYSTEMD_PAGERSECURE LESSSECURE; "
+    };
+}
+
+/// Switches pagers off.
+pub(crate) const PAGERS: &str = pagers!();
+
 /// The script. `$1` is the script itself, `$2` the encoded command. Started again as
 /// the ending of a group, `$2` is the group and `$3` the word `kill`.
 /// Every line ends in something after which a blank may follow, because the lines are joined.
@@ -59,14 +71,15 @@ const SCRIPT: &str = concat!(
     r#"if [ "$3" = kill ]; then x "$2"; exit; fi; "#,
     // What waits for the gate's word; returns for the word, and fails for the end of input.
     r#"l() { exec >/dev/null 2>&1; trap "" HUP INT PIPE TERM; m=; while read -r m <&3; do [ "$m" = end ] && break; done; exec 3<&-; [ "$m" = end ]; }; "#,
-    r#"PAGER=cat; GIT_PAGER=cat; MANPAGER=cat; SYSTEMD_PAGER=; SYSTEMD_PAGERSECURE=1; LESSSECURE=1; "#,
-    r#"export PAGER GIT_PAGER MANPAGER SYSTEMD_PAGER SYSTEMD_PAGERSECURE LESSSECURE; "#,
+    pagers!(),
     r#"c=$(printf %b "$2"); p=; [ -p /dev/fd/0 ] && p=1; exec 3<&0 </dev/null; g=-$$; "#,
     // No leader, and `setsid` is there: the command leads a session of its own, and this shell stays. The
     // word is repeated, because one that comes before `wait` would be missed.
     r#"q 0 "$g" || { g=0; command -v setsid >/dev/null 2>&1 && { k=; trap k=1 USR1; setsid sh -c "$c" 3<&- & j=$! ; "#,
     r#"{ l; while q USR1 "$$"; do sleep 1; done; } & w=$! ; exec 3<&-; wait "$j"; r=$?; "#,
     r#"[ "$k" ] || { q KILL "$w"; exit "$r"; }; x "-$j"; exit 143; }; }; "#,
+    // A leader says so.
+    r#"[ "$g" = 0 ] || echo "portcullis: the process group is $$" >&2; "#,
     // The watcher. It redirects itself by `exec`: a redirected function would keep copies of the streams
     // and hold the channel open.
     r#"w() { l || q 0 "$$" || exit 0; "#,
@@ -84,16 +97,19 @@ const HEAD: &str = r#"exec sh -c 'eval "$1"' portcullis '"#;
 const MIDDLE: &str = "' '";
 const TAIL: &str = "'";
 
-/// Wraps a rendered command. [`unwrap_exec`] is its exact inverse.
+/// Wraps a rendered command. [`unwrap_watched`] is its exact inverse.
 pub(crate) fn wrap(rendered: &str) -> String {
     let command = encode(rendered);
     [HEAD, SCRIPT, MIDDLE, &command, TAIL].concat()
 }
 
-/// The rendered command inside an exec text of the gate, or `None` where the text is not one, byte for
-/// byte. For servers that stand in for a host and run nothing.
-#[must_use]
-pub fn unwrap_exec(text: &str) -> Option<String> {
+/// The text that ends a process group from outside of it, and says [`GONE`] when nothing of it is left.
+pub(crate) fn ending(group: u32) -> String {
+    format!("{HEAD}{SCRIPT}{MIDDLE}-{group}' kill")
+}
+
+/// The rendered command inside an exec text with a watchdog, or `None` where the text is not one, byte for byte.
+pub(crate) fn unwrap_watched(text: &str) -> Option<String> {
     let rest = text.strip_prefix(HEAD)?;
     let rest = rest.strip_prefix(SCRIPT)?;
     let encoded = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
@@ -142,6 +158,7 @@ mod tests {
         reason = "tests"
     )]
     use super::*;
+    use crate::words::FirstWord;
     use proptest::prelude::*;
     use std::io::{Read as _, Write as _};
     use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -178,8 +195,14 @@ mod tests {
         // Standard input stays open until the command has ended, as a channel's does.
         let mut child = start(shell, rendered, leads).spawn().unwrap();
         let stdin = child.stdin.take();
-        let output = child.wait_with_output().unwrap();
+        let group = child.id();
+        let mut output = child.wait_with_output().unwrap();
         drop(stdin);
+        let mut rest = Vec::new();
+        let mut pass = |bytes: &[u8]| rest.extend_from_slice(bytes);
+        let named = FirstWord::default().push(&output.stderr, &mut pass);
+        assert_eq!(named, (leads == Leads::OwnGroup).then_some(group));
+        output.stderr = rest;
         output
     }
 
@@ -281,6 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_ended_from_outside_with_what_ignores_the_first_signal() {
+        for shell in SHELLS {
+            let rendered = "sh -c 'trap : TERM; while :; do sleep 5; done' & exec sleep 300";
+            let mut child = start(shell, rendered, Leads::OwnGroup).spawn().unwrap();
+            let stdin = child.stdin.take();
+            let ended = Command::new(shell[0])
+                .args(&shell[1..])
+                .arg("-c")
+                .arg(ending(child.id()))
+                .output();
+            assert!(ended.unwrap().stderr.ends_with(GONE), "{shell:?}");
+            assert!(!child.wait().unwrap().success());
+            drop(stdin);
+        }
+    }
+
+    #[test]
     fn the_end_of_input_ends_a_living_command_and_spares_what_a_finished_one_left() {
         let mut child = start(&["dash"], "echo up; sleep 300", Leads::OwnGroup)
             .spawn()
@@ -331,7 +371,7 @@ mod tests {
     #[test]
     fn only_an_exec_text_of_the_gate_is_unwrapped() {
         let text = wrap("uptime");
-        assert_eq!(unwrap_exec(&text).as_deref(), Some("uptime"));
+        assert_eq!(unwrap_watched(&text).as_deref(), Some("uptime"));
         for other in [
             "uptime",
             "",
@@ -339,11 +379,11 @@ mod tests {
             &text[..text.len() - 1],
             &format!("{text} "),
         ] {
-            assert_eq!(unwrap_exec(other), None);
+            assert_eq!(unwrap_watched(other), None);
         }
         // Not as this gate writes it: a quote that is no code, a code for a plain letter.
-        assert_eq!(unwrap_exec(&text.replace("uptime", "up'time")), None);
-        assert_eq!(unwrap_exec(&text.replace("uptime", "\\0165ptime")), None);
+        assert_eq!(unwrap_watched(&text.replace("uptime", "up'time")), None);
+        assert_eq!(unwrap_watched(&text.replace("uptime", "\\0165ptime")), None);
     }
 
     #[test]
@@ -356,7 +396,7 @@ mod tests {
     proptest! {
         #[test]
         fn unwrapping_is_the_exact_inverse(rendered in any::<String>()) {
-            prop_assert_eq!(unwrap_exec(&wrap(&rendered)), Some(rendered));
+            prop_assert_eq!(unwrap_watched(&wrap(&rendered)), Some(rendered));
         }
     }
 }

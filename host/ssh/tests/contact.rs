@@ -33,6 +33,7 @@ fn contact(port: u16, policy: &str) -> Contact {
             shell: LoginShell::default(),
             host_keys: Vec::new(),
             jump: Vec::new(),
+            watchdog: portcullis_core::inventory::Watchdog::default(),
         },
         credential: Some(Credential {
             name: "c".to_owned(),

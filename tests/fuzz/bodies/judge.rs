@@ -67,6 +67,7 @@ pub(super) fn host() -> Host {
         shell: LoginShell::Posix,
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     }
 }
 

@@ -20,7 +20,7 @@ use portcullis_core::policy::{
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::{RunRequest, TaskId, sha256_hex};
 use portcullis_mcp::gate::{Caller, Progress};
-use portcullis_ssh::{Ear, End, Ended, Phase};
+use portcullis_ssh::{Ear, End, Ended, Guard, Phase};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -273,6 +273,8 @@ impl House {
             peer,
             fault,
             times,
+            guard,
+            asked,
         } = ended;
         timing.connect_us = times.connect_us;
         timing.authenticate_us = times.authenticate_us;
@@ -313,6 +315,8 @@ impl House {
             exit_code: end.exit_code(),
             state: end.state(),
             termination: end.termination(),
+            guard: guard.map(Guard::as_str),
+            probed: asked,
             duration_ms: micros(began) / 1_000,
             bytes_out: shown.stdout_bytes,
             bytes_err: shown.stderr_bytes,

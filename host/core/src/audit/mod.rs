@@ -260,6 +260,10 @@ pub struct Closing {
     pub state: &'static str,
     /// `confirmed`, `signalled_unconfirmed` or `left_running`, where the gate ended the command.
     pub termination: Option<&'static str>,
+    /// `watchdog` or `signals`: what was to end the command; `None` where nothing was sent.
+    pub guard: Option<&'static str>,
+    /// Whether the gate asked the host beside this run, by a command of its own, whether signals work there.
+    pub probed: bool,
     /// Wall time in milliseconds.
     pub duration_ms: u64,
     /// All bytes of standard output.
@@ -311,6 +315,8 @@ impl Closing {
         body.insert("exit_code".to_owned(), json!(self.exit_code));
         body.insert("state".to_owned(), json!(self.state));
         body.insert("termination".to_owned(), json!(self.termination));
+        body.insert("guard".to_owned(), json!(self.guard));
+        body.insert("probed".to_owned(), json!(self.probed));
         body.insert("duration_ms".to_owned(), json!(self.duration_ms));
         body.insert("bytes_out".to_owned(), json!(self.bytes_out));
         body.insert("bytes_err".to_owned(), json!(self.bytes_err));

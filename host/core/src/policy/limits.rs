@@ -209,6 +209,7 @@ mod tests {
             shell: crate::inventory::LoginShell::default(),
             host_keys: Vec::new(),
             jump: Vec::new(),
+            watchdog: crate::inventory::Watchdog::default(),
         }
     }
 

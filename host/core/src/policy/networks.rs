@@ -182,6 +182,7 @@ mod tests {
             shell: LoginShell::default(),
             host_keys: Vec::new(),
             jump: Vec::new(),
+            watchdog: crate::inventory::Watchdog::default(),
         }
     }
 

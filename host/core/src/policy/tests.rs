@@ -31,6 +31,7 @@ fn host(alias: &str, tags: &[&str]) -> Host {
         shell: crate::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: crate::inventory::Watchdog::default(),
     }
 }
 

@@ -216,6 +216,7 @@ mod tests {
             shell: LoginShell::Posix,
             host_keys: Vec::new(),
             jump: Vec::new(),
+            watchdog: crate::inventory::Watchdog::default(),
         };
         let line = CommandLine::parse(command).unwrap();
         let judgement = policy.judge(&host, &line, &shell::parse(command).unwrap());

@@ -132,6 +132,7 @@ fn a_command_that_cannot_be_analysed_is_failed_by_every_validator() {
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     };
     let target = Target {
         hops: Vec::new(),

@@ -166,6 +166,7 @@ fn host(port: u16) -> Host {
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     }
 }
 
@@ -181,6 +182,18 @@ pub(crate) async fn journaled_on(
     let policy =
         "limits: {deny_substrings: []}\nrules: [{action: allow, commands: ['echo *', 'sleep *']}]";
     journaled(policy, target, command).await
+}
+
+/// A journaled `echo` on a host at another address of loopback, with a credential of this name.
+pub(crate) async fn journaled_at(address: &str, port: u16, user: &str, name: &str) -> Journaled {
+    journaled_on(port, user, "echo hello", |target| {
+        address.clone_into(&mut target.host.host);
+        target.host.credentials = Some(name.to_owned());
+        if let Some(credential) = &mut target.credential {
+            name.clone_into(&mut credential.name);
+        }
+    })
+    .await
 }
 
 /// The usual host, logged into as a user.
@@ -209,6 +222,8 @@ async fn journaled(policy: &str, target: Target, command: &str) -> Journaled {
     let alias = target.host.alias.clone();
     let line = CommandLine::parse(command).unwrap();
     let hops = vec![vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]; target.hops.len()];
+    let address = target.host.host.parse();
+    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let task = TaskId::mint(&alias, &line, Micros(1), [7; 16]);
     let case = Case::new(Principal::local(0), target, line);
     let granted = match policy.decide(case, Vec::new()).conclude(&NoJury, false) {
@@ -216,7 +231,7 @@ async fn journaled(policy: &str, target: Target, command: &str) -> Journaled {
         Outcome::Refused(refused) => panic!("{:?}", refused.refusal()),
     };
     let admitted = granted
-        .admit_through(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], &hops)
+        .admit_through(&[address], &hops)
         .unwrap_or_else(|refused| panic!("{:?}", refused.refusal()));
     let redactor = Redactor::default();
     let call_id = "test-1".to_owned();

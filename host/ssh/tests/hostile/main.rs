@@ -15,4 +15,5 @@ mod exchange;
 mod harness;
 mod login;
 mod scripts;
+mod signals;
 mod wire;

@@ -245,6 +245,7 @@ fn stand_in(alias: Alias, tags: Vec<String>) -> Target {
         shell: portcullis_core::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: portcullis_core::inventory::Watchdog::default(),
     };
     Target {
         hops: Vec::new(),

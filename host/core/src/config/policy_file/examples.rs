@@ -114,6 +114,7 @@ fn allows(policy: &Policy, text: &Spanned<String>) -> Result<Result<(), String>,
         shell: crate::inventory::LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: crate::inventory::Watchdog::default(),
     };
     let judgement = policy.judge(&host, &line, &script);
     Ok(match judgement.refusal {

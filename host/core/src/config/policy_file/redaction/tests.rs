@@ -23,6 +23,7 @@ fn host(alias: &str, tags: &[&str]) -> Host {
         shell: LoginShell::default(),
         host_keys: Vec::new(),
         jump: Vec::new(),
+        watchdog: crate::inventory::Watchdog::default(),
     }
 }
 
