@@ -5,7 +5,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "tests"
+    clippy::await_holding_lock,
+    reason = "tests; one server at a time, each test on a runtime of its own"
 )]
 
 mod harness;
