@@ -111,6 +111,7 @@ impl Way {
                 shell: LoginShell::default(),
                 host_keys: Vec::new(),
                 jump: Vec::new(),
+                watchdog: portcullis_core::inventory::Watchdog::default(),
             },
             credential: Some(Credential {
                 name: "c".to_owned(),
