@@ -51,10 +51,13 @@ pub(crate) async fn targets(report: &mut Report) {
     let idle = resident::of_gate(&gate.config(), "VmRSS");
     let cold = on_all(&client, &hosts).await;
     let mut warm = Times::default();
-    for round in 0..asked(WARM_ROUNDS) {
+    let busy = || resident::processor_time_of_gate(&gate.config());
+    let (cold_busy, rounds) = (busy(), asked(WARM_ROUNDS));
+    for round in 0..rounds {
         progress("targets", round);
         warm.extend([nanoseconds(on_all(&client, &hosts).await)]);
     }
+    let warm_busy = (busy() - cold_busy) / rounds as f64;
     let logins: u64 = targets.iter().map(Target::logins).sum();
     assert_eq!(logins, TARGETS as u64, "each host is logged into once");
     let row = |report: &mut Report, name: &str, value, unit, goal| {
@@ -78,6 +81,21 @@ pub(crate) async fn targets(report: &mut Report) {
         warm.p50() / 1e6,
         "s",
         Goal::AtMost(0.3),
+    );
+    let none = Goal::None;
+    row(
+        report,
+        "processor time of the gate, first",
+        cold_busy,
+        "s",
+        none,
+    );
+    row(
+        report,
+        "processor time of the gate, further",
+        warm_busy,
+        "s",
+        none,
     );
     row(report, "memory of the idle gate", idle, "MiB", Goal::None);
     let peak = resident::of_gate(&gate.config(), "VmHWM");

@@ -4,7 +4,9 @@ use crate::peers::{OpenSsh, Script, Sharing, spawned};
 use crate::report::{Goal, Report, Times};
 use crate::way::{Way, in_a_row, nanoseconds};
 use crate::{asked, progress};
+use portcullis_core::inventory::Watchdog;
 use portcullis_mcp::Client;
+use portcullis_ssh::Guard;
 use portcullis_tests::sshd::{GateFolder, Sshd, plain_user};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -39,9 +41,18 @@ fn milliseconds(report: &mut Report, name: &str, times: &Times) {
 pub(crate) async fn pooled(report: &mut Report) {
     let server = Sshd::start();
     let (way, peer) = (Way::new(&server), OpenSsh::new(&server));
+    let watched = Way::guarded(&server, Watchdog::Always);
     in_a_row(&way, 5).await;
-    let [mut own, mut channel, mut remote, mut shared, mut started] =
-        [const { Times(Vec::new()) }; 5];
+    in_a_row(&watched, 5).await;
+    let spared = way.run("true").await.0.guard == Some(Guard::Signals);
+    let [
+        mut own,
+        mut channel,
+        mut remote,
+        mut beside,
+        mut shared,
+        mut started,
+    ] = [const { Times(Vec::new()) }; 6];
     for round in 0..asked(ROUNDS) {
         progress("pooled", round);
         for _ in 0..RUNS {
@@ -49,6 +60,7 @@ pub(crate) async fn pooled(report: &mut Report) {
             own.extend([nanoseconds(took)]);
             channel.extend([ended.times.channel_us * 1_000]);
             remote.extend([ended.times.remote_us * 1_000]);
+            beside.extend([nanoseconds(watched.run("true").await.1)]);
         }
         for _ in 0..SPAWNED {
             shared.extend([nanoseconds(peer.timed(Sharing::Master, "true"))]);
@@ -62,6 +74,11 @@ pub(crate) async fn pooled(report: &mut Report) {
         &channel,
     );
     milliseconds(report, "  its command, from sending to the end", &remote);
+    milliseconds(
+        report,
+        "the same with a watchdog beside the command",
+        &beside,
+    );
     milliseconds(report, "ssh over a ControlMaster", &shared);
     milliseconds(report, "/bin/true, started and waited for", &started);
     report.add(
@@ -76,6 +93,13 @@ pub(crate) async fn pooled(report: &mut Report) {
         "x",
         Goal::AtMost(2.0),
     );
+    let name = "what the watchdog adds, p50";
+    if spared {
+        let adds = (beside.p50() - own.p50()) / 1e3;
+        report.add(name, adds, "ms", Goal::AtMost(3.5));
+    } else {
+        report.lacks(name, "this server spares nobody the watchdog");
+    }
 }
 
 /// Twenty commands at once, on a server with the limits that it has by default.

@@ -8,7 +8,7 @@ use portcullis_core::audit::{
 };
 use portcullis_core::clock::Micros;
 use portcullis_core::config;
-use portcullis_core::inventory::{Credential, Host, LoginShell, Target};
+use portcullis_core::inventory::{Credential, Host, LoginShell, Target, Watchdog};
 use portcullis_core::policy::{Case, Hearing, Jury, Opinion, Outcome};
 use portcullis_core::redact::Redactor;
 use portcullis_core::request::{Alias, CommandLine, Principal, TaskId};
@@ -31,6 +31,7 @@ pub(crate) struct Way {
     access: Access<'static>,
     port: u16,
     user: String,
+    watchdog: Watchdog,
 }
 
 struct NoJury;
@@ -56,6 +57,11 @@ impl Sink for Paper {
 impl Way {
     /// A way without a connection.
     pub(crate) fn new(server: &Sshd) -> Arc<Self> {
+        Self::guarded(server, Watchdog::default())
+    }
+
+    /// The same to a host that is guarded in this way.
+    pub(crate) fn guarded(server: &Sshd, watchdog: Watchdog) -> Arc<Self> {
         let key = Secret::new(std::fs::read(server.key()).unwrap());
         let identity = Identity::from_key(&key, None).unwrap();
         Arc::new(Self {
@@ -68,6 +74,7 @@ impl Way {
             },
             port: server.port(),
             user: plain_user(),
+            watchdog,
         })
     }
 
@@ -111,7 +118,7 @@ impl Way {
                 shell: LoginShell::default(),
                 host_keys: Vec::new(),
                 jump: Vec::new(),
-                watchdog: portcullis_core::inventory::Watchdog::default(),
+                watchdog: self.watchdog,
             },
             credential: Some(Credential {
                 name: "c".to_owned(),

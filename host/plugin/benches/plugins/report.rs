@@ -54,10 +54,6 @@ impl Report {
         ));
     }
 
-    #[allow(
-        dead_code,
-        reason = "a benchmark that shares this file has no such row"
-    )]
     /// A row that could not be measured, and why.
     pub(crate) fn lacks(&mut self, name: &str, why: &str) {
         println!("{}", json!({"name": name, "measured": null, "why": why}));
