@@ -1,6 +1,7 @@
 //! Which lines belong together: a name at the end of a line and its value on the next, pairs of fields,
 //! YAML blocks, lines that only a carriage return parts. Judges no value.
 
+use super::MASK_START;
 use super::names;
 use super::source::{Source, is_blank, is_word};
 use super::view::{self, View};
@@ -105,8 +106,9 @@ impl<'t> Joint<'t> {
             return;
         }
         let name = head.get(head.len() - from..).unwrap_or_default();
-        // A number or a mode may stand between the name and its sign.
-        if !names::has_fragment(name) {
+        let before = head.get(..head.len() - from).unwrap_or_default();
+        // A number or a mode may stand between the name and its sign. The kind in a mask is no name.
+        if !names::has_fragment(name) || before.ends_with(MASK_START) {
             return;
         }
         self.waits = Some(start + head.len());

@@ -18,7 +18,7 @@
 //! | `commands` | short flags, pipes, plain arguments | `password` |
 //! | `directives` | words of configuration files and consoles, SQL | `password` |
 //! | `places` | what clients say to servers, lists of accounts, JSON web keys | `password`, `secret-key` |
-//! | `tables` | columns whose head says that they hold secrets | as `settings` |
+//! | `tables`, `rows` | columns whose head says that they hold secrets | as `settings` |
 //! | `exact` | values that the host knows | `known-secret` |
 //! | `pii` | cards, account numbers, addresses, telephones; off unless chosen | `card`, `iban`, `email`, `phone`, `ssn` |
 //! | `custom` | rules of the operator's own | as they say |
@@ -54,6 +54,7 @@ mod phrases;
 mod pii;
 mod places;
 mod prefilter;
+mod rows;
 mod rules;
 mod run;
 mod scout;
@@ -256,10 +257,12 @@ impl Redactor {
         (masked, counts)
     }
 
-    /// The spans of a text that is looked at as a whole, in its own places. What masking brings together is
-    /// looked at again.
-    fn find_all(&self, text: &str, overlooked: &[Range<usize>]) -> Vec<Span> {
-        let mut spans = self.find_once(text, overlooked);
+    /// The spans of a text that is looked at as a whole, in its own places, with those that are known already. What
+    /// masking brings together is looked at again.
+    fn find_all(&self, text: &str, overlooked: &[Range<usize>], known: Vec<Span>) -> Vec<Span> {
+        let mut spans = known;
+        spans.extend(self.find_once(text, overlooked));
+        spans = unite(text, spans);
         for _ in 1..ROUNDS_MAX {
             if spans.is_empty() {
                 break;

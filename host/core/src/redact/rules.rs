@@ -9,9 +9,7 @@ use super::prefilter::{Literal, Prefilter};
 use super::scout::{self, Hit};
 use super::source::{Found, Label, Source, is_word};
 use super::stream::suspect;
-use super::{
-    blocks, commands, directives, hashes, headers, names, places, settings, tables, tokens, urls,
-};
+use super::{blocks, commands, directives, hashes, headers, names, places, settings, tokens, urls};
 use std::sync::LazyLock;
 
 /// How much is looked for.
@@ -289,7 +287,6 @@ struct Covered {
     encoded: usize,
     blocks: usize,
     settings: usize,
-    tables: usize,
     urls: usize,
     headers: usize,
     commands: usize,
@@ -360,9 +357,6 @@ fn call<'r>(
             take(url, &mut covered.urls, found);
         }
         Rule::Setting if depth == Depth::All => {
-            if at >= covered.tables {
-                covered.tables = tables::at(source, at, found);
-            }
             if at >= covered.settings {
                 let (value, end) = settings::at(source, at);
                 covered.settings = covered.settings.max(end);

@@ -3,10 +3,13 @@
 
 use super::joints::{self, Joint};
 use super::open::{Close, Open};
+use super::rows::{Secrets, Table};
 use super::scout::{Hit, Lead};
+use super::source::Label;
 use super::stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Piece, suspect};
 use super::stretches::Stretches;
 use super::tables::{HEAD_BYTES_MAX, Head};
+use super::view::{self, View};
 use super::{Redactor, Span, blocks};
 use std::ops::Range;
 
@@ -50,12 +53,15 @@ pub(super) struct Run<'a, 'e> {
     pub(super) floor: usize,
 }
 
+/// Longest line that may be a head with marks in it and what was erased, in bytes.
+const RAW_HEAD_BYTES_MAX: usize = 4 * HEAD_BYTES_MAX;
+
 /// Lines that are looked at together.
 pub(super) enum Group {
     /// Where they stand, with the indentation of the block that they do not end.
     Lines(Range<usize>, Option<usize>),
-    /// They are one line that is too long for that.
-    Long,
+    /// The first of them, in one line that is too long for that.
+    Long(Range<usize>, Option<usize>),
 }
 
 /// The beginning of a line, as far as it is kept for the next.
@@ -157,7 +163,7 @@ impl Run<'_, '_> {
             let soft = self.is_soft(stop);
             let group = |block| match soft {
                 // What only carriage returns part is one line, however long.
-                true => Group::Long,
+                true => Group::Long(line..stop, block),
                 false => Group::Lines(line..stop, block),
             };
             if !joint.wants(soft) || (stop >= self.text.len() && self.end) {
@@ -177,19 +183,65 @@ impl Run<'_, '_> {
             if after - line > GROUP_BYTES_MAX {
                 return Some(group(joint.block()));
             }
+            if joint.block().is_none() && self.head(stop).is_some() {
+                // It has lines of its own.
+                return Some(Group::Lines(line..stop, None));
+            }
             if !joint.take(after, soft) {
                 return Some(Group::Lines(line..stop, None));
             }
         }
     }
 
-    /// The table whose head the line at `looked` is, with that line and where it ends.
-    pub(super) fn head(&self) -> Option<(Head, String, usize)> {
-        let rest = self.text.get(self.done.looked..)?;
-        let near = rest.as_bytes().get(..rest.len().min(HEAD_BYTES_MAX + 1))?;
-        let length = memchr::memchr(b'\n', near)? + 1;
-        let line = rest.get(..length)?;
-        Some((Head::of(line)?, line.to_owned(), self.done.looked + length))
+    /// The table whose head the line at a place is, and where that line ends.
+    pub(super) fn head(&self, at: usize) -> Option<(Head, usize)> {
+        let rest = self.text.as_bytes().get(at..)?;
+        let near = rest.get(..rest.len().min(RAW_HEAD_BYTES_MAX))?;
+        let end = at + memchr::memchr(b'\n', near)? + 1;
+        let head = Head::of(self.text.get(at..end)?);
+        let head = head.or_else(|| Head::of(&self.shown(at..end)?.text))?;
+        Some((head, end))
+    }
+
+    /// Reads a line as a row of a table, as it came and as a terminal would have shown it: the secrets in it, in
+    /// bytes of all text, and the table as it is below it. None where the table is over.
+    pub(super) fn row(&self, table: &Table, line: Range<usize>) -> Option<(Table, Vec<Span>)> {
+        let came = table.row(self.text.get(line.clone()).unwrap_or_default());
+        let view = self.shown(line.clone());
+        let shown = view.as_ref().and_then(|view| table.row(&view.text));
+        let span = |(cell, kind): (Range<usize>, &str)| Span {
+            start: cell.start,
+            end: cell.end,
+            kind: kind.to_owned(),
+            rule: "table".to_owned(),
+            tag: String::new(),
+        };
+        let spans_of = |row: &Option<(Table, Secrets)>| -> Vec<Span> {
+            let secrets = row.iter().flat_map(|(_, secrets)| secrets.iter().cloned());
+            secrets.map(span).collect()
+        };
+        let mut spans = spans_of(&came);
+        spans.extend(view.iter().flat_map(|view| view.back(spans_of(&shown))));
+        spans.retain_mut(|span| {
+            (span.start, span.end) = (
+                span.start + line.start + self.base,
+                span.end + line.start + self.base,
+            );
+            let (rule, kind) = (span.rule.as_str(), span.kind.as_str());
+            self.redactor.is_on(Label { rule, kind })
+        });
+        let (table, _) = shown.or(came)?;
+        Some((table, spans))
+    }
+
+    /// A line without the marks in it and what a terminal would have erased; none where that is all of it.
+    fn shown(&self, line: Range<usize>) -> Option<View> {
+        let text = self.text.get(line.clone())?;
+        let mut left_out = view::marks(text);
+        let erased = self.stretches_in(line.clone()).into_iter();
+        let erased = erased.map(|range| range.start - line.start..range.end - line.start);
+        left_out.extend(erased.filter(|range| text.get(range.clone()) != Some("\n")));
+        View::without(text, left_out)
     }
 
     /// Where the first line ends, between two places, that not only a carriage return ends.
@@ -214,8 +266,9 @@ impl Run<'_, '_> {
         })
     }
 
-    /// The secrets of a part of the text, which stands after `lead`, in bytes of all text.
-    pub(super) fn find(&self, lead: &str, part: Range<usize>) -> Vec<Span> {
+    /// The secrets of a part of the text, which stands after `lead`, with those that are known already, in bytes of
+    /// all text.
+    pub(super) fn find(&self, lead: &str, part: Range<usize>, mut known: Vec<Span>) -> Vec<Span> {
         let text = self.text.get(part.clone()).unwrap_or_default();
         let base = self.base + part.start;
         let split: Vec<Range<usize>> = self
@@ -226,10 +279,15 @@ impl Run<'_, '_> {
                 place(stretch.start)..place(stretch.end)
             })
             .collect();
+        for span in &mut known {
+            span.start = span.start - base + lead.len();
+            span.end = span.end - base + lead.len();
+        }
         let mut spans = if lead.is_empty() {
-            self.redactor.find_all(text, &split)
+            self.redactor.find_all(text, &split, known)
         } else {
-            self.redactor.find_all(&format!("{lead}{text}"), &split)
+            self.redactor
+                .find_all(&format!("{lead}{text}"), &split, known)
         };
         spans.retain_mut(|span| {
             span.start = span.start.max(lead.len());

@@ -1,37 +1,38 @@
-//! Columns of tables whose head says that they hold secrets: comma-separated values, columns between bars, the
-//! columns that a file of accounts names in a remark. The rows may be many and come in any pieces, so a row is
-//! judged by itself, with the head before it.
+//! Heads of tables that say which columns hold secrets: comma-separated values, columns between bars, the columns that a
+//! file of accounts names in a remark. The rows below them are judged in `rows`.
 //!
 //! Known limits: the head is one line of plain labels that also names whose secrets they are (a user, a host,
-//! a service); a value of letters alone is taken for a word.
+//! a service).
 
 use super::names::{self, Names};
-use super::source::{Found, Label, Source};
-use super::values::{self, Form, Value, Written};
+use super::rows;
 use std::ops::Range;
 
 /// Longest head of a table, in bytes.
 pub(super) const HEAD_BYTES_MAX: usize = 256;
-/// Longest row that is read, in bytes.
-const ROW_BYTES_MAX: usize = 4_096;
 /// Longest label of a column, in bytes.
 const LABEL_BYTES_MAX: usize = 32;
 /// Most columns.
 const COLUMNS_MAX: usize = 32;
-/// Shortest value that is masked, in bytes; and the shortest where the head names no password.
-const PASSWORD_BYTES_MIN: usize = 4;
-const TOKEN_BYTES_MIN: usize = 8;
 
 /// Labels of columns that say whose secret stands in a row.
 #[rustfmt::skip]
 const OWNERS: &[&str] = &[
     "user", "users", "username", "userid", "login", "loginname", "account", "accountname", "email", "mail", "host", "hostname", "server", "service", "site", "url",
-    "uri", "system", "device", "client", "name", "title", "group", "database", "db", "ip", "address", "realm", "domain", "application", "app", "role", "owner",
+    "uri", "system", "device", "client", "clientid", "name", "title", "group", "database", "db", "ip", "address", "realm", "domain", "application", "app", "role", "owner",
+    "accesskeyid", "keyid", "benutzer", "benutzername", "nutzer", "konto", "kunde", "dienst",
+];
+/// How longer labels of that kind end.
+const OWNERS_END: &[&str] = &["username", "hostname", "userid", "login", "email"];
+
+/// Labels beside which a column called `pass` counts tests.
+const OUTCOMES: &[&str] = &[
+    "fail", "fails", "failed", "failure", "failures", "skip", "skipped",
 ];
 
 /// What parts the columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
+pub(super) enum Sign {
     /// One sign; values may stand in quotes.
     Byte(u8),
     /// Bars, at the ends of a row as well or not.
@@ -43,21 +44,16 @@ enum Sign {
 /// What the head of a table says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Head {
-    sign: Sign,
-    columns: usize,
+    pub(super) sign: Sign,
+    pub(super) columns: usize,
     /// Which columns hold secrets, and of what kind.
-    secret: Vec<(usize, &'static str)>,
-}
-
-/// What a line below a head is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Row {
-    /// Of no table.
-    Other,
-    /// A line between rows.
-    Frame,
-    /// A row, with the places of its secrets in the line.
-    Values(Vec<(Range<usize>, &'static str)>),
+    pub(super) secret: Vec<(usize, &'static str)>,
+    /// Whether a bar stands before the first column and after the last.
+    pub(super) framed: (bool, bool),
+    /// Whether blanks stand beside the signs.
+    pub(super) spaced: bool,
+    /// How many characters stand before the first sign.
+    pub(super) first: usize,
 }
 
 impl Head {
@@ -68,7 +64,8 @@ impl Head {
             return None;
         }
         let remark = line.strip_prefix('#').map(str::trim_start);
-        let sign = if line.contains('|') {
+        let remark = remark.filter(|rest| !rest.starts_with([',', ';', '|']));
+        let sign = if line.contains(rows::BARS) {
             Sign::Bar
         } else if let Some(byte) = [b',', b';', b'\t']
             .into_iter()
@@ -81,210 +78,106 @@ impl Head {
             return None;
         };
         let shown = remark.unwrap_or(line);
-        let labels: Vec<&str> = match sign {
+        let (mut labels, mut cells, mut framed) = (Vec::new(), Vec::new(), (false, false));
+        if sign == Sign::Blank {
             // A label may be of two words; two blanks or a tab part them.
-            Sign::Blank => shown
-                .split(['\t'])
-                .flat_map(|part| part.split("  "))
-                .map(str::trim)
-                .filter(|label| !label.is_empty())
-                .take(COLUMNS_MAX + 1)
-                .collect(),
-            _ => cells(shown, sign)?
-                .into_iter()
-                .map(|cell| shown.get(cell).unwrap_or_default())
-                .collect(),
-        };
-        let plain = |label: &&str| {
-            !label.is_empty()
-                && label.len() <= LABEL_BYTES_MAX
-                && label.starts_with(|c: char| c.is_ascii_alphabetic())
-                && label.bytes().all(|byte| {
-                    byte.is_ascii_alphanumeric()
-                        || matches!(byte, b' ' | b'_' | b'-' | b'.' | b'/' | b'(' | b')')
-                })
-        };
-        if !(2..=COLUMNS_MAX).contains(&labels.len()) || !labels.iter().all(plain) {
+            let parts = shown.split('\t').flat_map(|part| part.split("  "));
+            let parts = parts.map(str::trim).filter(|label| !label.is_empty());
+            labels.extend(parts.take(COLUMNS_MAX + 1));
+        } else {
+            cells = rows::cells(shown, sign).places;
+            let label = |cell: &Range<usize>| shown.get(cell.clone()).unwrap_or_default();
+            labels.extend(cells.iter().map(label));
+            if sign == Sign::Bar {
+                framed.0 = labels.first().is_some_and(|label| label.is_empty());
+                framed.1 = labels.len() > 1 && labels.last().is_some_and(|label| label.is_empty());
+            } else {
+                // A sign behind the last label parts it from nothing.
+                labels.pop_if(|label| label.is_empty());
+            }
+            labels.drain(..usize::from(framed.0));
+            labels.truncate(labels.len() - usize::from(framed.1).min(labels.len()));
+        }
+        // The first column may be a number that has no name.
+        let unnamed = labels.len() > 2
+            && labels
+                .first()
+                .is_some_and(|label| matches!(*label, "" | "#"));
+        let named = labels.get(usize::from(unnamed)..).unwrap_or_default();
+        if !(2..=COLUMNS_MAX).contains(&labels.len()) || !named.iter().all(|label| is_plain(label))
+        {
             return None;
         }
-        let is_owner = |label: &str| {
-            let letters = label.bytes().filter(u8::is_ascii_alphabetic);
-            let word: String = letters
-                .map(|b| char::from(b.to_ascii_lowercase()))
-                .collect();
-            OWNERS.contains(&word.as_str())
-        };
-        let secret: Vec<(usize, &'static str)> = labels
-            .iter()
-            .enumerate()
-            .filter_map(
-                |(column, label)| match names::judge(&label.replace(' ', "_"), "") {
-                    Some(Names::Secret(kind)) => Some((column, kind)),
-                    _ => None,
-                },
-            )
-            .collect();
+        let secret = secret_columns(&labels);
         if secret.is_empty() || !labels.iter().any(|label| is_owner(label)) {
             return None;
         }
+        let (spaced, first) = rows::spacing(shown, sign, &cells);
         Some(Self {
             sign,
             columns: labels.len(),
             secret,
+            framed,
+            spaced,
+            first,
         })
     }
 
-    /// Reads a line as a row.
-    pub(super) fn row(&self, line: &str) -> Row {
-        let line = line.trim_end_matches(['\r', '\n']);
-        let frame = |c: char| {
-            matches!(c, '-' | '+' | '=' | ':' | '|' | ' ') || ('\u{2500}'..='\u{257f}').contains(&c)
-        };
-        if line.len() > 2 && line.chars().all(frame) {
-            return Row::Frame;
-        }
-        if line.trim().is_empty() || line.len() > ROW_BYTES_MAX {
-            return Row::Other;
-        }
-        let Some(cells) = cells(line, self.sign) else {
-            return Row::Other;
-        };
-        let fits = match self.sign {
-            // The last column of such a file may be empty, or hold several words.
-            Sign::Blank => cells.len() + 1 >= self.columns,
-            _ => cells.len() == self.columns,
-        };
-        if !fits {
-            return Row::Other;
-        }
-        let source = Source::new(line);
-        let values = self.secret.iter().filter_map(|(column, kind)| {
-            let cell = cells.get(*column)?.clone();
-            holds_secret(source, &cell, kind).then_some((cell, *kind))
-        });
-        Row::Values(values.collect())
-    }
-}
-
-/// The secrets below the head around a place, and up to where lines are read.
-pub(super) fn at(source: Source<'_>, at: usize, found: &mut Vec<Found<'_>>) -> usize {
-    let start = source.line_start(at, HEAD_BYTES_MAX);
-    let end = source.line_end(at, HEAD_BYTES_MAX);
-    let whole = matches!(source.before(start), b'\n' | 0) && source.at(end) == b'\n';
-    let Some(head) = Head::of(source.str(start, end)).filter(|_| whole) else {
-        return end;
-    };
-    let mut line = end + 1;
-    while line < source.len() {
-        let stop = source.line_end(line, ROW_BYTES_MAX + 1);
-        match head.row(source.str(line, stop)) {
-            Row::Other => break,
-            Row::Frame => {}
-            Row::Values(values) => found.extend(values.into_iter().filter_map(|(cell, kind)| {
-                let label = Label {
-                    rule: "table",
-                    kind,
-                };
-                Found::new(line + cell.start, line + cell.end, label)
-            })),
-        }
-        line = stop + 1;
-    }
-    line.min(source.len())
-}
-
-fn holds_secret(source: Source<'_>, cell: &Range<usize>, kind: &str) -> bool {
-    let text = source.slice(cell.start, cell.end);
-    let value = Value {
-        start: cell.start,
-        end: cell.end,
-        form: Form::Quoted,
-    };
-    let has = |class: fn(&u8) -> bool| text.iter().any(class);
-    let made = if kind == "password" {
-        text.len() >= PASSWORD_BYTES_MIN
-            && has(|byte| !byte.is_ascii_alphabetic() && !matches!(byte, b' ' | b'.'))
-    } else {
-        text.len() >= TOKEN_BYTES_MIN
-            && has(u8::is_ascii_digit)
-            && has(u8::is_ascii_alphabetic)
-            && !text.contains(&b' ')
-    };
-    made && !values::is_placeholder(source, value, Written::Environment)
-}
-
-/// The places of the cells of a line, without blanks and quotes around them. None where there are too many, or a
-/// quote is not closed.
-fn cells(line: &str, sign: Sign) -> Option<Vec<Range<usize>>> {
-    let bytes = line.as_bytes();
-    let part = match sign {
-        Sign::Byte(byte) => byte,
-        Sign::Bar => b'|',
-        Sign::Blank => b' ',
-    };
-    let parts = |byte: u8| byte == part || (sign == Sign::Blank && byte == b'\t');
-    let mut cells = Vec::new();
-    let mut at = 0;
-    loop {
-        let blank = |byte: &&u8| matches!(byte, b' ') || (sign == Sign::Blank && **byte == b'\t');
-        at += bytes.get(at..)?.iter().take_while(blank).count();
-        let rest = bytes.get(at..)?;
-        if sign == Sign::Blank && rest.is_empty() {
-            break;
-        }
-        let quote = rest
-            .first()
-            .copied()
-            .filter(|byte| matches!(byte, b'"' | b'\''));
-        let (cell, after) = match quote.filter(|_| sign != Sign::Bar) {
-            Some(quote) => {
-                let length = closing(rest.get(1..)?, quote)?;
-                (at + 1..at + 1 + length, at + length + 2)
+    /// The same with what an earlier head of as many columns said: a row that looks like a head must not turn it off.
+    pub(super) fn below(mut self, earlier: &Self) -> Self {
+        if (self.sign, self.columns) == (earlier.sign, earlier.columns) {
+            for known in &earlier.secret {
+                match self
+                    .secret
+                    .iter_mut()
+                    .find(|(column, _)| *column == known.0)
+                {
+                    Some(own) if known.1 == rows::PASSWORD => *own = *known,
+                    Some(_) => {}
+                    None => self.secret.push(*known),
+                }
             }
-            None => {
-                let length = rest
-                    .iter()
-                    .position(|byte| parts(*byte))
-                    .unwrap_or(rest.len());
-                let text = line.get(at..at + length)?;
-                (at..at + text.trim_end().len(), at + length)
-            }
-        };
-        cells.push(cell);
-        if cells.len() > COLUMNS_MAX + 2 {
-            return None;
         }
-        let gap = bytes.get(after..)?.iter().take_while(blank).count();
-        match bytes.get(after + gap) {
-            None => break,
-            Some(_) if sign == Sign::Blank && gap > 0 => at = after + gap,
-            Some(byte) if *byte == part && sign != Sign::Blank => at = after + gap + 1,
-            Some(_) => return None,
-        }
+        self
     }
-    if sign == Sign::Bar {
-        // What stands before the first bar and after the last is nothing where a row has them.
-        let is_empty = |cell: Option<&Range<usize>>| cell.is_some_and(Range::is_empty);
-        if is_empty(cells.first()) {
-            cells.remove(0);
-        }
-        if is_empty(cells.last()) {
-            cells.pop();
-        }
-    }
-    Some(cells)
 }
 
-/// Where a quoted cell ends; a doubled quote is part of it.
-fn closing(bytes: &[u8], quote: u8) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += memchr::memchr(quote, bytes.get(at..)?)?;
-        if bytes.get(at + 1) != Some(&quote) {
-            return Some(at);
-        }
-        at += 2;
-    }
+fn is_plain(label: &str) -> bool {
+    !label.is_empty()
+        && label.len() <= LABEL_BYTES_MAX
+        && label.starts_with(|c: char| c.is_ascii_alphabetic())
+        && label.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b' ' | b'_' | b'-' | b'.' | b'/' | b'(' | b')')
+        })
+}
+
+/// The letters of a label in lower case.
+fn letters(label: &str) -> String {
+    let letters = label.bytes().filter(u8::is_ascii_alphabetic);
+    letters
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect()
+}
+
+fn is_owner(label: &str) -> bool {
+    let word = letters(label);
+    OWNERS.contains(&word.as_str()) || OWNERS_END.iter().any(|end| word.ends_with(end))
+}
+
+fn secret_columns(labels: &[&str]) -> Vec<(usize, &'static str)> {
+    let counts = labels
+        .iter()
+        .any(|label| OUTCOMES.contains(&letters(label).as_str()));
+    let judge = |label: &str| match names::judge(&label.replace(' ', "_"), "") {
+        Some(Names::Secret(_)) if counts && letters(label) == "pass" => None,
+        Some(Names::Secret(kind)) => Some(kind),
+        _ => None,
+    };
+    let columns = labels.iter().enumerate();
+    columns
+        .filter_map(|(column, label)| Some((column, judge(label)?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -321,7 +214,7 @@ mod tests {
             "user,password\nroot,********\nadmin,never\nlocked,\n",
             "name,max_tokens\ngpt-4o,128000\n",
             "The user, the password\nand 10, or 12\n",
-            "host,user,pass\nthere were 3 more\n10.0.0.1,root,x-1234\n",
+            "host,user,pass\nthere were 3 more\n\n10.0.0.1, root, x-1234\n",
         ];
         for table in tables {
             assert_eq!(masked(table), table);

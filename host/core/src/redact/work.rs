@@ -3,11 +3,11 @@
 
 use super::joints;
 use super::open::{Close, Open};
+use super::rows::Table;
 use super::run::{Group, Progress, Run, head_of};
 use super::scout::Hit;
 use super::stream::{LINE_BYTES_MAX, Piece};
 use super::stretches::Stretches;
-use super::tables::{Head, Row};
 use super::{Edge, Redactor, Span, blocks};
 use std::ops::Range;
 
@@ -36,8 +36,8 @@ pub(super) struct Work {
     searched: usize,
     /// The beginning of the line before.
     previous: String,
-    /// The table whose rows follow, with the line of its head.
-    table: Option<(Head, String)>,
+    /// The table whose rows follow.
+    table: Option<Table>,
     hits: Vec<Hit>,
 }
 
@@ -57,8 +57,8 @@ impl Work {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        let head = self.table.as_ref().map_or(0, |(_, head)| head.capacity());
-        self.hits.capacity() * size_of::<Hit>() + self.previous.capacity() + head
+        let table = self.table.as_ref().map_or(0, Table::held_bytes);
+        self.hits.capacity() * size_of::<Hit>() + self.previous.capacity() + table
     }
 
     /// Works off as much of a text, which begins at a place in all text, as can be decided.
@@ -190,7 +190,7 @@ impl Work {
         self.previous = head_of(line).to_owned();
         self.in_long_line = true;
         self.searched = run.base + from;
-        self.table = None;
+        self.table = self.table.take().map(Table::apart);
     }
 
     /// Works off whole lines up to `to`. Says whether to go on.
@@ -210,14 +210,14 @@ impl Work {
             }
             // Nothing before this line concerns it, except a key's body that waits for its end.
             run.done.looked = run.line_start(hit.at);
-            let table = run.head();
-            let alone = table
+            let head = run.head(run.done.looked);
+            let alone = head
                 .as_ref()
-                .map(|(_, _, end)| Group::Lines(run.done.looked..*end, None));
+                .map(|(_, end)| Group::Lines(run.done.looked..*end, None));
             let behind = hits.get(next..).unwrap_or_default();
             let (group, block) = match alone.or_else(|| run.group(behind)) {
                 Some(Group::Lines(group, block)) => (group, block),
-                Some(Group::Long) => {
+                Some(Group::Long(..)) => {
                     self.begin_long_line(run);
                     break;
                 }
@@ -234,13 +234,15 @@ impl Work {
                 run.hits(to, group.end, &mut further);
             }
             if run.is_dirty(&group, of_group) || run.is_dirty(&group, &further) {
-                self.settle(run, group.clone(), block, "");
+                self.settle(run, group.clone(), block, Vec::new());
             }
-            run.done.looked = group.end;
+            run.done.looked = run.done.looked.max(group.end);
+            if let Some((head, _)) = head {
+                self.table = Some(Table::new(head, self.table.as_ref()));
+            }
             if self.open.is_some() {
                 break;
             }
-            self.table = table.map(|(head, line, _)| (head, line));
             goes_on = self.rows(run, &hits, to);
         }
         self.hits = hits;
@@ -260,59 +262,69 @@ impl Work {
         goes_on
     }
 
-    /// Works off the rows of the table that is open, up to `to`. A row under suspicion is looked at with the lines
-    /// that belong to it, as any other line is. Says whether to go on.
+    /// Works off the rows of the table that is open, up to `to` or the next head. A row under suspicion is looked at
+    /// with the lines that belong to it, as any other line is. Says whether to go on.
     fn rows(&mut self, run: &mut Run<'_, '_>, hits: &[Hit], to: usize) -> bool {
-        while let Some((head, line)) = self.table.take() {
+        while let Some(table) = self.table.take() {
             let from = run.done.looked;
-            if from >= to || self.open.is_some() {
-                self.table = Some((head, line)).filter(|_| self.open.is_none());
-                return true;
-            }
             let rest = run.text.get(from..to).unwrap_or_default();
             let end = memchr::memchr(b'\n', rest.as_bytes()).map_or(to, |length| from + length + 1);
             let first = hits.partition_point(|hit| hit.at < from);
             let is_hit = hits.get(first).is_some_and(|hit| hit.at < end);
-            let is_secret = match head.row(run.text.get(from..end).unwrap_or_default()) {
-                Row::Other => return true,
-                Row::Frame => false,
-                Row::Values(values) => !values.is_empty(),
+            if from >= to || self.open.is_some() || (is_hit && run.head(from).is_some()) {
+                self.table = Some(table);
+                return true;
+            }
+            let Some(row) = run.row(&table, from..end) else {
+                return true;
             };
-            let behind = hits.get(first..).unwrap_or_default();
             let group = if is_hit {
-                run.group(behind)
+                run.group(hits.get(first..).unwrap_or_default())
             } else {
                 Some(Group::Lines(from..end, None))
             };
             let (group, block) = match group {
                 Some(Group::Lines(group, block)) => (group, block),
-                Some(Group::Long) => {
+                // Rows are judged one by one, whatever parts them.
+                Some(Group::Long(group, block)) if row.0.is_close() => (group, block),
+                Some(Group::Long(..)) => {
+                    self.table = Some(table);
                     self.begin_long_line(run);
                     return true;
                 }
                 None => {
-                    self.table = Some((head, line));
+                    self.table = Some(table);
                     return false;
                 }
             };
             let stop = group.end;
-            if is_secret || is_hit {
-                self.settle(run, group, block, &line);
+            let (mut table, mut secrets) = (Some(row.0), row.1);
+            let mut line = end;
+            while let Some(above) = table.take_if(|_| line < stop) {
+                let rest = run.text.as_bytes().get(line..stop).unwrap_or_default();
+                let end = memchr::memchr(b'\n', rest).map_or(stop, |length| line + length + 1);
+                if let Some((below, more)) = run.row(&above, line..end) {
+                    table = Some(below);
+                    secrets.extend(more);
+                }
+                line = end;
+            }
+            if is_hit || !secrets.is_empty() {
+                self.settle(run, group, block, secrets);
             }
             run.done.looked = run.done.looked.max(stop);
-            self.table = Some((head, line));
+            self.table = table;
         }
         true
     }
 
-    /// Finds and masks in the lines of a group, and sees what it leaves open. `head` is the line of the table that
-    /// they are rows of.
+    /// Finds and masks in the lines of a group, beside what is known already, and sees what it leaves open.
     fn settle(
         &mut self,
         run: &mut Run<'_, '_>,
         group: Range<usize>,
         block: Option<usize>,
-        head: &str,
+        known: Vec<Span>,
     ) {
         let lines = run.text.get(group.clone()).unwrap_or_default();
         let start = if blocks::ends_unbegun(lines).is_some() {
@@ -321,14 +333,12 @@ impl Work {
             group.start
         };
         let text = run.text.get(start..group.end).unwrap_or_default();
-        let lead = if !head.is_empty() {
-            head.to_owned()
-        } else if joints::looks_back(lines) {
+        let lead = if joints::looks_back(lines) {
             run.line_before(start).unwrap_or(&self.previous).to_owned() + "\n"
         } else {
             String::new()
         };
-        let spans = run.find(&lead, start..group.end);
+        let spans = run.find(&lead, start..group.end, known);
         let open = Open::left(run.redactor, text, &spans, run.base + start, block);
         if spans.is_empty() && open.is_none() {
             return;
@@ -377,7 +387,7 @@ impl Work {
         let dirty = run.is_dirty(&(keep..stop), &hits);
         self.hits = hits;
         let mut spans = if dirty {
-            run.find("", keep..stop)
+            run.find("", keep..stop, Vec::new())
         } else {
             Vec::new()
         };
