@@ -16,6 +16,7 @@ mod disk;
 mod doctor;
 mod doors;
 mod end_to_end;
+mod endings;
 mod fleet;
 mod hosts;
 mod import;
