@@ -161,8 +161,10 @@ fn config(slots: Option<usize>, shape: Shape) -> Config {
         .max_wasm_stack(STACK_BYTES_MAX)
         // A guest's frames are of no use to operators, and their names are the guest's texts.
         .wasm_backtrace_max_frames(None)
-        // Then nobody asks which instruction of the guest an address belongs to: a tenth of every image.
+        // Then nobody asks which instruction of the guest an address belongs to, nor how its frames are unwound: a tenth
+        // of every image, and a registration at every load.
         .generate_address_map(false)
+        .native_unwind_info(false)
         .memory_reservation(shape.reservation())
         .memory_reservation_for_growth(0)
         .memory_guard_size(GUARD_BYTES)
