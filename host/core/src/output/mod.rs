@@ -17,7 +17,7 @@ pub use capture::Capture;
 pub use flow::{Flow, OPENING_BYTES, Place, Released, is_binary};
 
 use crate::limits::{OUTPUT_CUT_SLACK_BYTES, PLUGIN_LABEL_BYTES_MAX, PLUGIN_SPANS_MAX};
-use crate::redact::{Counts, Edge, Redactor, Span, add};
+use crate::redact::{Counts, Edge, OpenTable, Redactor, Span, add};
 use crate::text::SafeText;
 use cut::Body;
 use part::Part;
@@ -356,8 +356,12 @@ impl Sanitised {
                 stream,
             };
             let mut parts = clean.body.parts();
+            // Rows of a table go on behind the gap, where its head is not.
+            let mut table = OpenTable::default();
             for part in &mut parts {
-                add(&mut shown.redactions, &part.redact(redactor));
+                let (counts, open) = part.redact(redactor, table);
+                add(&mut shown.redactions, &counts);
+                table = open;
             }
             // SECURITY: one stream for a plugin also where the middle is gone: what it learned from the beginning
             // must still hold at the end.

@@ -1,7 +1,7 @@
 //! One stretch of a stream on its way to the client: its text, and how each place of the text lies in
 //! the raw bytes, so that a later cut can say exactly how many bytes it left out.
 
-use crate::redact::{Counts, Edge, Redactor, Span, unite};
+use crate::redact::{Counts, Edge, OpenTable, Redactor, Span, unite};
 use crate::text::Sanitiser;
 use std::ops::Range;
 
@@ -104,10 +104,11 @@ impl Part {
         &self.text
     }
 
-    /// Masks what the native rules find. It is the same as what comes out of a stream.
-    pub(super) fn redact(&mut self, redactor: &Redactor) -> Counts {
-        let spans = redactor.find_in(&self.text, &self.overlooked, self.edge);
-        self.mask(&spans)
+    /// Masks what the native rules find, which is the same as what comes out of a stream. `table` is the one that was
+    /// open before this part; the one that is open behind it comes back.
+    pub(super) fn redact(&mut self, redactor: &Redactor, table: OpenTable) -> (Counts, OpenTable) {
+        let (spans, table) = redactor.find_on(&self.text, &self.overlooked, self.edge, table);
+        (self.mask(&spans), table)
     }
 
     /// Masks spans of the text; a span that is not on borders masks to the nearest ones outside it.

@@ -456,3 +456,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_rows_behind_the_gap_are_masked_as_those_before_it() {
+    for (head, row) in [
+        ("host,user,password\n", "10.0.0.1,root,Calv1n-R4ck"),
+        (
+            "| host | user | password |\n|---|---|---|\n",
+            "| h | root | Calv1n-R4ck",
+        ),
+    ] {
+        let mut table = head.to_owned();
+        for number in 0..20_000 {
+            let end = if head.starts_with('|') { " |" } else { "" };
+            table.push_str(&format!("{row}{}{end}\n", 10_000 + number));
+        }
+        let shown = check(table.as_bytes(), b"", 100_000);
+        assert!(shown.truncated && shown.stdout.ends_with('\n'));
+        assert!(!shown.stdout.contains("Calv1n"), "{head}");
+        // What has nothing to do with the table stays as it is.
+        let log = "a line, with 3 signs, and 12 words\n".repeat(20_000);
+        assert!(
+            !check((table + &log).as_bytes(), b"", 100_000).stdout[60_000..].contains("[REDACTED")
+        );
+    }
+}

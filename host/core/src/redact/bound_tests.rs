@@ -129,3 +129,11 @@ fn a_redactor_whose_rules_cannot_be_read_shows_nothing() {
     }
     assert_eq!(Redactor::default().mask("a").0, "a");
 }
+
+#[test]
+fn a_line_of_password_readers_finds_each_word_once() {
+    let line = format!("echo {}{}\n", "abc ".repeat(200), "-S ".repeat(200));
+    let rules = Rules::default();
+    let found = rules.scan(&line, Depth::All);
+    assert_eq!(found.len(), 200);
+}

@@ -154,7 +154,10 @@ pub(super) fn names_program(head: &str) -> bool {
     let from = head.floor_char_boundary(head.len().saturating_sub(LINE_BYTES_MAX));
     let head = head.get(from..).unwrap_or_default();
     let ends = |c: char| {
-        c.is_ascii_whitespace() || matches!(c, '|' | ';' | '&' | '(' | '"' | '\'' | '`' | '=')
+        let signs = [
+            '|', ';', '&', '(', '[', '{', '"', '\'', '`', '=', ',', ':', '>', '#',
+        ];
+        c.is_ascii_whitespace() || !c.is_ascii() || signs.contains(&c)
     };
     head.split(ends).any(|word| {
         let name = word.rsplit('/').next().unwrap_or(word);

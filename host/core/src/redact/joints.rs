@@ -2,6 +2,7 @@
 //! YAML blocks, lines that only a carriage return parts. Judges no value.
 
 use super::MASK_START;
+use super::masks;
 use super::names;
 use super::source::{Source, is_blank, is_word};
 use super::view::{self, View};
@@ -106,9 +107,10 @@ impl<'t> Joint<'t> {
             return;
         }
         let name = head.get(head.len() - from..).unwrap_or_default();
-        let before = head.get(..head.len() - from).unwrap_or_default();
+        let mask = (head.len() - from).checked_sub(MASK_START.len());
+        let in_mask = mask.is_some_and(|mask| masks::at(Source::new(line), mask).is_some());
         // A number or a mode may stand between the name and its sign. The kind in a mask is no name.
-        if !names::has_fragment(name) || before.ends_with(MASK_START) {
+        if in_mask || !names::has_fragment(name) {
             return;
         }
         self.waits = Some(start + head.len());

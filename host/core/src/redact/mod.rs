@@ -29,7 +29,8 @@
 //! Known limits: a secret without prefix, name or place is not seen, such as what a program prints that
 //! only shows or makes a secret (`pass show`, `wg genkey`, `openssl rand`), or a line after a sentence that announces it; a bare pass phrase of several
 //! words is masked to its first word, or not at all where it reads as prose, unless its name says
-//! `passphrase`; names in mixed letters (`pAsSwOrD`) raise no suspicion of their own.
+//! `passphrase`; names in mixed letters (`pAsSwOrD`) raise no suspicion of their own; a text may hold masks, and what
+//! looks exactly like one is taken for one (`masks`); in a row of a table that is longer than a window no column is judged.
 
 mod blocks;
 mod catalog;
@@ -46,6 +47,7 @@ mod joints;
 mod leads;
 mod literals;
 mod lookalikes;
+mod masks;
 mod names;
 mod objects;
 mod open;
@@ -123,6 +125,10 @@ impl Span {
         format!("{MASK_START}{}{sign}{}]", self.kind, self.tag)
     }
 }
+
+/// The table whose rows may go on after a gap. It holds no value.
+#[derive(Debug, Default)]
+pub(crate) struct OpenTable(Option<rows::Table>);
 
 /// How many spans of each kind were masked. Never a value.
 pub type Counts = BTreeMap<String, u64>;
@@ -255,6 +261,24 @@ impl Redactor {
             }
         });
         (masked, counts)
+    }
+
+    /// As [`Self::find_in`], for a part of an output that goes on after a gap in the next part: also says which table
+    /// is open at the end, where `table` is the one that was open at the end of the part before.
+    pub(crate) fn find_on(
+        &self,
+        text: &str,
+        overlooked: &[Range<usize>],
+        edge: Edge,
+        table: OpenTable,
+    ) -> (Vec<Span>, OpenTable) {
+        let mut spans = Vec::new();
+        let table = self.run_on(text, overlooked, edge, table, &mut |piece| {
+            if let Piece::Mask(span) = piece {
+                spans.push(span.clone());
+            }
+        });
+        (spans, table)
     }
 
     /// The spans of a text that is looked at as a whole, in its own places, with those that are known already. What
@@ -423,7 +447,7 @@ pub fn apply(text: &str, spans: &[Span]) -> (String, Counts) {
 /// Spans in order, on character borders, within the text, without overlaps and without those that
 /// only cover masks. A mask is never cut: a span that reaches into one covers all of it.
 pub(crate) fn unite(text: &str, mut spans: Vec<Span>) -> Vec<Span> {
-    let masks = masks(text);
+    let masks = masks::all(text);
     for span in &mut spans {
         span.start = text.floor_char_boundary(span.start.min(text.len()));
         span.end = text.ceil_char_boundary(span.end.clamp(span.start, text.len()));
@@ -463,31 +487,6 @@ fn widen(span: &mut Span, masks: &[Range<usize>]) {
         span.end = span.end.max(mask.end).max(span.start);
     }
 }
-
-/// The masks that stand in a text already.
-fn masks(text: &str) -> Vec<Range<usize>> {
-    MASKS
-        .find_iter(text.as_bytes())
-        .filter_map(|start| {
-            let source = source::Source::new(text);
-            let from = start + MASK_START.len();
-            let kind = source.run(from, KIND_BYTES_MAX, |byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
-            });
-            let end = match source.at(kind) {
-                b'#' => source.run(kind + 1, TAG_LETTERS, |byte| byte.is_ascii_hexdigit()),
-                _ => kind,
-            };
-            (kind > from && source.at(end) == b']').then(|| start..end + 1)
-        })
-        .collect()
-}
-
-static MASKS: LazyLock<memchr::memmem::Finder<'static>> =
-    LazyLock::new(|| memchr::memmem::Finder::new(MASK_START));
-
-/// Longest kind that a mask in a text may name, in bytes.
-const KIND_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod bound_tests;

@@ -1,6 +1,7 @@
 //! Values that stand inside something: a member of an object that a name holds, an element in an element, a list
 //! of the bytes of a key, the new value of a change. Says where they are and judges nothing.
 
+use super::masks;
 use super::source::{Source, is_blank, is_word};
 use super::values::{self, Form, Value};
 
@@ -87,7 +88,7 @@ pub(super) fn replacement(source: Source<'_>, value: Value) -> Option<usize> {
     let text = source.str(value.start, value.end);
     let is_none = text == "null"
         || text.is_empty()
-        || text.starts_with(super::MASK_START)
+        || masks::at(source, value.start).is_some()
         || text.starts_with("(");
     let arrow = source.run(end, 8, is_blank);
     let next = source.run(arrow + 2, 8, is_blank);

@@ -4,6 +4,7 @@
 
 use super::MASK_START;
 use super::lookalikes;
+use super::masks;
 use super::names::{self, Names};
 use super::objects;
 use super::phrases;
@@ -67,9 +68,8 @@ fn name_around(source: Source<'_>, hit: usize) -> Name<'_> {
 }
 
 fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found<'static>> {
-    if source.slice(name.start.saturating_sub(MASK_START.len()), name.start)
-        == MASK_START.as_bytes()
-    {
+    let start = name.start.checked_sub(MASK_START.len());
+    if start.is_some_and(|start| masks::at(source, start).is_some()) {
         // The kind in a mask is no name, whatever follows the mask.
         return None;
     }

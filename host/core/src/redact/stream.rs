@@ -16,7 +16,7 @@ use super::run::Progress;
 use super::scout::Hit;
 use super::stretches::Stretches;
 use super::work::Work;
-use super::{Edge, Redactor, Span};
+use super::{Edge, OpenTable, Redactor, Span};
 use std::ops::Range;
 
 /// Longest line that is looked at as a whole, in bytes. A longer one goes through windows of this length.
@@ -72,10 +72,22 @@ impl Redactor {
         edge: Edge,
         emit: &mut dyn FnMut(Piece<'_>),
     ) {
-        let mut work = Work::new(self, edge);
+        self.run_on(text, overlooked, edge, OpenTable::default(), emit);
+    }
+
+    /// As [`Self::run`], after a text whose table may go on, and says which one is open at the end.
+    pub(super) fn run_on(
+        &self,
+        text: &str,
+        overlooked: &[Range<usize>],
+        edge: Edge,
+        table: OpenTable,
+        emit: &mut dyn FnMut(Piece<'_>),
+    ) -> OpenTable {
+        let mut work = Work::new(self, edge).below(table);
         let stretches = Stretches::of(overlooked);
         work.advance(self, (text, 0), Progress::default(), &stretches, true, emit);
-        work.finish(self, text.len(), emit);
+        work.finish(self, text.len(), emit)
     }
 }
 

@@ -533,14 +533,6 @@ fn a_long_secret_is_followed_to_its_end() {
     }
 }
 
-#[test]
-fn a_line_of_password_readers_finds_each_word_once() {
-    let line = format!("echo {}{}\n", "abc ".repeat(200), "-S ".repeat(200));
-    let rules = Rules::default();
-    let found = rules.scan(&line, Depth::All);
-    assert_eq!(found.len(), 200);
-}
-
 /// Text rich in everything that the rules have a branch for.
 fn rich() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -573,7 +565,7 @@ proptest! {
         let once = Redactor::default().mask(&text).0;
         let twice = Redactor::default().mask(&once).0;
         let mut at = 0;
-        for mask in masks(&twice) {
+        for mask in masks::all(&twice) {
             prop_assert!(once.contains(&twice[at..mask.start]), "{}", twice);
             at = mask.end;
         }
@@ -585,7 +577,7 @@ proptest! {
         let spans: Vec<Span> = spans.into_iter().map(|(start, length)| Span { start, end: start + length, kind: "k".to_owned(), ..Span::default() }).collect();
         let covered = |at: usize| spans.iter().any(|span| span.start <= at && at < span.end);
         let united = unite(&text, spans.clone());
-        let masks = masks(&text);
+        let masks = masks::all(&text);
         for at in (0..text.len()).filter(|at| covered(*at)) {
             let gone = united.iter().any(|span| span.start <= at && at < span.end);
             prop_assert!(gone || masks.iter().any(|mask| mask.contains(&at)), "{}", at);

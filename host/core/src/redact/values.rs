@@ -1,6 +1,8 @@
 //! Where a value begins and ends, and whether it is a secret at all or only stands for one. Knows no
 //! names.
 
+use super::MASK_START;
+use super::masks;
 use super::source::{Source, is_base64, is_blank, is_word};
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -214,7 +216,7 @@ pub(super) fn is_placeholder(source: Source<'_>, value: Value, written: Written)
     let lower = text.to_ascii_lowercase();
     is_empty_like(&lower)
         || is_reference(text, &lower)
-        || is_masked(text)
+        || is_masked(source, value, text)
         || (value.form == Form::Bare && is_code(text, source.at(value.end), written))
         || is_path(text)
 }
@@ -240,10 +242,10 @@ const NOTHING_BYTES_MAX: usize = 11;
 static NOTHING_WORDS: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| NOTHING.iter().copied().collect());
 
-fn is_masked(text: &str) -> bool {
-    let rest = without_marks(text);
-    if rest.len() < text.len() {
-        return rest.len() < 4;
+fn is_masked(source: Source<'_>, value: Value, text: &str) -> bool {
+    let rest = masks::without(source, value.start..value.end);
+    if rest.len() < value.end - value.start {
+        return rest.trim().len() < 4;
     }
     let mut chars = text.chars();
     let first = chars.next();
@@ -255,18 +257,6 @@ fn is_masked(text: &str) -> bool {
         )
     };
     (alike && first.is_some_and(mask)) || text.starts_with("***") || text.ends_with("****")
-}
-
-/// A text without the masks that stand in it.
-fn without_marks(text: &str) -> String {
-    let mut rest = String::new();
-    let mut at = text;
-    while let Some((head, tail)) = at.split_once(super::MASK_START) {
-        rest.push_str(head);
-        at = tail.split_once(']').map_or("", |(_, after)| after);
-    }
-    rest.push_str(at);
-    rest
 }
 
 fn is_reference(text: &str, lower: &str) -> bool {
@@ -368,7 +358,8 @@ fn is_reference(text: &str, lower: &str) -> bool {
                 .bytes()
                 .all(|byte| is_word(byte) || matches!(byte, b'@' | b'.' | b'-')))
         || (bracketed("{", "}") && !is_sealed(text))
-        || bracketed("[", "]")
+        // What only looks like a mask of ours is none, and nothing else.
+        || (bracketed("[", "]") && !text.starts_with(MASK_START))
         || matches!(
             text,
             "%s" | "%v"

@@ -8,7 +8,7 @@ use super::run::{Group, Progress, Run, head_of};
 use super::scout::Hit;
 use super::stream::{LINE_BYTES_MAX, Piece};
 use super::stretches::Stretches;
-use super::{Edge, Redactor, Span, blocks};
+use super::{Edge, OpenTable, Redactor, Span, blocks};
 use std::ops::Range;
 
 /// How much of a window is only looked ahead into, in bytes: longer than any token on one line.
@@ -49,6 +49,12 @@ impl Work {
             after_gap: edge == Edge::AfterGap && !withheld,
             ..Self::default()
         }
+    }
+
+    /// The same behind a gap, before which a table was open.
+    pub(super) fn below(mut self, table: OpenTable) -> Self {
+        self.table = table.0.map(Table::apart);
+        self
     }
 
     /// Whether text is being dropped.
@@ -112,16 +118,17 @@ impl Work {
         run.done
     }
 
-    /// Masks what is open at the end of the text.
+    /// Masks what is open at the end of the text, and gives the table that may go on.
     pub(super) fn finish(
         &mut self,
         redactor: &Redactor,
         end: usize,
         emit: &mut dyn FnMut(Piece<'_>),
-    ) {
+    ) -> OpenTable {
         if let Some(open) = self.open.take() {
             close(open, redactor, end, emit);
         }
+        OpenTable(self.table.take())
     }
 
     /// After a gap: masks up to the end of a key whose beginning is missing. Says whether it could.
