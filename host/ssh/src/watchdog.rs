@@ -51,9 +51,11 @@ macro_rules! pagers {
 /// Switches pagers off.
 pub(crate) const PAGERS: &str = pagers!();
 
-/// The script. `$1` is the script itself, `$2` the encoded command. Started again as
+/// The script. `$1` is the script itself, `$2` the command, and `$3` says that it is encoded. Started again as
 /// the ending of a group, `$2` is the group and `$3` the word `kill`.
 /// Every line ends in something after which a blank may follow, because the lines are joined.
+///
+/// What it starts waits for its turn on a busy host, and the command with it, so it starts no more than it must.
 const SCRIPT: &str = concat!(
     // Signals a process or a group. Shells differ in whether they want `--` before a group.
     r#"q() { kill -s "$1" -- "$2" 2>/dev/null || kill -s "$1" "$2" 2>/dev/null; }; "#,
@@ -72,7 +74,7 @@ const SCRIPT: &str = concat!(
     // What waits for the gate's word; returns for the word, and fails for the end of input.
     r#"l() { exec >/dev/null 2>&1; trap "" HUP INT PIPE TERM; m=; while read -r m <&3; do [ "$m" = end ] && break; done; exec 3<&-; [ "$m" = end ]; }; "#,
     pagers!(),
-    r#"c=$(printf %b "$2"); p=; [ -p /dev/fd/0 ] && p=1; exec 3<&0 </dev/null; g=-$$; "#,
+    r#"c=$2; [ "$3" ] && c=$(printf %b "$2"); p=; [ -p /dev/fd/0 ] && p=1; exec 3<&0 </dev/null; g=-$$; "#,
     // No leader, and `setsid` is there: the command leads a session of its own, and this shell stays. The
     // word is repeated, because one that comes before `wait` would be missed.
     r#"q 0 "$g" || { g=0; command -v setsid >/dev/null 2>&1 && { k=; trap k=1 USR1; setsid sh -c "$c" 3<&- & j=$! ; "#,
@@ -86,8 +88,9 @@ const SCRIPT: &str = concat!(
     r#"[ "$g" = 0 ] || { command -v setsid && { h=/proc/$$/fd/2; { [ -p "$h" ] && true 2>"$h"; } || h=/dev/null; exec setsid sh -c "$1" portcullis "$1" "$g" kill 2>"$h"; }; }; "#,
     r#"q TERM 0; sleep 1; q KILL 0; }; "#,
     // Started through a subshell that ends at once, the watcher is nobody's child here: a program that
-    // waits for all its children would wait for it.
-    r#"if [ "$p" ]; then ( w "$1" & ); exec sh -c "$c" 3<&-; fi; "#,
+    // waits for all its children would wait for it. The subshell lets go of the streams, so that the watcher never has
+    // them: the end of the command is heard without the watcher's having had a turn.
+    r#"if [ "$p" ]; then ( exec >/dev/null 2>&1; w "$1" & ); exec sh -c "$c" 3<&-; fi; "#,
     // Where standard input is a socket it is standard output's too, and a watcher that outlives the
     // command would keep the channel open.
     r#"w "$1" & sh -c "$c" 3<&-; r=$?; q KILL $! ; exit "$r""#,
@@ -96,11 +99,18 @@ const SCRIPT: &str = concat!(
 const HEAD: &str = r#"exec sh -c 'eval "$1"' portcullis '"#;
 const MIDDLE: &str = "' '";
 const TAIL: &str = "'";
+/// How the text ends where the command is encoded.
+const TAIL_ENCODED: &str = "' encoded";
 
 /// Wraps a rendered command. [`unwrap_watched`] is its exact inverse.
 pub(crate) fn wrap(rendered: &str) -> String {
     let command = encode(rendered);
-    [HEAD, SCRIPT, MIDDLE, &command, TAIL].concat()
+    let tail = if command == rendered {
+        TAIL
+    } else {
+        TAIL_ENCODED
+    };
+    [HEAD, SCRIPT, MIDDLE, &command, tail].concat()
 }
 
 /// The text that ends a process group from outside of it, and says [`GONE`] when nothing of it is left.
@@ -112,9 +122,10 @@ pub(crate) fn ending(group: u32) -> String {
 pub(crate) fn unwrap_watched(text: &str) -> Option<String> {
     let rest = text.strip_prefix(HEAD)?;
     let rest = rest.strip_prefix(SCRIPT)?;
-    let encoded = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
-    let rendered = decode(encoded)?;
-    (encode(&rendered) == encoded).then_some(rendered)
+    let rest = rest.strip_prefix(MIDDLE)?;
+    let encoded = rest.strip_suffix(TAIL_ENCODED);
+    let rendered = decode(encoded.or_else(|| rest.strip_suffix(TAIL))?)?;
+    (wrap(&rendered) == text).then_some(rendered)
 }
 
 /// Whether a character cannot stand between single quotes in every login shell.

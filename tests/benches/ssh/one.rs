@@ -44,7 +44,6 @@ pub(crate) async fn pooled(report: &mut Report) {
     let watched = Way::guarded(&server, Watchdog::Always);
     in_a_row(&way, 5).await;
     in_a_row(&watched, 5).await;
-    let spared = way.run("true").await.0.guard == Some(Guard::Signals);
     let [
         mut own,
         mut channel,
@@ -67,6 +66,7 @@ pub(crate) async fn pooled(report: &mut Report) {
             started.extend([nanoseconds(spawned())]);
         }
     }
+    let spared = way.run("true").await.0.guard == Some(Guard::Signals);
     milliseconds(report, "a command on a pooled connection", &own);
     milliseconds(
         report,
