@@ -14,7 +14,7 @@ mod open;
 mod tasks;
 mod writer;
 
-pub use open::Store;
+pub use open::{STORE_BYTES_MAX, Store};
 pub use tasks::{
     CHUNK_BYTES_MAX, Chunk, Chunks, Claim, End, Id, New, State, TASK_OUTPUT_BYTES_MAX,
     TASKS_PENDING_MAX, TASKS_RUNNING_MAX, TASKS_RUNNING_PER_HOST_MAX, Task,
@@ -40,6 +40,11 @@ pub enum Fault {
         /// The newest that is known.
         known: i64,
     },
+    /// One more task could make the file larger than it may be.
+    #[error(
+        "the store has no room for another task (at most {0} bytes): results make room when their time is over"
+    )]
+    NoRoom(u64),
     /// As many tasks wait as may.
     #[error("too many tasks wait for their turn (at most {0})")]
     Full(usize),

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// The file beneath the state directory.
 const FILE: &str = "store.sqlite3";
+/// Largest file, in bytes. What a task that is taken may need is kept free for it.
+pub const STORE_BYTES_MAX: u64 = 4_294_967_296;
 /// How long one process waits for another's turn at writing.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// Pages of the write-ahead log after which it is moved into the file.
@@ -55,6 +57,8 @@ const MIGRATIONS: [&str; 1] = ["
 /// The store of one state directory. Several processes may have it open.
 pub struct Store {
     pub(crate) writer: Writer,
+    /// Largest file, in bytes.
+    pub(crate) bytes_max: u64,
     reader: Mutex<Connection>,
     /// Held for the files that SQLite opens later.
     _directory: OwnedFd,
@@ -67,15 +71,25 @@ impl Store {
     /// [`Fault`]: the file is a link, belongs to somebody else or can be read by others; or the system or the
     /// database says no.
     pub fn open(directory: impl AsFd) -> Result<Self, Fault> {
+        Self::open_within(directory, STORE_BYTES_MAX)
+    }
+
+    /// The same with a file of at most this many bytes.
+    pub(crate) fn open_within(directory: impl AsFd, bytes_max: u64) -> Result<Self, Fault> {
         let directory = directory.as_fd().try_clone_to_owned()?;
         judge(&directory)?;
         let path = format!("/proc/self/fd/{}/{FILE}", directory.as_raw_fd());
         let mut writing = connect(&path)?;
         migrate(&mut writing)?;
+        // What is written past every reservation fails, and the file does not grow.
+        let page: i64 = writing.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::try_from(bytes_max).unwrap_or(i64::MAX) / page.max(1);
+        writing.pragma_update(None, "max_page_count", pages)?;
         let reading = connect(&path)?;
         reading.pragma_update(None, "query_only", true)?;
         Ok(Self {
             writer: Writer::start(writing)?,
+            bytes_max,
             reader: Mutex::new(reading),
             _directory: directory,
         })

@@ -20,6 +20,9 @@ const TASKS_KEPT_MAX: usize = 2_048;
 pub const CHUNK_BYTES_MAX: usize = 16_384;
 /// Most output that is kept of one task, in bytes; the oldest pieces make room.
 pub const TASK_OUTPUT_BYTES_MAX: usize = 4_194_304;
+/// What is kept free in the file for each task that has not ended, in bytes: its output, and as much again for its result
+/// and for what the rows cost.
+const TASK_BYTES_RESERVED: u64 = 2 * TASK_OUTPUT_BYTES_MAX as u64;
 /// Most pieces that are kept of one task, however small.
 const CHUNKS_KEPT_MAX: usize = 8_192;
 /// Most pieces that one question is answered with.
@@ -241,10 +244,15 @@ impl Store {
     /// Writes a new task down, as one that waits.
     ///
     /// # Errors
-    /// [`Fault::Full`] where as many wait as may, or what the database says.
+    /// [`Fault::Full`] where as many wait as may, [`Fault::NoRoom`] where the file could grow larger than it may, or what
+    /// the database says.
     pub fn start(&self, new: New, now_us: u64) -> Result<(), Fault> {
+        let bytes_max = self.bytes_max;
         self.write(move |it| {
             evict(it, now_us)?;
+            if needed(it)? > bytes_max {
+                return Err(Fault::NoRoom(bytes_max));
+            }
             let pending: i64 = it.query_row(
                 "SELECT count(*) FROM tasks WHERE state = 'pending'",
                 [],
@@ -510,6 +518,21 @@ impl Store {
 fn is_over(task: &Task, now_us: u64) -> bool {
     let until = |ended: u64| ended.saturating_add(task.ttl_seconds.saturating_mul(MICROS));
     task.ended_us.is_some_and(|ended| until(ended) <= now_us)
+}
+
+/// How large the file may get if one more task is taken, in bytes: what is in use, and what is kept free for those that
+/// have not ended.
+fn needed(it: &Transaction<'_>) -> Result<u64, Fault> {
+    let figure = |name: &str| it.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = ours(figure("page_count")?).saturating_sub(ours(figure("freelist_count")?));
+    let used = pages.saturating_mul(ours(figure("page_size")?));
+    let open: i64 = it.query_row(
+        "SELECT count(*) FROM tasks WHERE state IN ('pending', 'running')",
+        [],
+        |row| row.get(0),
+    )?;
+    let reserved = (ours(open) + 1).saturating_mul(TASK_BYTES_RESERVED);
+    Ok(used.saturating_add(reserved))
 }
 
 fn evict(it: &Transaction<'_>, now_us: u64) -> Result<(), Fault> {

@@ -146,6 +146,44 @@ fn no_more_wait_than_may() {
 }
 
 #[test]
+fn a_store_without_room_takes_no_task_and_keeps_what_it_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = std::fs::File::open(folder.path()).unwrap();
+    let bytes_max = 2 * TASK_BYTES_RESERVED + 1_000_000;
+    let store = Store::open_within(directory, bytes_max).unwrap();
+    start(&store, "a", "a");
+    start(&store, "b", "a");
+    let none = |task: &str| matches!(store.start(new(task, "a"), NOW), Err(Fault::NoRoom(max)) if max == bytes_max);
+    assert!(none("c"));
+    // All that the two may print has room, and their ends are written down.
+    let piece = "x".repeat(CHUNK_BYTES_MAX);
+    for task in ["a", "b"] {
+        assert_eq!(store.claim(&id(task), NOW).unwrap(), Claim::Granted);
+        for _ in 0..TASK_OUTPUT_BYTES_MAX / CHUNK_BYTES_MAX {
+            let printed = vec![("stdout", piece.clone())];
+            store.progress(&id(task), "running", 1, printed).unwrap();
+        }
+        let end = End {
+            state: State::Completed,
+            end: format!(
+                "{{\"output\": \"{}\"}}",
+                "y".repeat(TASK_OUTPUT_BYTES_MAX / 2)
+            ),
+            ttl_seconds: None,
+        };
+        store.finish(&id(task), end, Vec::new(), NOW).unwrap();
+        assert_eq!(state(&store, task), State::Completed);
+    }
+    let file = std::fs::metadata(folder.path().join("store.sqlite3"));
+    assert!(file.unwrap().len() <= bytes_max);
+    assert!(none("c"));
+    // The results make room when their time is over.
+    let later = NOW + 301 * MICROS;
+    store.start(new("c", "a"), later).unwrap();
+    assert_eq!(store.task(&id("a"), later).unwrap(), None);
+}
+
+#[test]
 fn a_task_that_is_taken_back_while_it_waits_gets_no_turn() {
     let (_folder, store) = store();
     start(&store, "t", "a");
