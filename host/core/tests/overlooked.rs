@@ -97,6 +97,12 @@ fn however_much_was_not_shown_what_it_splits_is_found() {
 }
 
 #[test]
+fn a_whole_text_may_hold_as_much_of_it_as_a_stream() {
+    let text = "\r".repeat(140_000) + "ghp_GwCz55yi5Za\rUtUtCIMwcMW6gvOqhac0nhIGC\n";
+    assert!(!same(text.as_bytes()).contains("UtUt"));
+}
+
+#[test]
 fn the_line_before_is_the_same_one_however_long_it_is() {
     for lead in ["login bob ", "machine x login y "] {
         for length in [10, 16_370, 16_384, 20_000, 40_000] {

@@ -62,7 +62,7 @@ impl Part {
         let mut rest = raw.get(skipped..).unwrap_or_default();
         let mut scanner = Sanitiser::default();
         let mut text = String::with_capacity(raw.len());
-        let mut pieces = Vec::new();
+        let (mut pieces, mut overlooked) = (Vec::new(), Vec::new());
         while !rest.is_empty() {
             let plain = plain_length(rest);
             let length = if plain > 0 {
@@ -77,10 +77,13 @@ impl Part {
             rest = after;
             let from = text.len();
             scanner.push(run, &mut text);
+            // Taken as they come, because the scanner remembers only so many.
+            overlooked.append(&mut scanner.take_overlooked());
             align(&mut pieces, run, text.get(from..).unwrap_or_default());
         }
         let from = text.len();
-        let (tally, overlooked) = scanner.finish(&mut text);
+        let (tally, mut last) = scanner.finish(&mut text);
+        overlooked.append(&mut last);
         push(
             &mut pieces,
             Piece {

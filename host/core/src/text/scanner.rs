@@ -22,8 +22,8 @@ pub type Tally = BTreeMap<&'static str, u64>;
 const NAMED_RUN_MAX: usize = 2;
 
 /// How many overlooked stretches are remembered until they are taken. Past it a token split by carriage
-/// returns is read as two words; ordinary progress output stays far below.
-const OVERLOOKED_MAX: usize = 65_536;
+/// returns is read as two words; whoever takes them after each 64 KiB stays below.
+const OVERLOOKED_MAX: usize = 131_072;
 
 /// How far back a backspace reaches, in bytes of text.
 pub const ERASED_BYTES_MAX: usize = 1_024;
