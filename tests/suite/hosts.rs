@@ -330,8 +330,8 @@ fn a_known_hosts_file_that_others_could_have_put_there_is_not_added_to() {
     let verb = ["hosts", "scan-keys", "web1", "--accept", &print];
     let (scan, exit) = json(&gate, &verb);
     assert_eq!(
-        (&scan["accepted"][0]["code"], exit),
-        (&Value::from("known_hosts_unwritable"), 1),
+        (&scan["hosts"][0]["code"], exit),
+        (&Value::from("known_hosts_unavailable"), 4),
         "{scan}"
     );
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
@@ -344,6 +344,15 @@ fn a_known_hosts_file_that_others_could_have_put_there_is_not_added_to() {
         "{scan}"
     );
     assert_eq!(known_hosts(&gate), server.known_host());
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+    // One that is there and cannot be used may say that a key is revoked, so nothing is called new.
+    fs::write(&file, format!("@revoked * {}", server.known_host())).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let (scan, exit) = json(&gate, &["hosts", "scan-keys", "web1"]);
+    assert_eq!(
+        (&scan["hosts"][0]["code"], exit),
+        (&Value::from("known_hosts_unavailable"), 4),
+        "{scan}"
+    );
 }

@@ -290,6 +290,34 @@ fn no_more_tasks_run_on_a_host_than_may_and_those_that_wait_get_their_turn() {
 }
 
 #[test]
+fn what_waits_is_not_run_under_files_that_do_not_hold_any_more() {
+    let server = Sshd::start();
+    let gate = folder(&server);
+    let running: Vec<String> = (0..4).map(|_| start(&gate, "web1", "sleep 5")).collect();
+    until(|| {
+        running
+            .iter()
+            .all(|task| status(&gate, task)["status"] == "running")
+    });
+    let waits = start(&gate, "web1", "sleep 4");
+    let policy = gate.config().join("policy.yml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, "rules: nonsense\n").unwrap();
+    until(|| {
+        let records = journal(&gate);
+        records.iter().any(|it| it["outcome"] == "kept")
+    });
+    fs::write(&policy, text).unwrap();
+    until(|| status(&gate, &waits)["status"] == "denied");
+    let (result, exit) = json(&gate, &["task", "result", &waits]);
+    assert_eq!(
+        (&result["code"], exit),
+        (&Value::from("configuration"), 1),
+        "{result}"
+    );
+}
+
+#[test]
 fn where_a_plugin_redacts_nothing_is_released_before_it_has() {
     let server = Sshd::start();
     let gate = folder(&server).with_plugins();

@@ -100,7 +100,7 @@ pub struct Host {
 }
 
 /// A key that a host has to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostKeyPin {
     /// Its type, e.g. `ssh-ed25519`; `None` for any.
     pub kind: Option<String>,

@@ -3,7 +3,7 @@
 //! A host is under several lists at once: those of `network`, and those of each override that is about it. An
 //! address has to pass all of them, so an override can only narrow.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// One entry of a list, with the text it was written as.
@@ -64,13 +64,33 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
+/// The IPv4 address that a network translates or tunnels an IPv6 address to: NAT64's well-known prefix and 6to4.
+fn within(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(address) = address else {
+        return None;
+    };
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let [high, low] = match (a, b) {
+        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => [g, h],
+        (0x2002, high) => [high, c],
+        _ => return None,
+    };
+    let bits = u32::from(high) << 16 | u32::from(low);
+    Some(IpAddr::V4(Ipv4Addr::from_bits(bits)))
+}
+
 impl Lists {
-    /// Judges one address, after [`canonical`].
+    /// Judges one address, after [`canonical`]. A block holds also for what an IPv6 address is only a way to.
     #[must_use]
     pub fn judge(&self, address: IpAddr) -> Verdict {
         let address = canonical(address);
+        let within = within(address);
         let mut blocks = self.block.iter();
-        if let Some((key, entry)) = blocks.find(|(_, entry)| entry.network.contains(&address)) {
+        let hit = blocks.find(|(_, entry)| {
+            entry.network.contains(&address)
+                || within.is_some_and(|within| entry.network.contains(&within))
+        });
+        if let Some((key, entry)) = hit {
             return Verdict::Blocked {
                 list: format!("{}.{key}", self.path),
                 entry: entry.text.clone(),
@@ -240,6 +260,33 @@ mod tests {
 
     fn judge(lists: &Lists, address: &str) -> Verdict {
         lists.judge(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_block_holds_for_what_an_ipv6_address_is_a_way_to() {
+        let blocked = lists(&[], &["169.254.0.0/16"]);
+        for way in [
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "::ffff:169.254.169.254",
+        ] {
+            let verdict = judge(&blocked, way);
+            assert!(
+                matches!(verdict, Verdict::Blocked { .. }),
+                "{way}: {verdict:?}"
+            );
+        }
+        for other in [
+            "64:ff9b::a9ff:1",
+            "2002:a9ff::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+        ] {
+            assert_eq!(judge(&blocked, other), Verdict::Allowed, "{other}");
+        }
+        // An allow entry is for the address itself.
+        let allowed = lists(&["169.254.0.0/16"], &[]);
+        let verdict = judge(&allowed, "64:ff9b::a9fe:a9fe");
+        assert!(matches!(verdict, Verdict::NotListed { .. }), "{verdict:?}");
     }
 
     #[test]

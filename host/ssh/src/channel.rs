@@ -24,6 +24,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// Longest wait for a host to show that its connection lives, in milliseconds.
+const ANSWER_MS_MAX: u64 = 5_000;
 /// Time that a command has after a TERM of the gate, in milliseconds.
 const GRACE_MS: u64 = 2_000;
 /// When the ladder stops waiting for the end that its KILL has to bring.
@@ -150,12 +152,33 @@ pub(crate) enum Cause {
     HardStop,
 }
 
+/// A look whether a connection lives.
+type Look<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+/// Whether the host on a connection answers.
+async fn lives(connection: &Connection) -> bool {
+    let answer = connection.session.send_ping();
+    matches!(
+        tokio::time::timeout(Duration::from_millis(ANSWER_MS_MAX), answer).await,
+        Ok(Ok(()))
+    )
+}
+
+async fn answer(look: Option<&mut Look<'_>>) -> bool {
+    match look {
+        Some(look) => look.await,
+        None => std::future::pending().await,
+    }
+}
+
 type Ladder<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 impl Running {
     /// Sends the exec text. From here on the command counts as started, whatever comes back.
     pub(crate) async fn send(&mut self, exec: String, guard: Guard) {
         self.mouth.guard = guard;
+        let watched = guard == Guard::Watchdog;
+        self.reading.desk.watched.store(watched, Ordering::Relaxed);
         if let Some(write) = &self.mouth.write {
             // A failure shows in the reading, as a connection that ended.
             let _ = write.exec(true, exec).await;
@@ -171,6 +194,7 @@ impl Running {
         let desk = Arc::clone(&self.reading.desk);
         let mut cause = None;
         let mut ladder: Option<Ladder<'_>> = None;
+        let mut look: Option<Look<'_>> = None;
         let mut ticks = ticker(bounds.limits);
         let read = loop {
             if cause.is_some() && ladder.is_none() {
@@ -185,6 +209,11 @@ impl Running {
                 }
                 read = self.reading.over() => break read,
                 () = desk.overflowed(), if cause.is_none() => cause = Some(Cause::HardStop),
+                () = desk.silent.notified() => look = Some(Box::pin(lives(&self.mouth.connection))),
+                alive = answer(look.as_mut()) => {
+                    look = None;
+                    desk.answer(alive);
+                }
                 () = until(ladder.as_mut()) => {
                     ladder = None;
                     break self.reading.stop().await;

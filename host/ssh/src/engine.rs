@@ -433,11 +433,13 @@ fn key(legs: &[Leg<'_>], generation: Generation, forwards: bool) -> Option<Key> 
     let whom = |leg: &Leg<'_>| {
         let credential = leg.credential()?;
         let (host, user) = (leg.host().host.clone(), credential.username.clone());
-        Some((host, leg.host().port, user, credential.name.clone()))
+        let pins = leg.host().host_keys.clone();
+        Some((host, leg.host().port, user, credential.name.clone(), pins))
     };
     let mut via = legs.iter().map(whom).collect::<Option<Vec<_>>>()?;
-    let (host, port, user, credential) = via.pop()?;
+    let (host, port, user, credential, pins) = via.pop()?;
     Some(Key {
+        pins,
         host,
         port,
         user,

@@ -12,6 +12,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use russh::keys::{Certificate, PublicKey};
 use sha1::Sha1;
 
 /// Shortest RSA modulus that is not called weak, in bits.
@@ -280,12 +281,25 @@ fn parse_line(line: &[u8]) -> Option<Line> {
     if kind.is_empty() || kind_of(&blob)? != kind {
         return None;
     }
+    // A certificate that is revoked is revoked with the key that it is for.
+    let blob = match marker {
+        Marker::Revoked => certified_key(&blob).unwrap_or(blob),
+        Marker::Plain | Marker::Authority => blob,
+    };
     Some(Line {
         marker,
         names: Names::parse(names)?,
         kind: String::from_utf8(kind.to_vec()).ok()?,
         blob,
     })
+}
+
+/// The key that a certificate in its wire form is for; nothing where it is no certificate.
+fn certified_key(blob: &[u8]) -> Option<Vec<u8>> {
+    let certificate = Certificate::from_bytes(blob).ok()?;
+    PublicKey::from(certificate.public_key().clone())
+        .to_bytes()
+        .ok()
 }
 
 /// The type inside a key's wire form: a string with a length of four bytes before it.
@@ -338,7 +352,7 @@ fn matches_list(patterns: &[u8], name: &[u8]) -> bool {
 
 /// Matches `*` and `?`. On a mismatch only the last `*` is tried again, one byte further on, so the
 /// work is bounded by the product of both lengths.
-pub(crate) fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut from) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(byte) = name.get(from) {

@@ -10,6 +10,7 @@
 use crate::session::Session;
 use crate::signals::Signals;
 use portcullis_core::answer::RunFault;
+use portcullis_core::inventory::HostKeyPin;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +39,9 @@ pub(crate) struct Keeping {
     pub(crate) kept_max: usize,
 }
 
+/// A host on the way: name, port, user, credential, and the keys that are pinned for it.
+pub(crate) type Hop = (String, u16, String, String, Vec<HostKeyPin>);
+
 /// What a connection is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -49,8 +53,10 @@ pub(crate) struct Key {
     pub(crate) credential: String,
     /// Which reading of the configuration.
     pub(crate) generation: Generation,
+    /// The keys that the inventory pins: what one entry lets pass, another of the same host may not.
+    pub(crate) pins: Vec<HostKeyPin>,
     /// The hosts on the way: the keys of the connections that it leads through, but for their own ways.
-    pub(crate) via: Vec<(String, u16, String, String)>,
+    pub(crate) via: Vec<Hop>,
     /// Whether it carries connections to other hosts instead of commands.
     pub(crate) forwards: bool,
 }

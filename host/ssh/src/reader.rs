@@ -40,6 +40,13 @@ pub(crate) struct Desk {
     pub(crate) prompted: AtomicBool,
     /// What the gate has ended by itself is known to be gone.
     pub(crate) gone: AtomicBool,
+    /// A watcher stands beside the command: nobody else's last word counts.
+    pub(crate) watched: AtomicBool,
+    /// The command has exited, and its streams have been silent for long.
+    pub(crate) silent: Notify,
+    /// Somebody has looked whether the connection lives.
+    looked: Notify,
+    alive: AtomicBool,
     /// The command has exited.
     pub(crate) exited: CancellationToken,
     /// There is nothing more to read.
@@ -63,6 +70,18 @@ impl Desk {
     /// The process group that the command leads, where it said so.
     pub(crate) fn group(&self) -> Option<u32> {
         Some(self.group.load(Ordering::Relaxed)).filter(|group| *group > 0)
+    }
+
+    /// Says whether the connection lives, after [`Self::silent`].
+    pub(crate) fn answer(&self, alive: bool) {
+        self.alive.store(alive, Ordering::Relaxed);
+        self.looked.notify_one();
+    }
+
+    /// Waits for that answer.
+    async fn answered(&self) -> bool {
+        self.looked.notified().await;
+        self.alive.load(Ordering::Relaxed)
     }
 
     /// Waits until more than the hard stop allows has come.
@@ -186,7 +205,10 @@ struct Reader {
 
 impl Reader {
     async fn read(mut self) -> Read {
-        let enough = self.desk.enough.clone();
+        let desk = Arc::clone(&self.desk);
+        let enough = desk.enough.clone();
+        // When it was asked whether the connection lives.
+        let mut asked: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
@@ -198,11 +220,20 @@ impl Reader {
                     }
                 }
                 () = enough.cancelled() => break,
-                () = quiet(&self.seen) => {
-                    if self.desk.ending.load(Ordering::Relaxed) {
+                () = quiet(&self.seen), if asked.is_none() => {
+                    // A network that stands still is as silent as a process that only holds the streams. What the host
+                    // had sent before it answers comes before the answer.
+                    asked = Some(Instant::now());
+                    desk.silent.notify_one();
+                }
+                alive = desk.answered(), if asked.is_some() => {
+                    let silent = self.seen.heard <= asked.take();
+                    if desk.ending.load(Ordering::Relaxed) {
                         // The ladder has its own end.
                         self.seen.heard = Some(Instant::now());
-                    } else {
+                    } else if !alive {
+                        break;
+                    } else if silent {
                         self.seen.lingering = true;
                         break;
                     }
@@ -220,13 +251,15 @@ impl Reader {
 
     fn take(&mut self, message: ChannelMsg) {
         let ending = self.desk.ending.load(Ordering::Relaxed);
-        let prompted = self.desk.prompted.load(Ordering::Relaxed);
+        let watched = self.desk.watched.load(Ordering::Relaxed);
+        let exit_is_proof = ending && watched && !self.desk.prompted.load(Ordering::Relaxed);
         let ears = Ears {
             pipes: &mut self.pipes,
             first: &mut self.first,
-            last: ending.then_some(&mut self.last),
+            last: (ending && watched).then_some(&mut self.last),
         };
-        if let Some(group) = self.seen.take(message, ears, prompted) {
+        self.seen.exit_before |= !ending && is_exit(&message);
+        if let Some(group) = self.seen.take(message, ears, exit_is_proof) {
             self.desk.group.store(group, Ordering::Relaxed);
         }
         if self.seen.exit.is_some() {
@@ -296,14 +329,13 @@ struct Seen {
     heard: Option<Instant>,
     /// The exit was reported before the gate began to end the command.
     exit_before: bool,
-    /// The exit was reported before the gate asked the host for any signal.
-    exit_unprompted: bool,
+    /// The exit was reported after a watcher was told to end the command, and before the host was asked for any signal.
+    exit_by_watcher: bool,
 }
 
 impl Seen {
-    fn take(&mut self, message: ChannelMsg, ears: Ears<'_>, prompted: bool) -> Option<u32> {
+    fn take(&mut self, message: ChannelMsg, ears: Ears<'_>, by_watcher: bool) -> Option<u32> {
         self.heard = Some(Instant::now());
-        self.exit_before |= ears.last.is_none() && is_exit(&message);
         self.refused |= matches!(message, ChannelMsg::Failure) && !self.begun;
         self.begun |= is_of_a_command(&message);
         match message {
@@ -319,9 +351,11 @@ impl Seen {
             }
             // A stream that nobody asked for is counted, so that it cannot flow for ever.
             ChannelMsg::ExtendedData { data, .. } => self.count(data.len()),
-            ChannelMsg::ExitStatus { exit_status } => self.exit(End::Exited(exit_status), prompted),
+            ChannelMsg::ExitStatus { exit_status } => {
+                self.exit(End::Exited(exit_status), by_watcher)
+            }
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                self.exit(End::Signalled(signal_word(&signal_name)), prompted);
+                self.exit(End::Signalled(signal_word(&signal_name)), by_watcher);
             }
             ChannelMsg::Eof => self.eof = true,
             // INVARIANT: an exit status does not end the reading; data may follow it.
@@ -336,10 +370,10 @@ impl Seen {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    fn exit(&mut self, exit: End, prompted: bool) {
+    fn exit(&mut self, exit: End, by_watcher: bool) {
         if self.exit.is_none() {
             self.exit = Some(exit);
-            self.exit_unprompted = !prompted;
+            self.exit_by_watcher = by_watcher;
         }
     }
 
@@ -366,11 +400,11 @@ impl Seen {
 
     /// What is known of the processes after the ladder.
     ///
-    /// Proof is the last word of the watcher or of a sweep, or a death by KILL that no request of the gate to the host
-    /// brought about: then it was the watcher's, which reaches the whole group in one call. Either
+    /// Proof is the last word of the watcher or of a sweep, or a death by KILL once a watcher was told to end the
+    /// command and before the host was asked to: then it was the watcher's, which reaches the whole group in one call. Either
     /// counts only with the channel closed, which says that nobody holds the streams.
     fn termination(&self) -> Termination {
-        let killed = self.exit_unprompted
+        let killed = self.exit_by_watcher
             && matches!(&self.exit, Some(End::Signalled(name)) if name == "KILL");
         if self.refused || self.closed && (self.gone || killed) {
             Termination::Confirmed

@@ -13,7 +13,7 @@
 
 use crate::fault;
 use crate::identity::RSA_BITS_MIN;
-use crate::known_hosts::{HostKeyVerdict, KnownHosts, matches_pattern};
+use crate::known_hosts::{HostKeyVerdict, KnownHosts};
 use crate::session::HOST_KEYS;
 use portcullis_core::answer::RunFault;
 use portcullis_core::inventory::{Host, HostKeyPin};
@@ -154,12 +154,9 @@ impl Trust {
         if now < shown.valid_after() || now >= shown.valid_before() {
             return Err(fault::HOST_CERTIFICATE_TIME);
         }
-        let name = host.to_ascii_lowercase();
+        // As `ssh` does: names, not patterns. What stands for a whole domain would let each of its hosts be any other.
         let mut principals = shown.valid_principals().iter();
-        let speaks = principals.any(|principal| {
-            matches_pattern(principal.to_ascii_lowercase().as_bytes(), name.as_bytes())
-        });
-        if speaks {
+        if principals.any(|principal| principal.eq_ignore_ascii_case(host)) {
             Ok(())
         } else {
             Err(fault::HOST_CERTIFICATE_NAME)

@@ -81,7 +81,13 @@ async fn a_host_certificate_is_taken_from_a_recorded_authority_and_for_this_name
             &|_| format!("@cert-authority [127.0.0.*]:* {ca}"),
             None,
         ),
-        (&["-h", "-n", "web1,127.0.0.*"], &by_ca, None),
+        (&["-h", "-n", "web1,127.0.0.1"], &by_ca, None),
+        // A pattern is no name.
+        (
+            &["-h", "-n", "web1,127.0.0.*"],
+            &by_ca,
+            Some("host_certificate_name"),
+        ),
         (
             &["-h", "-n", "127.0.0.2"],
             &by_ca,
@@ -153,6 +159,26 @@ async fn a_host_certificate_is_taken_from_a_recorded_authority_and_for_this_name
         let records = records(server.port);
         let fault = run(&place, server.port, &records, &[]).await;
         assert_eq!(fault, *expected, "{options:?}\n{records}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_revoked_is_revoked_with_its_key() {
+    let Some(_turn) = turn() else { return };
+    let (place, lines) = place();
+    certify(&place, "ca", &["-h", "-n", "127.0.0.1"]);
+    let server = sshd_with(&place, &[], &lines);
+    let (ca, host) = (place.public("ca"), place.public("host"));
+    let certificate = place.public("host-cert");
+    let port = server.port;
+    for trusted in [
+        format!("@cert-authority [127.0.0.1]:{port} {ca}"),
+        format!("[127.0.0.1]:{port} {host}"),
+    ] {
+        assert_eq!(run(&place, port, &trusted, &[]).await, None, "{trusted}");
+        let records = format!("{trusted}@revoked * {certificate}");
+        let fault = run(&place, port, &records, &[]).await;
+        assert_eq!(fault, Some("host_key_revoked"), "{records}");
     }
 }
 
@@ -239,6 +265,28 @@ async fn a_pin_stands_for_known_hosts_and_a_revocation_stands_above_it() {
     ] {
         let fault = run(&place, server.port, records, pins).await;
         assert_eq!(fault, expected, "{records} {pins:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pin_is_not_passed_by_on_a_connection_that_another_entry_made() {
+    let Some(_turn) = turn() else { return };
+    let place = Place::new();
+    let server = sshd_with(&place, &["ed25519"], "");
+    let wrong = HostKeyPin::parse(&format!("SHA256:{}", "A".repeat(43))).unwrap();
+    let (engine, access) = (engine(), place.access(&server.known_hosts));
+    for (pins, expected) in [
+        (Vec::new(), None),
+        (vec![wrong], Some("host_key_mismatch")),
+        (Vec::new(), None),
+    ] {
+        let journaled = journaled_on(server.port, "root", "echo here", |target| {
+            target.host.host_keys = pins;
+        });
+        let ended = engine
+            .run(journaled.await, &access, CancellationToken::new(), None)
+            .await;
+        assert_eq!(ended.fault.map(|fault| fault.code), expected);
     }
 }
 

@@ -180,6 +180,31 @@ async fn a_background_process_that_holds_the_streams_does_not_hold_up_the_answer
 }
 
 #[tokio::test]
+async fn a_leader_that_was_killed_before_is_no_proof_that_its_group_is_gone() {
+    for (kind, user) in EVERYWHERE {
+        let place = Place::new();
+        let Some(server) = serve(&place, kind, user) else {
+            return;
+        };
+        // Something kills the shell that leads; a child without streams lives, and one that prints keeps the run going.
+        let script = place.script(
+            "leaderless",
+            "sleep 12 </dev/null >/dev/null 2>&1 &
+             (for _ in 1 2 3 4 5 6 7 8; do echo x; sleep 1; done) &
+             sleep 1; read -r _ _ _ _ leader _ </proc/self/stat; kill -s KILL $leader $$",
+        );
+        let ended = run(&place, &server, user, &script, "max_seconds: 4").await;
+        let left = place.alive();
+        assert!(
+            left == 0 || ended.end != End::TimedOut(Termination::Confirmed),
+            "{kind:?} {user}: {left} left, {:?}",
+            ended.end
+        );
+        until_gone(&place).await;
+    }
+}
+
+#[tokio::test]
 async fn a_background_process_that_goes_on_printing_is_said_to_be_left() {
     let place = Place::new();
     let Some(server) = serve(&place, Kind::Sshd, USER) else {

@@ -290,7 +290,14 @@ impl House {
         self.note_contact_end(stamp, end, more).await;
         let scanned = scanned?;
         // Where no file is there yet, everything is new.
-        let known_hosts = live.known_hosts().unwrap_or_default();
+        // SECURITY: a file that is there and cannot be used may say that a key is revoked.
+        let known_hosts = live.known_hosts_so_far().map_err(|fault| {
+            tracing::error!(%fault, "no known_hosts");
+            NoContact::Fault(Fault::Setup {
+                code: "known_hosts_unavailable",
+                message: "known_hosts is there and cannot be used, so nothing is said of the keys",
+            })
+        })?;
         let standings = known_hosts.standings(&host.host, host.port, &scanned.keys);
         Ok(Scan {
             host,

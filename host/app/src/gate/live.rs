@@ -7,7 +7,7 @@ use crate::provider;
 use portcullis_core::audit::Under;
 use portcullis_core::config::{self, ConfigFault, HostRedaction, Occasion, Snapshot, Sources};
 use portcullis_core::redact::Redactor;
-use portcullis_core::request::{Alias, Principal};
+use portcullis_core::request::{Alias, Principal, sha256_hex};
 use portcullis_core::secret::Secret;
 use portcullis_plugin::{LoadFault as PluginLoadFault, Plugins};
 use portcullis_ssh::{Generation, KnownHosts};
@@ -50,7 +50,10 @@ pub(crate) struct Live {
     redactors: BTreeMap<String, Redactor>,
     /// What records say that a decision was made under.
     pub(crate) under: Under,
-    known_hosts: Result<Arc<KnownHosts>, String>,
+    /// Or why there are none, and whether that is because there is no file.
+    known_hosts: Result<Arc<KnownHosts>, (String, bool)>,
+    /// Tells the bytes of that file from others.
+    known_hosts_mark: String,
     /// Which reading of the files this is. Runs under another one share no connection with those under this.
     pub(super) generation: Generation,
 }
@@ -131,7 +134,7 @@ impl Live {
     /// What is legal and probably not meant.
     pub(crate) fn warnings(&self) -> Vec<ConfigFault> {
         let mut warnings = self.snapshot.warnings.clone();
-        if let Err(fault) = &self.known_hosts {
+        if let Err(fault) = self.known_hosts() {
             warnings.push(whole_file(
                 "policy.yml",
                 format!("no host can be reached: {fault}"),
@@ -164,7 +167,20 @@ impl Live {
     pub(super) fn known_hosts(&self) -> Result<Arc<KnownHosts>, &str> {
         match &self.known_hosts {
             Ok(known_hosts) => Ok(Arc::clone(known_hosts)),
-            Err(fault) => Err(fault),
+            Err((fault, _)) => Err(fault),
+        }
+    }
+
+    /// What [`look`] gives as long as no file has changed.
+    pub(super) fn seen(&self) -> String {
+        format!("{} {}", self.snapshot.digest, self.known_hosts_mark)
+    }
+
+    /// The recorded host keys for those who would record the first one: none where no file is there yet.
+    pub(super) fn known_hosts_so_far(&self) -> Result<Arc<KnownHosts>, &str> {
+        match &self.known_hosts {
+            Err((_, true)) => Ok(Arc::default()),
+            Ok(_) | Err((_, false)) => self.known_hosts(),
         }
     }
 
@@ -251,10 +267,12 @@ pub(crate) async fn load(
             Arc::new(load_plugins(dirs, watch, &snapshot, before).await?)
         }
     };
+    let known_hosts = dirs.known_hosts(snapshot.policy.known_hosts_path.as_deref());
+    let known_hosts_mark = mark(&known_hosts);
     let known_hosts = watch
-        .pass(dirs.known_hosts(snapshot.policy.known_hosts_path.as_deref()))
+        .pass(known_hosts)
         .map(|bytes| Arc::new(KnownHosts::parse(&bytes)))
-        .map_err(|fault| fault.to_string());
+        .map_err(|fault| (fault.to_string(), fault.is_missing()));
     let under = Under {
         config_digest: digest,
         policy_digest: snapshot
@@ -274,6 +292,7 @@ pub(crate) async fn load(
         plugins,
         under,
         known_hosts,
+        known_hosts_mark,
         generation: Generation::fresh(),
     })
 }
@@ -302,9 +321,17 @@ fn read(dirs: &Dirs) -> (Sources, Vec<FileFault>) {
     (sources, faults)
 }
 
-/// The digest of the files as they are now, without a look at what they say.
-pub(crate) fn look(dirs: &Dirs) -> String {
-    read(dirs).0.digest()
+/// The files as they are now, host keys included, without a look at what they say: another text where a byte differs.
+pub(crate) fn look(dirs: &Dirs, live: &Live) -> String {
+    let known_hosts = dirs.known_hosts(live.snapshot.policy.known_hosts_path.as_deref());
+    format!("{} {}", read(dirs).0.digest(), mark(&known_hosts))
+}
+
+fn mark(file: &Result<Vec<u8>, FileFault>) -> String {
+    match file {
+        Ok(bytes) => sha256_hex(bytes),
+        Err(fault) => fault.to_string(),
+    }
 }
 
 /// A host's rules, with this process' key where its masks are to have tags. Without randomness there are no

@@ -57,8 +57,9 @@ impl House {
                 continue;
             }
             replaced = false;
-            let now = look(&dirs);
-            if now == self.live().snapshot.digest {
+            let live = self.live();
+            let now = look(&dirs, &live);
+            if now == live.seen() {
                 (seen, refused) = (None, None);
                 continue;
             }

@@ -17,7 +17,7 @@ use super::notes::fields;
 use super::run::Errand;
 use super::{Gatehouse, House};
 use crate::tasks::{Life, Tasks};
-use portcullis_core::answer::{Fault, Ran, Run};
+use portcullis_core::answer::{Fault, Ran, Reload, Run};
 use portcullis_core::audit::{Durability, Stamp};
 use portcullis_core::clock::Clock;
 use portcullis_core::request::TaskId;
@@ -235,7 +235,13 @@ impl Gatehouse {
         }
         if waited {
             let origin = house.own_origin(caller.door, &caller.principal);
-            house.reload(&origin, super::Scope::Everything).await;
+            let files = house.reload(&origin, super::Scope::Everything).await;
+            if matches!(files, Reload::Kept { .. }) {
+                // What held when it began to wait does not hold any more, and what holds now says nothing.
+                let why = "the configuration was changed while the task waited, and does not load";
+                let end = plain_end(State::Denied, "configuration", why);
+                return house.end(&waiting.id, end, Printed::new()).await;
+            }
         }
         let feed = Feed::new(Arc::clone(&waiting.tasks), waiting.id.clone());
         let errand = Errand {
