@@ -232,12 +232,31 @@ fn a_task_whose_runner_is_killed_is_unknown() {
     assert_eq!(verify(&gate, &[])["ok"], true);
 }
 
+/// Writes another principal into a task's row, as if somebody else had started it.
+fn give_away(gate: &GateFolder, task: &str) {
+    let code = "import sqlite3, sys\n\
+        store = sqlite3.connect(sys.argv[1])\n\
+        store.execute(\"UPDATE tasks SET principal = 'local:4294967294' WHERE id = ?\", [sys.argv[2]])\n\
+        store.commit()\n\
+        sys.exit(store.total_changes != 1)";
+    let mut python = Command::new("python3");
+    let given = python
+        .args(["-c", code])
+        .arg(gate.state().join("store.sqlite3"));
+    assert!(given.arg(task).status().unwrap().success());
+}
+
 #[test]
 fn what_is_no_task_of_ones_own_is_answered_in_the_same_words() {
     let server = Sshd::start();
     let gate = folder(&server);
     let task = start(&gate, "web1", "true");
     json(&gate, &["task", "wait", &task]);
+    let (listed, _) = json(&gate, &["task", "list"]);
+    assert_eq!(listed["tasks"][0]["task_id"], task.as_str(), "{listed}");
+    give_away(&gate, &task);
+    let (listed, _) = json(&gate, &["task", "list"]);
+    assert_eq!(listed["tasks"].as_array().unwrap().len(), 0, "{listed}");
     let unknown = format!(
         "{}{}",
         &task[..task.len() - 1],
@@ -246,6 +265,7 @@ fn what_is_no_task_of_ones_own_is_answered_in_the_same_words() {
     let long = "x".repeat(1_000);
     let mut answers = std::collections::BTreeSet::new();
     for id in [
+        task.as_str(),
         unknown.as_str(),
         "nobody",
         "../../etc/passwd",

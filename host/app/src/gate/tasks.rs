@@ -47,6 +47,12 @@ const NO_STORE: Fault = Fault::Setup {
     message: "The store of tasks cannot be used",
 };
 
+/// The answer where the store may not grow.
+const STORE_FULL: Fault = Fault::Setup {
+    code: "store_full",
+    message: "The store of tasks is full: results make room when their time (task_result_ttl) is over",
+};
+
 /// A task that waits, and the life of its runner.
 pub(crate) struct Waiting {
     tasks: Arc<Tasks>,
@@ -96,6 +102,10 @@ impl House {
         match asking.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(store::Fault::Full(_))) => Err(Fault::Busy),
+            Ok(Err(fault @ store::Fault::NoRoom(_))) => {
+                tracing::warn!(%fault, "a task is not taken");
+                Err(STORE_FULL)
+            }
             Ok(Err(fault)) => {
                 tracing::error!(%fault, "the store of tasks does not answer");
                 Err(NO_STORE)
