@@ -6,6 +6,7 @@
 use super::commands::{Command, Position};
 use super::directives::Directive;
 use super::options::{Class, RuleInfo};
+use super::printed::Printer;
 use super::tokens::{Inner, Token, TokenRow};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ pub(super) struct Shipped {
     pub(super) commands: Vec<Command>,
     pub(super) positions: Vec<Position>,
     pub(super) piped: Vec<String>,
+    pub(super) printers: Vec<Printer>,
     pub(super) directives: Vec<Directive>,
     pub(super) hashes: Vec<String>,
     pub(super) schemes: Vec<String>,
@@ -87,6 +89,7 @@ struct RawFile {
     commands: Vec<Command>,
     positions: Vec<Position>,
     piped: Vec<String>,
+    printers: Vec<Printer>,
     directives: Vec<Directive>,
     hashes: Vec<String>,
     schemes: Vec<String>,
@@ -105,6 +108,7 @@ pub(super) fn read(text: &str) -> Shipped {
             commands: raw.commands,
             positions: raw.positions,
             piped: raw.piped,
+            printers: raw.printers,
             directives: raw.directives,
             hashes: raw.hashes,
             schemes: raw.schemes,

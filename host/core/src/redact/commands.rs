@@ -172,7 +172,13 @@ static PROGRAMS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
         .flat_map(|rule| &rule.programs)
         .map(String::as_str);
     let positions = shipped().positions.iter().map(|rule| rule.program.as_str());
-    commands.chain(positions).chain(["htpasswd"]).collect()
+    // Some print secrets of the length or form that a flag says.
+    let printing = ["pwgen", "apg"];
+    commands
+        .chain(positions)
+        .chain(["htpasswd"])
+        .chain(printing)
+        .collect()
 });
 
 fn is_program(name: &str) -> bool {

@@ -6,10 +6,14 @@ use super::masks;
 use super::names;
 use super::source::{Source, is_blank, is_word};
 use super::view::{self, View};
-use super::{commands, directives, settings};
+use super::{commands, directives, nested, printed, settings};
 
 /// How far from the name that is waited for a further line may begin, in bytes.
 const WAIT_BYTES_MAX: usize = 192;
+/// Most fields between a name and the line that holds its value.
+const FIELDS_MAX: u8 = 3;
+/// Longest line that is such a field, in bytes.
+const FIELD_BYTES_MAX: usize = 96;
 /// Deepest indentation that is measured, in bytes.
 const INDENT_BYTES_MAX: usize = 512;
 
@@ -19,6 +23,12 @@ pub(super) struct Joint<'t> {
     end: usize,
     /// Where the name ends whose value has not come.
     waits: Option<usize>,
+    /// How many fields may stand before it.
+    fields: u8,
+    /// How many lines may hold what a line announced.
+    announced: u8,
+    /// The indentation of a name of several secrets, and how many lines may hold them.
+    below: Option<(usize, u8)>,
     /// The indentation of the name of a YAML block.
     block: Option<usize>,
 }
@@ -33,6 +43,9 @@ impl<'t> Joint<'t> {
             text,
             end,
             waits: None,
+            fields: 0,
+            announced: 0,
+            below: None,
             block: None,
         };
         joint.read(start, hit);
@@ -51,19 +64,22 @@ impl<'t> Joint<'t> {
 
     /// Whether the line after the last may belong to it. `soft` says that only a carriage return parts them.
     pub(super) fn wants(&self, soft: bool) -> bool {
-        soft || self.waits.is_some() || self.block.is_some()
+        soft || self.waits.is_some() || self.below.is_some() || self.block.is_some()
     }
 
     /// Takes the next line, which ends at `after`, if it belongs to the others.
     pub(super) fn take(&mut self, after: usize, soft: bool) -> bool {
         let line = self.text.get(self.end..after).unwrap_or_default();
         let in_block = self.block.is_some_and(|outer| is_deeper(line, outer));
-        if !(soft || self.waits.is_some() || in_block) {
+        let below = self.below.take();
+        let below = below.filter(|(outer, left)| *left > 0 && is_below(line, *outer));
+        if !(soft || self.waits.is_some() || below.is_some() || in_block) {
             return false;
         }
         let start = self.end;
         self.end = after;
         if in_block {
+            self.below = below;
             return true;
         }
         self.block = None;
@@ -71,8 +87,19 @@ impl<'t> Joint<'t> {
         let near = self
             .waits
             .is_some_and(|name| after - name <= WAIT_BYTES_MAX);
-        if !(is_filler && near) {
-            self.read(start, usize::MAX);
+        if is_filler && near {
+            self.below = below;
+            return true;
+        }
+        let (waits, fields, announced) = (self.waits, self.fields, self.announced);
+        self.read(start, usize::MAX);
+        if self.waits.is_none() && announced > 1 && printed::may_hold(line) {
+            (self.waits, self.announced) = (waits, announced - 1);
+        } else if self.waits.is_none() && near && fields > 0 && is_field(line) {
+            (self.waits, self.fields) = (waits, fields - 1);
+        }
+        if self.below.is_none() {
+            self.below = below.map(|(outer, left)| (outer, left - 1));
         }
         true
     }
@@ -80,7 +107,7 @@ impl<'t> Joint<'t> {
     /// Sees what a line leaves for the next.
     fn read(&mut self, start: usize, hit: usize) {
         let line = self.text.get(start..self.end).unwrap_or_default();
-        self.waits = None;
+        (self.waits, self.fields, self.announced, self.below) = (None, 0, 0, None);
         let marks = view::marks(line);
         if let Some(view) = View::without(line, marks) {
             return self.read_plain(&view.text, start, usize::MAX);
@@ -91,6 +118,10 @@ impl<'t> Joint<'t> {
     /// As [`Self::read`], for a line without marks.
     fn read_plain(&mut self, line: &str, start: usize, hit: usize) {
         let shown = line.trim_end();
+        if let Some(announced) = printed::announces(shown) {
+            self.waits = Some(start + shown.len());
+            self.announced = announced.lines;
+        }
         let mut head = shown.trim_end_matches(|c: char| u8::try_from(c).is_ok_and(is_filler));
         if shown.ends_with('>')
             && let Some((before, _)) = head.rsplit_once("</")
@@ -114,12 +145,36 @@ impl<'t> Joint<'t> {
             return;
         }
         self.waits = Some(start + head.len());
+        self.fields = FIELDS_MAX;
+        if shown.ends_with([':', '[', '{']) && nested::holder(name).is_some() {
+            self.below = Some((indent(line), nested::LINES_MAX));
+        }
         let header = shown.trim_end_matches(|c: char| matches!(c, '-' | '+' | '0'..='9' | ' '));
         if header.ends_with(['|', '>']) {
             self.block = Some(indent(line));
             self.waits = None;
         }
     }
+}
+
+/// Whether a line is one of a list or a map below a name.
+fn is_below(line: &str, outer: usize) -> bool {
+    is_deeper(line, outer)
+        || line.trim_start_matches([' ', '\t']).starts_with("- ") && indent(line) >= outer
+}
+
+/// Whether a line is a field with a short value: `"type": "string",`, `type: string`.
+fn is_field(line: &str) -> bool {
+    let line = line.trim().trim_end_matches(',');
+    let Some((name, value)) = line.split_once(':') else {
+        return false;
+    };
+    let name = name.trim_matches(['"', '\'']);
+    let is_plain = |byte: u8| is_word(byte) || byte == b'-';
+    line.len() <= FIELD_BYTES_MAX
+        && !name.is_empty()
+        && name.bytes().all(is_plain)
+        && value.starts_with(' ')
 }
 
 fn is_filler(byte: u8) -> bool {
@@ -151,6 +206,9 @@ pub(super) fn names_secret(text: &str, at: usize) -> bool {
     if found.is_some() {
         return true;
     }
+    if nested::below(source, at, &mut Vec::new()) {
+        return true;
+    }
     let start = source.back(at, 64, |byte| is_word(byte) || matches!(byte, b'-' | b'.'));
     let name = source.str(start, end).to_ascii_lowercase();
     (is_blank(source.at(end)) && directives::is_word_of_one(&name))
@@ -158,6 +216,7 @@ pub(super) fn names_secret(text: &str, at: usize) -> bool {
             .iter()
             .any(|part| name.contains(part))
         || commands::takes(&name)
+        || printed::stands(source, at)
 }
 
 /// Whether the first line of a group begins with a word that the line before may introduce.

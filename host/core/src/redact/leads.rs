@@ -8,7 +8,7 @@ use super::source::{Source, is_base64};
 /// Parts of names that may be a secret's.
 #[rustfmt::skip]
 pub(super) const NAMES: &[&str] = &[
-    "pass", "Pass", "PASS", "ecret", "ECRET", "oken", "OKEN", "dential", "DENTIAL", "rumb", "RUMB", "salt", "Salt", "SALT", "seed", "Seed", "SEED",
+    "pass", "Pass", "PASS", "asswo", "ASSWO", "ecret", "ECRET", "oken", "OKEN", "dential", "DENTIAL", "rumb", "RUMB", "salt", "Salt", "SALT", "seed", "Seed", "SEED",
     "ignature", "IGNATURE", "ebhook", "EBHOOK", "onnstr", "onnStr", "ONNSTR", "ectionstr", "ectionStr", "ECTIONSTR", "ECTION_STR", "earer", "EARER",
     "ookie", "OOKIE", "uthtok", "UTHTOK", "uthoriz", "UTHORIZ",
     "sessid", "Sessid", "SESSID", "sessionid", "Sessionid", "SESSIONID", "sessionId", "SessionId", "session_", "Session_", "SESSION_",

@@ -12,11 +12,13 @@
 //! | `encoded` | the same and private keys inside base64 | as there |
 //! | `blocks` | private keys in PEM, SSH2 and PuTTY form, Ansible vaults | `private-key`, `ansible-vault` |
 //! | `settings` | name, sign, value, in all dialects; how they are tied in `ties`, names in `names`, values in `values` | `password`, `passphrase`, `secret`, `token`, `api-key`, `secret-key`, `private-key`, `credential`, `unseal-key` |
+//! | `nested` | lists and maps below the name of secrets, answers to prompts | as `settings` |
 //! | `urls` | userinfo, signed queries, webhooks | `url-password`, `url-token`, `url-signature`, `webhook` |
 //! | `headers` | `Authorization`, `Cookie`, bearer tokens | `authorization`, `cookie` |
 //! | `hashes` | crypt, LDAP, SCRAM, MySQL, NTLM | `password-hash` |
 //! | `commands` | short flags, pipes, plain arguments | `password` |
 //! | `directives` | words of configuration files and consoles, SQL | `password` |
+//! | `printed` | what a command prints or a sentence announces, alone on the line below | as `settings` |
 //! | `places` | what clients say to servers, lists of accounts, JSON web keys | `password`, `secret-key` |
 //! | `tables`, `rows` | columns whose head says that they hold secrets | as `settings` |
 //! | `exact` | values that the host knows | `known-secret` |
@@ -26,8 +28,8 @@
 //! What of the rules is data stands in `data/rules.yml` (`catalog` reads it); what is on is chosen by class,
 //! kind or rule (`options`).
 //!
-//! Known limits: a secret without prefix, name or place is not seen, such as what a program prints that
-//! only shows or makes a secret (`pass show`, `wg genkey`, `openssl rand`), or a line after a sentence that announces it; a bare pass phrase of several
+//! Known limits: a secret without prefix, name or place is not seen, such as what a command prints that is not in the
+//! text or not among the known ones; a bare pass phrase of several
 //! words is masked to its first word, or not at all where it reads as prose, unless its name says
 //! `passphrase`; names in mixed letters (`pAsSwOrD`) raise no suspicion of their own; a text may hold masks, and what
 //! looks exactly like one is taken for one (`masks`); in a row of a table that is longer than a window no column is judged.
@@ -49,6 +51,7 @@ mod literals;
 mod lookalikes;
 mod masks;
 mod names;
+mod nested;
 mod objects;
 mod open;
 mod options;
@@ -56,6 +59,7 @@ mod phrases;
 mod pii;
 mod places;
 mod prefilter;
+mod printed;
 mod rows;
 mod rules;
 mod run;

@@ -17,7 +17,7 @@ pub(super) enum Names {
 /// The fragments by which a name is found in the text.
 #[rustfmt::skip]
 pub(super) const FRAGMENTS: &[&str] = &[
-    "pass", "pwd", "secret", "token", "credential", "key", "psk", "crumb", "csrf", "xsrf", "jwt", "auth", "sess", "sid=", "sid:",
+    "pass", "assw", "pwd", "secret", "token", "credential", "key", "psk", "crumb", "csrf", "xsrf", "jwt", "auth", "sess", "sid=", "sid:",
     "salt", "seed", "pw=", "pw:", "pw\"", "signature", "sig=", "otp", "pat=", "pat:", "webhook", "dsn", "bearer", "connstr", "connectionstr",
 ];
 

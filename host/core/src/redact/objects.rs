@@ -47,6 +47,13 @@ pub(super) fn member(source: Source<'_>, open: usize) -> Option<usize> {
     None
 }
 
+/// Whether a brace opens a map without quotes around its names, as in `{bob: x}`.
+pub(super) fn is_map(source: Source<'_>, open: usize) -> bool {
+    let name = source.run(open + 1, 4, is_blank);
+    let end = source.run(name, 64, |byte| is_word(byte) || byte == b'-');
+    end > name && source.at(end) == b':' && is_blank(source.at(end + 1))
+}
+
 /// In `<Password><Value>x</Value>` where the text of the inner element begins.
 pub(super) fn element(source: Source<'_>, at: usize) -> Option<usize> {
     let tag = source.run(at, 64, |byte| is_blank(byte) || byte == b'\n');

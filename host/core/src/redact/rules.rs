@@ -9,7 +9,10 @@ use super::prefilter::{Literal, Prefilter};
 use super::scout::{self, Hit};
 use super::source::{Found, Label, Source, is_word};
 use super::stream::suspect;
-use super::{blocks, commands, directives, hashes, headers, names, places, settings, tokens, urls};
+use super::{
+    blocks, commands, directives, hashes, headers, names, nested, places, printed, settings,
+    tokens, urls,
+};
 use std::sync::LazyLock;
 
 /// How much is looked for.
@@ -39,6 +42,7 @@ enum Rule {
     Command,
     Directive(&'static str),
     Place(&'static str),
+    Printed,
 }
 
 impl Rule {
@@ -104,6 +108,10 @@ impl Table {
         for literal in places::STARTS {
             add(literal, Rule::Place(literal));
         }
+        for literal in printed::programs() {
+            add(&format!("{literal} "), Rule::Printed);
+        }
+        add(":\n", Rule::Printed);
         for literal in directives::starts() {
             add(literal, Rule::Directive(literal));
         }
@@ -292,6 +300,7 @@ struct Covered {
     commands: usize,
     directives: usize,
     places: usize,
+    printed: usize,
     /// What was read ahead for hashes.
     hashes_ahead: hashes::Ahead,
     /// What was read ahead for addresses.
@@ -360,7 +369,9 @@ fn call<'r>(
             if at >= covered.settings {
                 let (value, end) = settings::at(source, at);
                 covered.settings = covered.settings.max(end);
-                take(value, &mut covered.settings, found);
+                if !nested::below(source, at, found) {
+                    take(value, &mut covered.settings, found);
+                }
             }
         }
         Rule::Header(literal) if depth == Depth::All && at >= covered.headers => {
@@ -371,6 +382,9 @@ fn call<'r>(
         }
         Rule::Place(literal) if depth == Depth::All && at >= covered.places => {
             covered.places = places::at(source, at, literal, found);
+        }
+        Rule::Printed if depth == Depth::All && at >= covered.printed => {
+            covered.printed = printed::below(source, at, found);
         }
         Rule::Directive(literal) if depth == Depth::All && at >= covered.directives => {
             take(
@@ -390,6 +404,7 @@ fn call<'r>(
         | Rule::Header(_)
         | Rule::Command
         | Rule::Place(_)
+        | Rule::Printed
         | Rule::Directive(_) => {}
     }
 }

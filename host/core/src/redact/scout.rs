@@ -16,7 +16,7 @@ use super::literals::{Folded, Search, fold};
 use super::source::{Source, is_blank};
 use super::stream::suspect;
 use super::tokens::Token;
-use super::{commands, directives, ties, tokens, urls};
+use super::{commands, directives, printed, ties, tokens, urls};
 use std::sync::LazyLock;
 
 /// Shortest run of token letters that is looked at, in bytes: one this long fills an aligned block of eight.
@@ -579,14 +579,17 @@ fn is_word(source: Source<'_>, start: usize, end: usize) -> bool {
     let length = 1_u32 << (end - start).min(31);
     let name = source.str(start, end);
     (lengths.is_some_and(|lengths| lengths & length != 0)
-        && (directives::is_word_of_one(name) || commands::takes(name)))
+        && (directives::is_word_of_one(name) || commands::takes(name) || printed::is_trigger(name)))
         || name.ends_with("passwd")
 }
 
 /// The lengths of the words that begin with each letter.
 static STARTS: LazyLock<[u32; 256]> = LazyLock::new(|| {
     let mut lengths = [0; 256];
-    for word in directives::words().chain(commands::words()) {
+    for word in directives::words()
+        .chain(commands::words())
+        .chain(printed::triggers())
+    {
         if let Some(first) = word.bytes().next()
             && let Some(lengths) = lengths.get_mut(usize::from(first.to_ascii_lowercase()))
         {

@@ -6,6 +6,7 @@ use super::MASK_START;
 use super::lookalikes;
 use super::masks;
 use super::names::{self, Names};
+use super::nested;
 use super::objects;
 use super::phrases;
 use super::source::{Found, Label, Source, is_blank, is_word};
@@ -50,7 +51,7 @@ pub(super) fn named<'r>(
     (found, read)
 }
 
-fn name_around(source: Source<'_>, hit: usize) -> Name<'_> {
+pub(super) fn name_around(source: Source<'_>, hit: usize) -> Name<'_> {
     let part = |byte: u8| is_word(byte) || matches!(byte, b'-' | b'.');
     let mut start = source.back(hit, NAME_BYTES_MAX, part);
     if source.before(start) == b'\\' && matches!(source.at(start), b'n' | b'r' | b't') {
@@ -72,6 +73,14 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found<'static>> {
     if start.is_some_and(|start| masks::at(source, start).is_some()) {
         // The kind in a mask is no name, whatever follows the mask.
         return None;
+    }
+    if let Some(value) = nested::answer(source, name) {
+        let label = Label {
+            rule: "setting",
+            kind: "password",
+        };
+        return Found::new(value.start, value.end, label)
+            .filter(|_| !values::is_placeholder(source, value, Written::Environment));
     }
     let (mut at, tie) = tie(source, name)?;
     if name.text == "PASS" && tie == Tie::Colon {
@@ -129,6 +138,7 @@ fn value_at(source: Source<'_>, name: Name<'_>, at: usize, tie: Tie, most: usize
         (b'{', Tie::Colon) if objects::member(source, at).is_some() => {
             values::quoted(source, objects::member(source, at)?)?
         }
+        (b'{', Tie::Colon) if objects::is_map(source, at) => return None,
         (b'[', Tie::Colon | Tie::Equals) if objects::numbers(source, at).is_some() => {
             objects::numbers(source, at)?
         }

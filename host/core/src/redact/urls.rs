@@ -35,6 +35,8 @@ const WEBHOOK: Label<'static> = Label {
 
 /// Longest userinfo, in bytes.
 const USERINFO_BYTES_MAX: usize = 1_024;
+/// Shortest user that may be a key, in bytes.
+const KEY_BYTES_MIN: usize = 32;
 /// How far an @ is looked for past the first sign that should have ended the userinfo, in bytes.
 const UNESCAPED_BYTES_MAX: usize = 256;
 
@@ -134,6 +136,8 @@ fn userinfo(source: Source<'_>, start: usize, ahead: &mut Ahead) -> Option<Found
         }
     })?;
     let (from, label) = match find_colon(source, start, at) {
+        // Where the user looks random it opens something as well, with or without the password.
+        Some(colon) if is_random_user(source, start, colon) => (start, PASSWORD),
         Some(colon) => (colon + 1, PASSWORD),
         None => (start, TOKEN),
     };
@@ -149,6 +153,16 @@ fn userinfo(source: Source<'_>, start: usize, ahead: &mut Ahead) -> Option<Found
         return None;
     }
     Found::new(from, at, label)
+}
+
+/// Whether the user of an address is a key, as of an error collector or a token that stands for a login.
+fn is_random_user(source: Source<'_>, start: usize, end: usize) -> bool {
+    let user = Value {
+        start,
+        end,
+        form: Form::Quoted,
+    };
+    end - start >= KEY_BYTES_MIN && values::looks_random(source, user)
 }
 
 fn last_at(source: Source<'_>, start: usize, end: usize) -> Option<usize> {

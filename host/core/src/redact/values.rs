@@ -226,7 +226,7 @@ const NOTHING: &[&str] = &[
     "null", "nil", "none", "undefined", "true", "false", "yes", "no", "on", "off", "required", "optional", "enabled", "disabled", "unset", "empty", "set", "not", "n/a", "na",
     "redacted", "removed", "hidden", "masked", "omitted", "filtered", "password", "passwd", "token", "secret", "string", "str", "int", "bool", "bytes", "value", "example", "placeholder",
     "todo", "tbd", "changeme", "invalid", "incorrect", "expired", "missing", "is", "was", "has", "for", "must", "and", "or", "the", "a", "an", "to", "of", "option", "flag", "argument", "parameter",
-    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found", "include", "see", "stored", "managed", "deprecated", "unchanged", "pwd", "pw", "pass", "same-origin", "omit",
+    "ask", "prompt", "vault", "default", "unknown", "basic", "bearer", "x", "locked", "blank", "self", "this", "file", "any", "never", "valid", "ok", "failed", "success", "found", "include", "see", "stored", "managed", "deprecated", "unchanged", "pwd", "pw", "pass", "same-origin", "omit", "inherit",
 ];
 
 fn is_empty_like(lower: &str) -> bool {
