@@ -216,7 +216,6 @@ pub(super) fn names_secret(text: &str, at: usize) -> bool {
             .iter()
             .any(|part| name.contains(part))
         || commands::takes(&name)
-        || printed::stands(source, at)
 }
 
 /// Whether the first line of a group begins with a word that the line before may introduce.

@@ -155,11 +155,12 @@ pub(super) fn is_trigger(word: &str) -> bool {
             && TRIGGERS.contains(word.to_ascii_lowercase().as_str()))
 }
 
-/// Whether the line of a place announces a secret.
-pub(super) fn stands(source: Source<'_>, at: usize) -> bool {
+/// Whether the line of a place announces a secret, and where that line ends.
+pub(super) fn stands(text: &str, at: usize) -> (bool, usize) {
+    let source = Source::new(text);
     let start = source.line_start(at, LINE_BYTES_MAX);
     let end = source.line_end(at, LINE_BYTES_MAX);
-    announces(source.str(start, end)).is_some()
+    (announces(source.str(start, end)).is_some(), end)
 }
 
 /// What a line announces for the lines below it.
@@ -484,7 +485,10 @@ fn file(word: &str) -> Option<(&'static str, bool)> {
     }
     let kept = word.contains("/secrets/") || word.contains("/credentials/");
     match names::judge(stem, "") {
-        Some(Names::Secret(kind)) if names::has_fragment(stem) => Some((kind, false)),
+        Some(Names::Secret(kind)) if names::has_fragment(stem) => {
+            // A file of a login has the user above the password.
+            Some((kind, end == Some(&".auth")))
+        }
         _ if kept || matches!(end, Some(&".key" | &".auth" | &".token" | &".pass")) => {
             Some(("secret", true))
         }

@@ -10,7 +10,7 @@ use super::stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Piece, suspect};
 use super::stretches::Stretches;
 use super::tables::{HEAD_BYTES_MAX, Head};
 use super::view::{self, View};
-use super::{Redactor, Span, blocks};
+use super::{Redactor, Span, blocks, printed};
 use std::ops::Range;
 
 /// Most bytes of a key's body that wait for the line that ends it.
@@ -260,9 +260,17 @@ impl Run<'_, '_> {
     /// Whether any rule has something to look at in the lines of a group.
     pub(super) fn is_dirty(&self, group: &Range<usize>, hits: &[Hit]) -> bool {
         let text = self.text.get(group.clone()).unwrap_or_default();
+        // A line is asked once for what it announces.
+        let mut asked = 0;
         hits.iter().any(|hit| {
-            hit.lead == Lead::Suspect
-                || joints::names_secret(text, hit.at.saturating_sub(group.start))
+            let at = hit.at.saturating_sub(group.start);
+            let names = hit.lead == Lead::Suspect || joints::names_secret(text, at);
+            names
+                || (at >= asked && {
+                    let (announces, end) = printed::stands(text, at);
+                    asked = end;
+                    announces
+                })
         })
     }
 
