@@ -16,11 +16,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// How many secrets of the stranger's rows are covered. Some of them cannot be: they stand without any sign.
-const BLIND_COVERED: usize = 407;
+const BLIND_COVERED: usize = 410;
 /// How many of their ordinary rows are changed.
 const BLIND_CHANGED: usize = 0;
 /// How many of their rows with personal data are covered.
-const BLIND_PII_COVERED: usize = 38;
+const BLIND_PII_COVERED: usize = 40;
 
 struct Case {
     id: String,

@@ -34,10 +34,22 @@ pub(super) const STARTS: &[&str] = &[
     "-----END",
     "PuTTY-User-Key-File",
     "$ANSIBLE_VAULT",
+    // Some programs write a dash less. It stands behind the usual one, which it is a part of.
+    "----BEGIN",
+    "----END",
 ];
 
 /// Shortest line of a key's body that is not its last, in bytes.
 pub(super) const BODY_LINE_BYTES_MIN: usize = 32;
+
+/// How a block ends that begins with one of [`STARTS`].
+fn end_of(literal: &str) -> &'static str {
+    match literal {
+        "-----BEGIN" => "-----END",
+        "----BEGIN" => "----END",
+        _ => "---- END",
+    }
+}
 
 /// The block whose literal (of [`STARTS`]) stands at `start`. `floor` is where the last block ended.
 pub(super) fn at(
@@ -47,8 +59,8 @@ pub(super) fn at(
     floor: usize,
 ) -> Option<Found<'static>> {
     match literal {
-        "---- BEGIN" | "-----BEGIN" => begun(source, start, literal),
-        "---- END" | "-----END" => ended(source, start, literal, floor),
+        "---- BEGIN" | "-----BEGIN" | "----BEGIN" => begun(source, start, literal),
+        "---- END" | "-----END" | "----END" => ended(source, start, literal, floor),
         "PuTTY-User-Key-File" => putty(source, start),
         _ => vault(source, start),
     }
@@ -64,15 +76,11 @@ pub(super) fn left_open(text: &str) -> Option<(usize, Close)> {
         let literal = STARTS.iter().find(|literal| source.has(start, literal))?;
         let rest = text.get(start..)?;
         match *literal {
-            "---- BEGIN" | "-----BEGIN" => {
+            "---- BEGIN" | "-----BEGIN" | "----BEGIN" => {
                 let Some((name, after)) = label(source, start + literal.len()) else {
                     continue;
                 };
-                let mark = if literal.starts_with("-----") {
-                    "-----END"
-                } else {
-                    "---- END"
-                };
+                let mark = end_of(literal);
                 if !is_private(name, after == source.len()) {
                     continue;
                 }
@@ -126,7 +134,7 @@ pub(super) fn ends_unbegun(text: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(start) = next_start(text, at) {
         at = start + 1;
-        for literal in ["---- END", "-----END"]
+        for literal in ["---- END", "-----END", "----END"]
             .iter()
             .filter(|literal| source.has(start, literal))
         {
@@ -136,7 +144,7 @@ pub(super) fn ends_unbegun(text: &str) -> Option<usize> {
                 return Some(source.run(after, 5, |byte| byte == b'-'));
             }
         }
-        for literal in ["---- BEGIN", "-----BEGIN"]
+        for literal in ["---- BEGIN", "-----BEGIN", "----BEGIN"]
             .iter()
             .filter(|literal| source.has(start, literal))
         {
@@ -185,11 +193,7 @@ fn begun(source: Source<'_>, start: usize, literal: &str) -> Option<Found<'stati
     if !is_private(name, after == source.len()) {
         return None;
     }
-    let end_literal = if literal.starts_with("-----") {
-        "-----END"
-    } else {
-        "---- END"
-    };
+    let end_literal = end_of(literal);
     let limit = source.len().min(start + BLOCK_BYTES_MAX);
     let end = match source.find(after, BLOCK_BYTES_MAX, end_literal) {
         Some(at) => {

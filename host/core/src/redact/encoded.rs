@@ -1,8 +1,9 @@
-//! Tokens and keys inside base64: the encoded form of a known prefix is looked for at each of the
+//! Tokens, keys and addresses with a login inside base64: the encoded form of a known prefix is looked for at each of the
 //! three ways it can fall on the alphabet, and the decoded text must then hold a whole token.
 
 use super::catalog::shipped;
 use super::source::{Found, Label, Source, is_base64};
+use super::urls;
 use base64::Engine as _;
 use base64::alphabet::STANDARD as STANDARD_ALPHABET;
 use base64::engine::DecodePaddingMode;
@@ -15,6 +16,8 @@ const ENCODED_KEY: Label<'static> = Label {
 
 /// How much base64 is decoded to look for a token, in bytes.
 const DECODED_BYTES_MAX: usize = 256;
+/// Longest scheme of an address, in bytes.
+const SCHEME_BYTES_MAX: usize = 12;
 /// Longest encoded run that is masked at once, in bytes.
 const RUN_BYTES_MAX: usize = 65_536;
 
@@ -34,9 +37,33 @@ pub(super) struct Form {
     skipped: usize,
     /// Where the prefix begins in the decoded group, in bytes.
     offset: usize,
-    /// Index into the shipped tokens; none for a private key's first line.
-    token: Option<usize>,
+    pub(super) holds: Holds,
 }
+
+/// What stands in the decoded text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// A shipped token, by its index.
+    Token(usize),
+    /// The first line of a private key.
+    Key,
+    /// An address with a login.
+    Address,
+}
+
+/// The schemes of addresses that hold logins.
+const SCHEMES: [&str; 10] = [
+    "postgres://",
+    "postgresql://",
+    "mysql://",
+    "mariadb://",
+    "mongodb",
+    "redis://",
+    "rediss://",
+    "amqp://",
+    "amqps://",
+    "https://",
+];
 
 /// All forms of all prefixes that are rare enough.
 pub(super) fn forms() -> Vec<Form> {
@@ -47,10 +74,14 @@ pub(super) fn forms() -> Vec<Form> {
         .filter(|(_, token)| token.is_worth_decoding());
     let mut forms: Vec<Form> = tokens
         .flat_map(|(index, token)| {
-            (0..3).map(move |offset| form(&token.prefix, offset, Some(index)))
+            (0..3).map(move |offset| form(&token.prefix, offset, Holds::Token(index)))
         })
         .collect();
-    forms.extend((0..3).map(|offset| form("-----BEGIN ", offset, None)));
+    forms.extend((0..3).map(|offset| form("-----BEGIN ", offset, Holds::Key)));
+    let schemes = SCHEMES.iter();
+    forms.extend(
+        schemes.flat_map(|scheme| (0..3).map(|offset| form(scheme, offset, Holds::Address))),
+    );
     forms.retain(|form| form.literal.len() >= 4);
     forms
 }
@@ -68,13 +99,13 @@ pub(super) fn inner(text: &[u8], offset: usize) -> (String, usize) {
     )
 }
 
-fn form(prefix: &str, offset: usize, token: Option<usize>) -> Form {
+fn form(prefix: &str, offset: usize, holds: Holds) -> Form {
     let (literal, skipped) = inner(prefix.as_bytes(), offset);
     Form {
         literal,
         skipped,
         offset,
-        token,
+        holds,
     }
 }
 
@@ -95,7 +126,10 @@ fn may_hold(letters: &[u8], form: &Form) -> bool {
         return false;
     };
     let text = buffer.get(form.offset..length).unwrap_or_default();
-    let Some(index) = form.token else {
+    if form.holds == Holds::Address {
+        return memchr::memmem::find(text, b"://").is_some();
+    }
+    let Holds::Token(index) = form.holds else {
         let line = text
             .iter()
             .position(|byte| *byte == b'\n' || !byte.is_ascii());
@@ -156,13 +190,14 @@ pub(super) fn at(
             }
         })
         .collect();
-    let label = match form.token {
-        Some(index) => shipped()
+    let label = match form.holds {
+        Holds::Address => address(&text)?,
+        Holds::Token(index) => shipped()
             .tokens
             .get(index)?
             .at(Source::new(&text), 0)
             .map(|found| found.label)?,
-        None => text
+        Holds::Key => text
             .lines()
             .next()
             .filter(|line| line.contains("PRIVATE KEY"))
@@ -171,7 +206,7 @@ pub(super) fn at(
     let start = source.back(at, RUN_BYTES_MAX, is_base64).max(floor);
     let mut end = source.run(at, RUN_BYTES_MAX, is_base64);
     // `base64` wraps its output; a key goes on over the line ends.
-    while form.token.is_none() && source.at(end) == b'\n' && end - start < RUN_BYTES_MAX {
+    while form.holds == Holds::Key && source.at(end) == b'\n' && end - start < RUN_BYTES_MAX {
         let line = source.run(end + 1, RUN_BYTES_MAX, is_base64);
         if line - end < 4 || !matches!(source.at(line), b'\n' | 0) {
             break;
@@ -179,4 +214,12 @@ pub(super) fn at(
         end = line;
     }
     Found::new(start, end, label)
+}
+
+/// What an address at the beginning of a decoded text holds.
+fn address(text: &str) -> Option<Label<'static>> {
+    let sign = text.find("://").filter(|sign| *sign <= SCHEME_BYTES_MAX)?;
+    let source = Source::new(text);
+    let found = urls::at(source, sign, "://", &mut urls::Ahead::default())?;
+    Some(found.label)
 }

@@ -115,6 +115,31 @@ pub(super) fn mysql(source: Source<'_>, start: usize) -> Option<Found<'static>> 
     }
 }
 
+/// Longest user and realm in a line of a digest file, in bytes.
+const DIGEST_BYTES_MAX: usize = 128;
+
+/// `user:Realm of it:<32 hexadecimal digits>`, a line of a digest file whose last colon stands at `colon`. A realm is
+/// words for people, which a version or a path is not.
+pub(super) fn digest(source: Source<'_>, colon: usize) -> Option<Found<'static>> {
+    let end = source.run(
+        colon + 1,
+        40,
+        |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    );
+    if end - colon != 33 || !matches!(source.at(end), b'\n' | 0) {
+        return None;
+    }
+    let line = source.line_start(colon, DIGEST_BYTES_MAX);
+    let (user, realm) = source.str(line, colon).split_once(':')?;
+    let is_user = |byte: u8| is_word(byte) || matches!(byte, b'.' | b'-' | b'@');
+    let is_realm = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'');
+    let fits = !user.is_empty()
+        && user.bytes().all(is_user)
+        && realm.bytes().all(is_realm)
+        && realm.starts_with(|c: char| c.is_ascii_uppercase());
+    fits.then(|| Found::new(colon + 1, end, HASH)).flatten()
+}
+
 /// The pair of LM and NT hashes in a password dump, around a `:::` at `end`.
 pub(super) fn windows_dump(source: Source<'_>, end: usize) -> Option<Found<'static>> {
     let start = source.back(end, 65, |byte| byte.is_ascii_hexdigit() || byte == b':');

@@ -66,6 +66,9 @@ pub(super) fn header_value(source: Source<'_>, start: usize, at: usize) -> Optio
         return None;
     }
     let mut from = source.run(colon + 1, 64, is_blank);
+    if source.at(from) == b'\n' {
+        return folded(source, from);
+    }
     if matches!(source.at(from), b'[' | b'{') {
         from += 1;
     }
@@ -82,6 +85,16 @@ pub(super) fn header_value(source: Source<'_>, start: usize, at: usize) -> Optio
         _ => source.line_end(from, HEADER_BYTES_MAX),
     };
     Some((from, end))
+}
+
+/// The value on the line below a header's name, indented: `Authorization:` and ` Basic x`.
+fn folded(source: Source<'_>, line_end: usize) -> Option<(usize, usize)> {
+    let from = source.run(line_end + 1, 64, is_blank);
+    let scheme = source.run(from, 32, |byte| byte.is_ascii_alphabetic() || byte == b'-');
+    let named = source.str(from, scheme).to_ascii_lowercase();
+    let is_value = from > line_end + 1 && shipped().schemes.contains(&named);
+    (is_value && is_blank(source.at(scheme)))
+        .then(|| (from, source.line_end(from, HEADER_BYTES_MAX)))
 }
 
 /// The value of `Authorization "Basic x"`, as servers are told to set the header: in quotes, with its scheme.

@@ -117,11 +117,18 @@ impl<'t> Joint<'t> {
 
     /// As [`Self::read`], for a line without marks.
     fn read_plain(&mut self, line: &str, start: usize, hit: usize) {
-        let shown = line.trim_end();
+        let shown = without_remark(line.trim_end());
         if let Some(announced) = printed::announces(shown) {
             self.waits = Some(start + shown.len());
             self.announced = announced.lines;
         }
+        let header = shown.trim_end_matches(|c: char| matches!(c, '-' | '+' | '0'..='9' | ' '));
+        let opens_block = header.ends_with(['|', '>']);
+        let shown = if opens_block {
+            without_tag(header)
+        } else {
+            shown
+        };
         let mut head = shown.trim_end_matches(|c: char| u8::try_from(c).is_ok_and(is_filler));
         if shown.ends_with('>')
             && let Some((before, _)) = head.rsplit_once("</")
@@ -149,11 +156,30 @@ impl<'t> Joint<'t> {
         if shown.ends_with([':', '[', '{']) && nested::holder(name).is_some() {
             self.below = Some((indent(line), nested::LINES_MAX));
         }
-        let header = shown.trim_end_matches(|c: char| matches!(c, '-' | '+' | '0'..='9' | ' '));
-        if header.ends_with(['|', '>']) {
+        if opens_block {
             self.block = Some(indent(line));
             self.waits = None;
         }
+    }
+}
+
+/// A line that ends in a sign without the remark behind that: `password: # of the test`.
+fn without_remark(line: &str) -> &str {
+    line.find(": #")
+        .filter(|at| matches!(line.as_bytes().get(at + 3), Some(b' ' | b'\t')))
+        .and_then(|at| line.get(..=at))
+        .unwrap_or(line)
+}
+
+/// The head of a block without the tag before its sign: `password: !!binary |`.
+fn without_tag(header: &str) -> &str {
+    let before = header
+        .get(..header.len() - 1)
+        .unwrap_or_default()
+        .trim_end();
+    match before.rsplit_once(' ') {
+        Some((head, tag)) if tag.starts_with('!') => head.trim_end(),
+        _ => header,
     }
 }
 

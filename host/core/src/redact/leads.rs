@@ -24,9 +24,11 @@ pub(super) const SHORT_NAMES: &[&str] = &[
 /// full behind it.
 #[rustfmt::skip]
 pub(super) const SIGNS: &[&str] = &[
-    SCHEME, MARK, " -p", " -u", " -a", " -w", " -s", " -c", " -x", " -k", " -n", " -h", " -b", LONG_FLAG,
+    SCHEME, ":\\/", ":\\\\", ":\\u0", "%3A%", "%3a%", MARK, " -p", " -u", " -a", " -w", " -s", " -c", " -x", " -k", " -n", " -h", " -b", LONG_FLAG,
 ];
 pub(super) const SCHEME: &str = "://";
+/// How the scheme of an address ends where JSON or another address holds it.
+pub(super) const SCHEMES: [&str; 5] = [":\\/", ":\\\\", ":\\u0", "%3A%", "%3a%"];
 pub(super) const MARK: &str = "<U+";
 pub(super) const LONG_FLAG: &str = " --";
 
@@ -51,7 +53,7 @@ pub(super) const SUSPECTS: [&[&str]; 16] = [
     &["qlplus ", "-END ", "-stdin", "vault login ", "-BEGIN "],
     &[">__construct('", "<<< ", "<<<'", "<<<\"", "519 a_"],
     &[" on #", "SCRAM-SHA", "ommunity", " on >", "OMMUNITY"],
-    &["{SMD5", "{PBKDF", "pbkdf2", "radtest ", "webhook.office"],
+    &["{SMD5", "{PBKDF", "pbkdf2", "radtest ", "webhook.office", "_authenticator"],
     &["bcrypt", "{CRYPT", ":*:*", ".key \"", "scrypt"],
     &["md5 7", ":5432:", ":5433:", ":6432:", "md5 0"],
     &["ndpw ", " /p:", "\"kty\"", "LOGIN ", "otpw "],

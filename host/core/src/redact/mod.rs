@@ -328,6 +328,9 @@ impl Redactor {
         if let Some(view) = View::without(text, view::argument_frames(text)) {
             spans.extend(view.back(self.scan(&view.text, Depth::All)));
         }
+        if let Some(view) = View::unescaped(text) {
+            spans.extend(view.back(self.scan(&view.text, Depth::Tokens)));
+        }
         let erased: Vec<Range<usize>> = overlooked
             .iter()
             .filter(|range| text.get((*range).clone()) != Some("\n"))

@@ -60,11 +60,14 @@ pub(super) fn scan(source: Source<'_>, wanted: Wanted, found: &mut Vec<Found<'_>
     let mut covered = 0;
     while at < source.len() {
         let next = source.run(at, source.len(), |byte| {
-            !(byte.is_ascii_digit() || matches!(byte, b'@' | b'+' | b'('))
+            !(byte.is_ascii_digit() || matches!(byte, b'@' | b'+' | b'(' | b'%'))
         });
         let hit = match source.at(next) {
-            b'@' if wanted.email => email(source, next, covered),
-            b'@' => None,
+            b'@' if wanted.email => email(source, (next, next + 1), covered),
+            b'%' if wanted.email && source.has(next, "%40") => {
+                email(source, (next, next + 3), covered)
+            }
+            b'@' | b'%' => None,
             _ if next >= source.len() => return,
             _ => number(source, next, wanted).or_else(|| {
                 let letters = next.checked_sub(2).filter(|start| *start >= covered);
@@ -131,7 +134,7 @@ fn stands_alone(source: Source<'_>, start: usize, end: usize) -> bool {
     let after = source.at(end);
     let joined =
         |byte: u8| is_word(byte) || matches!(byte, b'-' | b'.' | b'+' | b'#' | b'$' | b'%');
-    let further = matches!(after, b'.' | b',' | b'-') && is_word(source.at(end + 1));
+    let further = matches!(after, b'.' | b'-') && is_word(source.at(end + 1));
     !joined(before) && !is_word(after) && !further
 }
 
@@ -368,8 +371,8 @@ const LOGINS: [&str; 9] = [
     "autossh",
 ];
 
-/// A mail address around an `@`, and no login, unit, repository or algorithm.
-fn email(source: Source<'_>, at: usize, floor: usize) -> Option<Found<'static>> {
+/// A mail address around an `@`, plain or as an address writes it, and no login, unit, repository or algorithm.
+fn email(source: Source<'_>, (at, after): (usize, usize), floor: usize) -> Option<Found<'static>> {
     let local = |byte: u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'')
     };
@@ -378,9 +381,9 @@ fn email(source: Source<'_>, at: usize, floor: usize) -> Option<Found<'static>> 
         start += 1;
     }
     let domain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    let run = source.run(at + 1, DOMAIN_BYTES_MAX, domain);
-    let end = source.back(run, run - at - 1, |byte| matches!(byte, b'.' | b'-'));
-    let host = source.str(at + 1, end);
+    let run = source.run(after, DOMAIN_BYTES_MAX, domain);
+    let end = source.back(run, run - after, |byte| matches!(byte, b'.' | b'-'));
+    let host = source.str(after, end);
     let mut labels = host.rsplit('.');
     let top = labels.next()?;
     let rest = labels.clone().count();

@@ -109,7 +109,7 @@ const SECRET_FILE_ENDS: &[&str] = &[
     ".txt", ".key", ".pass", ".auth", ".token", ".secret", ".pw", ".pwd",
 ];
 /// Files of that kind whose name does not say so.
-const SECRET_FILES: &[&str] = &[".erlang.cookie"];
+const SECRET_FILES: &[&str] = &[".erlang.cookie", ".google_authenticator"];
 
 /// What a line announces.
 #[derive(Debug, Clone, Copy)]

@@ -253,7 +253,22 @@ fn holds_secret(line: &str, cell: &Range<usize>, kind: &str, sign: Sign) -> bool
             && !text.contains(&b' ')
             && !is_object_name(text)
     };
-    made && !says_none(text) && !values::is_placeholder(source, value, Written::Environment)
+    made && !is_date(text)
+        && !says_none(text)
+        && !values::is_placeholder(source, value, Written::Environment)
+}
+
+/// Whether a value is a day, with its time or not: `2026-05-01T10:00:00Z`.
+fn is_date(text: &[u8]) -> bool {
+    let is_day = |day: &[u8]| {
+        day.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => matches!(byte, b'-' | b'/' | b'.'),
+            _ => byte.is_ascii_digit(),
+        })
+    };
+    let is_time = |byte: &u8| byte.is_ascii_digit() || b" TZ:.+-".contains(byte);
+    text.split_at_checked(10)
+        .is_some_and(|(day, time)| is_day(day) && time.iter().all(is_time))
 }
 
 /// Whether several words say that there is no value: `never expires (0)`.

@@ -39,6 +39,7 @@ enum Rule {
     Hash(&'static str),
     MysqlHash,
     WindowsDump,
+    Digest,
     Command,
     Directive(&'static str),
     Place(&'static str),
@@ -53,6 +54,7 @@ impl Rule {
             Self::Token(_) => |byte| tokens::Body::Wide.has(byte),
             Self::Discord => |byte| is_word(byte) || byte == b'-',
             Self::MysqlHash => |byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'),
+            Self::Digest => |byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'),
             _ => |_| true,
         }
     }
@@ -100,6 +102,9 @@ impl Table {
         }
         for digit in "0123456789ABCDEF".chars() {
             add(&format!("*{digit}"), Rule::MysqlHash);
+        }
+        for digit in "0123456789abcdef".chars() {
+            add(&format!(":{digit}"), Rule::Digest);
         }
         add(":::", Rule::WindowsDump);
         for literal in commands::starts() {
@@ -360,6 +365,7 @@ fn call<'r>(
         }
         Rule::Discord => found.extend(tokens::discord(source, at)),
         Rule::MysqlHash => found.extend(hashes::mysql(source, at)),
+        Rule::Digest => found.extend(hashes::digest(source, at)),
         Rule::WindowsDump => found.extend(hashes::windows_dump(source, at)),
         Rule::Url(literal) if at >= covered.urls => {
             let url = urls::at(source, at, literal, &mut covered.ahead);

@@ -10,7 +10,8 @@ use super::catalog::shipped;
 use super::encoded::{self, Form};
 use super::grams::Fours;
 use super::leads::{
-    MARK, NAMES, SCHEME, SHORT_NAMES, SIGNED_NAMES, SIGNS, SUSPECTS, TELLING, tells, untelling,
+    MARK, NAMES, SCHEME, SCHEMES, SHORT_NAMES, SIGNED_NAMES, SIGNS, SUSPECTS, TELLING, tells,
+    untelling,
 };
 use super::literals::{Folded, Search, fold};
 use super::source::{Source, is_blank};
@@ -286,6 +287,12 @@ impl Scout {
                     at = start + SCHEME.len();
                     continue;
                 }
+                Some(literal) if SCHEMES.contains(&literal) => {
+                    if urls::is_login_escaped(source, start) {
+                        hits.push(suspect(start));
+                    }
+                    continue;
+                }
                 Some(MARK) => {
                     hits.push(suspect(start));
                     at = start + MARK.len();
@@ -412,6 +419,7 @@ impl Scout {
         (source.before(start) == b':' && first == b'A' && letter(start + 1) == b'A')
             || (length == 35 && source.slice(start, start + 3) == b"md5")
             || (source.before(start) == b'*' && length == 40)
+            || (source.before(start) == b':' && length == 32 && matches!(letter(end), b'\n' | 0))
             || (matches!(first, b'M' | b'N' | b'O')
                 && source.at(end) == b'.'
                 && (22..=30).contains(&length))
@@ -518,6 +526,8 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
                 | b';'
                 | b'\n'
                 | 0xC2
+                | 0xE2
+                | 0xE3
                 | 0xEF
                 | b'%'
                 | b'&'
@@ -533,7 +543,7 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
         b'=' | b':' | b'"' | b'\'' | b'|' | b'?' | b'+' | b',' | b'\n' | b'\\' | 0 | 0xC2
         | 0xEF => true,
         b'0'..=b'9' => source.at(source.run(gap, 4, |byte| byte.is_ascii_digit())) == b':',
-        b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'f' => told(source, gap),
+        b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'f' => ties::may_be_told(source, gap),
         _ => false,
     };
     let heads_row =
@@ -542,34 +552,8 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
         || heads_row
         || source.at(start) == b'-'
         || matches!(before, b'<' | b':')
-        || is_introduced(source, start)
+        || ties::is_introduced(source, start)
         || is_word(source, start, end)
-}
-
-/// Words after which a password is told, or `for x =`.
-fn told(source: Source<'_>, at: usize) -> bool {
-    let words = [
-        "is ",
-        "is: ",
-        "generated",
-        "set to ",
-        "was set ",
-        "changed to ",
-        "reset to ",
-    ];
-    words.iter().any(|word| source.has(at, word))
-        || (source.has(at, "for ") && {
-            let rest = source.slice(at, at + 96);
-            memchr::memchr3(b'=', b':', b'\n', rest)
-                .is_some_and(|sign| matches!(rest.get(sign), Some(b'=' | b':')))
-        })
-}
-
-/// Whether the word before a name sets it: `env NAME x`, `-x NAME x`.
-fn is_introduced(source: Source<'_>, start: usize) -> bool {
-    let gap = source.back(start, 8, is_blank);
-    let word = source.str(source.back(gap, 16, |byte| byte > b' '), gap);
-    word.starts_with('-') || matches!(word, "set" | "config") || ties::sets(word)
 }
 
 /// Whether a name is a word of a directive, or a program that takes a password. What cannot be one by its first

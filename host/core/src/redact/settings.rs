@@ -17,6 +17,12 @@ use base64::engine::general_purpose::STANDARD;
 
 /// Longest name, in bytes, to either side of its fragment.
 const NAME_BYTES_MAX: usize = 64;
+/// Longest remark between a name and the value on the next line, in bytes.
+const REMARK_BYTES_MAX: usize = 160;
+/// Deepest indentation of such a value, in bytes.
+const INDENT_BYTES_MAX: usize = 512;
+/// Most blank lines above it.
+const BLANK_LINES_MAX: usize = 4;
 /// Longest indented block that one name may hold, in bytes.
 const BLOCK_BYTES_MAX: usize = 65_536;
 
@@ -129,6 +135,15 @@ fn value_at(source: Source<'_>, name: Name<'_>, at: usize, tie: Tie, most: usize
     let around = around(source, name, tie);
     let value = match (source.at(at), tie) {
         (b'\n', Tie::Colon | Tie::Pair) => next_line(source, name, at)?,
+        (b'#', Tie::Colon) if is_blank(source.at(at + 1)) && is_blank(source.before(at)) => {
+            let end = source.line_end(at, REMARK_BYTES_MAX);
+            let value = next_line(source, name, end)?;
+            let line = source.line_start(value.start, INDENT_BYTES_MAX);
+            if source.run(line, INDENT_BYTES_MAX, is_blank) - line <= indent(source, name) {
+                return None;
+            }
+            value
+        }
         (b'\n' | b' ' | b'<', Tie::Element) => match objects::element(source, at) {
             Some(start) => values::read(source, start, around, most),
             None if source.at(at) == b'\n' => return None,
@@ -346,8 +361,15 @@ fn block(source: Source<'_>, name: Name<'_>, header: usize) -> Option<Value> {
 
 /// A value on the line after its name: quoted, or one word that is indented further or looks random.
 fn next_line(source: Source<'_>, name: Name<'_>, line_end: usize) -> Option<Value> {
-    let line = line_end + 1;
-    let start = source.run(line, 512, is_blank);
+    let mut line = line_end + 1;
+    let mut start = source.run(line, INDENT_BYTES_MAX, is_blank);
+    for _ in 0..BLANK_LINES_MAX {
+        if source.at(start) == b'\n' {
+            line = start + 1;
+            start = source.run(line, INDENT_BYTES_MAX, is_blank);
+        }
+    }
+    let apart = line > line_end + 1;
     if let Some(value) = values::quoted(source, start) {
         let after = skip_blanks(source, value.end + 1);
         return (source.at(after) != b':').then_some(value);
@@ -368,5 +390,12 @@ fn next_line(source: Source<'_>, name: Name<'_>, line_end: usize) -> Option<Valu
         && !text.starts_with(b"{");
     let mixed = is_mixed(text);
     let deeper = start - line > indent(source, name);
-    (alone && plain && (deeper || mixed)).then_some(value)
+    (alone
+        && plain
+        && if apart {
+            deeper && mixed
+        } else {
+            deeper || mixed
+        })
+    .then_some(value)
 }

@@ -193,6 +193,32 @@ fn told(source: Source<'_>, gap: usize) -> Option<(usize, Tie)> {
     is_mixed(source.slice(start, end)).then_some((start, Tie::Column))
 }
 
+/// Words after which a password is told, or `for x =`.
+pub(super) fn may_be_told(source: Source<'_>, at: usize) -> bool {
+    let words = [
+        "is ",
+        "is: ",
+        "generated",
+        "set to ",
+        "was set ",
+        "changed to ",
+        "reset to ",
+    ];
+    words.iter().any(|word| source.has(at, word))
+        || (source.has(at, "for ") && {
+            let rest = source.slice(at, at + 96);
+            memchr::memchr3(b'=', b':', b'\n', rest)
+                .is_some_and(|sign| matches!(rest.get(sign), Some(b'=' | b':')))
+        })
+}
+
+/// Whether the word before a name sets it: `env NAME x`, `-x NAME x`.
+pub(super) fn is_introduced(source: Source<'_>, start: usize) -> bool {
+    let gap = source.back(start, 8, is_blank);
+    let word = source.str(source.back(gap, 16, |byte| byte > b' '), gap);
+    word.starts_with('-') || matches!(word, "set" | "config") || sets(word)
+}
+
 /// Whether a word looks made up: long, letters and digits.
 pub(super) fn is_mixed(text: &[u8]) -> bool {
     text.len() >= 8
@@ -259,15 +285,19 @@ pub(super) fn skip_blanks(source: Source<'_>, at: usize) -> usize {
     let mut end = at;
     loop {
         let blanks = source.run(end, GAP_BYTES_MAX, is_blank);
-        // A no-break space is two bytes; no other wide space stands between name and value.
-        end = if source.slice(blanks, blanks + 2) == "\u{a0}".as_bytes() {
-            blanks + 2
-        } else {
-            blanks
-        };
+        end = blanks + wide(source, blanks);
         if end == blanks || end - at > GAP_BYTES_MAX {
             return end;
         }
+    }
+}
+
+/// How many bytes a space has that is no blank and looks like one; none if there is none.
+fn wide(source: Source<'_>, at: usize) -> usize {
+    match (source.at(at), source.at(at + 1), source.at(at + 2)) {
+        (0xC2, 0xA0, _) => 2,
+        (0xE2, 0x80, 0x80..=0x8A | 0xAF) | (0xE2, 0x81, 0x9F) | (0xE3, 0x80, 0x80) => 3,
+        _ => 0,
     }
 }
 

@@ -114,6 +114,14 @@ pub(super) fn at(
     }
 }
 
+/// Whether behind an escaped end of a scheme a login may stand: an @, plain or escaped, before what ends the address.
+pub(super) fn is_login_escaped(source: Source<'_>, start: usize) -> bool {
+    let end = source.run(start, UNESCAPED_BYTES_MAX, in_address);
+    ["@", "%40", "u0040"]
+        .iter()
+        .any(|sign| source.find(start, end - start, sign).is_some())
+}
+
 fn in_address(byte: u8) -> bool {
     byte > b' ' && !matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>')
 }

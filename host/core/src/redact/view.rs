@@ -6,11 +6,31 @@ use memchr::memmem::Finder;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+/// How an address begins behind its scheme where it stands in another one.
+const SCHEME: &[u8] = b"%3A%2F%2F";
+/// Most backslashes before a sign.
+const SLASHES_MAX: usize = 8;
+
+/// The sign of two hexadecimal digits; NUL where they are none.
+fn code(high: u8, low: u8) -> u8 {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    match (digit(high), digit(low)) {
+        (Some(high), Some(low)) => high << 4 | low,
+        _ => 0,
+    }
+}
+
 /// A text with stretches left out.
 pub(super) struct View {
     pub(super) text: String,
     /// Where each kept stretch begins: in the view and in the text.
     pieces: Vec<(usize, usize)>,
+    /// Whether a sign of the view may stand for several of the text.
+    escaped: bool,
 }
 
 impl View {
@@ -21,6 +41,7 @@ impl View {
         let mut view = Self {
             text: String::with_capacity(text.len()),
             pieces: Vec::new(),
+            escaped: false,
         };
         let mut kept = 0;
         let mut omitted = false;
@@ -41,6 +62,7 @@ impl View {
         let mut view = Self {
             text: String::with_capacity(text.len()),
             pieces: Vec::new(),
+            escaped: false,
         };
         let mut at = 0;
         for span in spans {
@@ -53,6 +75,56 @@ impl View {
         }
         view.keep(text, at, text.len());
         view
+    }
+
+    /// A view in which signs stand for themselves that JSON and addresses may write otherwise: `\/`, `\u0040`, and, where
+    /// an address is written so from its scheme on, `%40`. None if there are none.
+    pub(super) fn unescaped(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let rest = |at: usize| bytes.get(at..).unwrap_or_default();
+        let percent = memchr::memchr_iter(b'%', bytes).any(|at| {
+            rest(at)
+                .get(..SCHEME.len())
+                .is_some_and(|sign| sign.eq_ignore_ascii_case(SCHEME))
+        });
+        let mut view = Self {
+            text: String::with_capacity(text.len()),
+            pieces: Vec::new(),
+            escaped: true,
+        };
+        let mut kept = 0;
+        for at in memchr::memchr2_iter(b'\\', b'%', bytes) {
+            if at < kept {
+                continue;
+            }
+            let slashes = rest(at)
+                .iter()
+                .take(SLASHES_MAX)
+                .take_while(|byte| **byte == b'\\')
+                .count();
+            let (sign, length) = match rest(at + slashes) {
+                [b'/', ..] if slashes > 0 => (b'/', slashes + 1),
+                [b'u', b'0', b'0', high, low, ..] if slashes > 0 => {
+                    (code(*high, *low), slashes + 5)
+                }
+                [b'%', high, low, ..] if slashes == 0 && percent => (code(*high, *low), 3),
+                _ => continue,
+            };
+            // A sign that ends a value where it stands must not begin to do so.
+            if !sign.is_ascii_graphic() || matches!(sign, b'"' | b'\'' | b'\\') {
+                continue;
+            }
+            view.keep(text, kept, at);
+            view.pieces.push((view.text.len(), at));
+            view.text.push(char::from(sign));
+            kept = at + length;
+        }
+        if kept == 0 {
+            return None;
+        }
+        view.keep(text, kept, text.len());
+        view.pieces.push((view.text.len(), text.len()));
+        Some(view)
     }
 
     fn keep(&mut self, text: &str, start: usize, end: usize) {
@@ -78,7 +150,11 @@ impl View {
             .filter(|span| span.start < span.end)
             .map(|span| Span {
                 start: self.place(span.start),
-                end: self.place(span.end - 1) + 1,
+                end: if self.escaped {
+                    self.place(span.end)
+                } else {
+                    self.place(span.end - 1) + 1
+                },
                 ..span
             })
     }
