@@ -328,9 +328,6 @@ impl Redactor {
         if let Some(view) = View::without(text, view::argument_frames(text)) {
             spans.extend(view.back(self.scan(&view.text, Depth::All)));
         }
-        if let Some(view) = View::unescaped(text) {
-            spans.extend(view.back(self.scan(&view.text, Depth::Tokens)));
-        }
         let erased: Vec<Range<usize>> = overlooked
             .iter()
             .filter(|range| text.get((*range).clone()) != Some("\n"))
@@ -364,7 +361,12 @@ impl Redactor {
     fn scan(&self, text: &str, depth: Depth) -> Vec<Span> {
         let mut found = self.rules.scan(text, depth);
         self.exact.find(text, &mut found);
-        found.into_iter().map(span).collect()
+        let mut spans: Vec<Span> = found.into_iter().map(span).collect();
+        if let Some(view) = View::unescaped(text) {
+            let found = self.rules.scan(&view.text, Depth::Tokens);
+            spans.extend(view.back(found.into_iter().map(span).collect()));
+        }
+        spans
     }
 
     /// Where something may stand for any rule.
