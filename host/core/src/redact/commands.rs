@@ -27,6 +27,8 @@ pub(super) enum Holds {
     Secret,
     /// `user:secret`.
     AfterColon,
+    /// `name=secret`.
+    AfterEquals,
     /// `user%secret`.
     AfterPercent,
     /// `pass:secret`, as OpenSSL takes it.
@@ -277,6 +279,7 @@ fn secret(source: Source<'_>, word: Word, holds: Holds) -> Option<Found<'static>
     let from = match holds {
         Holds::Secret => 0,
         Holds::AfterColon => text.find([':', ','])? + 1,
+        Holds::AfterEquals => text.find('=')? + 1,
         Holds::AfterPercent => text.find('%')? + 1,
         Holds::PassSource => text.strip_prefix("pass:").map(|_| 5)?,
     };

@@ -25,6 +25,7 @@ const SUB_WORDS: &[&str] = &[
     "ascii ",
     "hexadecimal ",
     "hex ",
+    "md5 ",
     "encrypted ",
     "-String ",
     "--plaintext ",

@@ -156,7 +156,7 @@ impl<'t> Joint<'t> {
         if shown.ends_with([':', '[', '{']) && nested::holder(name).is_some() {
             self.below = Some((indent(line), nested::LINES_MAX));
         }
-        if opens_block {
+        if opens_block && self.announced == 0 {
             self.block = Some(indent(line));
             self.waits = None;
         }

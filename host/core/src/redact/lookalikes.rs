@@ -29,7 +29,7 @@ pub(super) fn is_one(source: Source<'_>, name: Name<'_>, tie: Tie, value: Value)
                 || is_label(source, name, value)
                 || is_looked_up(source, name, text)
         }
-        Tie::Quote => is_object(source, name, text),
+        Tie::Quote => is_object(source, name, text) || is_reported(source, name, value),
         _ => false,
     }
 }
@@ -116,6 +116,29 @@ fn is_object(source: Source<'_>, name: Name<'_>, text: &[u8]) -> bool {
     let before = word_before(source, name.start);
     let said = ["in", "from", "of", "the", "mount", "for", "a", "named"].contains(&before);
     named && said && is_object_name(text)
+}
+
+/// `secret "db-creds-2f8k9" deleted`: what was done with an object.
+fn is_reported(source: Source<'_>, name: Name<'_>, value: Value) -> bool {
+    let plain = |byte: &u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
+    };
+    let text = source.slice(value.start, value.end);
+    let done = [
+        " created",
+        " deleted",
+        " configured",
+        " unchanged",
+        " patched",
+        " labeled",
+        " annotated",
+        " not found",
+        " already exists",
+    ];
+    matches!(name.text, "secret" | "secrets" | "token")
+        && text.contains(&b'-')
+        && text.iter().all(plain)
+        && done.iter().any(|done| source.has(value.end + 1, done))
 }
 
 /// What a cluster calls its objects: small letters, digits and dashes.

@@ -47,7 +47,7 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
         .rev()
         .find(|word| !word.bytes().all(|byte| byte.is_ascii_digit()))?;
     let joined = words.joined.as_str();
-    if joined.contains("public") && joined.contains("key") {
+    if joined.contains("public") && joined.contains("key") || joined == "usersigningkey" {
         return None;
     }
     let public = [
@@ -66,6 +66,22 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
         }
         let about = shipped().names.about.contains(last) && !ends_in_noun(joined, last);
         return (!about).then_some(Names::Secret(kind));
+    }
+    // The key of a cache, a row, an index; and the number of the public key that somebody signs with.
+    let indexes = [
+        "cache",
+        "restore",
+        "object",
+        "partition",
+        "sort",
+        "foreign",
+        "row",
+    ];
+    if indexes
+        .iter()
+        .any(|word| joined == format!("{word}key") || joined == format!("{word}keys"))
+    {
+        return None;
     }
     // A bare `key` after another word is one of a map, a cache or a table.
     if joined == "key" && !before.is_empty() {
@@ -99,6 +115,7 @@ fn secret_noun(words: &Words, before: &str) -> Option<&'static str> {
         return Some("password");
     }
     match joined {
+        "keycontent" => return Some("password"),
         "pwd" | "pw" => return Some("password"),
         "psk" | "wpapsk" => return Some("passphrase"),
         "oldpwd" => return None,

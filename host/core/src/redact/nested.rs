@@ -66,7 +66,7 @@ const PUBLIC: &[&str] = &[
 /// What the name of several secrets says of what stands below it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Holder {
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// Whether it names nothing but passwords, so that small letters and digits are enough.
     plain: bool,
     /// Whether it names several, which may stand in a map.
@@ -255,7 +255,10 @@ fn take(source: Source<'_>, value: Value, holder: Holder, found: &mut Vec<Found<
         && (has(u8::is_ascii_uppercase) || text.iter().any(sign) || holder.plain)
         && !text.contains(&b' ')
         && source.find(value.start, text.len(), MASK_START).is_none();
-    let made = chosen || (printed::is_made(source, value) && !text.contains(&b':'));
+    // Names of objects rise and fall as well, and end in a number.
+    let random =
+        values::looks_random(source, value) || values::is_uuid(text) || text.iter().any(sign);
+    let made = chosen || (random && printed::is_made(source, value) && !text.contains(&b':'));
     if made && !values::is_placeholder(source, value, Written::Environment) {
         found.extend(Found::new(
             value.start,
@@ -307,4 +310,67 @@ pub(super) fn answer(source: Source<'_>, name: Name<'_>) -> Option<Value> {
     }
     let text = source.slice(value.start, value.end);
     (text.len() >= 3 && !text.starts_with(b"$")).then_some(value)
+}
+
+/// Names of two words, with the kinds of what they hold.
+const DOUBLE: [(&str, &str); 2] = [("secret", " ID"), ("key", " Content")];
+
+/// A name with its second word, where it is one of two: `Secret ID = x`, `Key Content : x`.
+pub(super) fn whole<'a>(source: Source<'a>, name: Name<'a>) -> Name<'a> {
+    let double = DOUBLE.iter().find(|(first, second)| {
+        name.text.eq_ignore_ascii_case(first)
+            && source.has(name.end, second)
+            && matches!(
+                source.at(name.end + second.len()),
+                b' ' | b'\t' | b':' | b'='
+            )
+    });
+    match double {
+        Some((_, second)) => {
+            let end = name.end + second.len();
+            Name {
+                text: source.str(name.start, end),
+                start: name.start,
+                end,
+            }
+        }
+        None => name,
+    }
+}
+
+/// The value of a name in a numbered list of names and values, as stores of keys print them: `1) "password"` and
+/// `2) "x"` on the next line.
+pub(super) fn reply(source: Source<'_>, name: Name<'_>) -> Option<Value> {
+    let quote = name.start.checked_sub(1)?;
+    if source.slice(quote.saturating_sub(2), quote + 1) != b") \"" {
+        return None;
+    }
+    let line = name.end + 1;
+    if source.at(name.end) != b'"' || source.at(line) != b'\n' || holder(name.text).is_none() {
+        return None;
+    }
+    let number = source.run(line + 1, 32, |byte| is_blank(byte) || byte.is_ascii_digit());
+    if number == line + 1 || source.slice(number, number + 2) != b") " {
+        return None;
+    }
+    values::quoted(source, number + 2).filter(|value| value.end - value.start >= 3)
+}
+
+/// The password that a command echoes which is to print it: `--password-command 'echo x'`.
+pub(super) fn echoed(source: Source<'_>, name: Name<'_>) -> Option<Value> {
+    let lower = name.text.to_ascii_lowercase();
+    if !lower.ends_with("command") || !lower.contains("pass") {
+        return None;
+    }
+    let sign = source.run(name.end, 4, |byte| is_blank(byte) || byte == b'=');
+    let value = values::quoted(source, sign)?;
+    let echo = ["echo ", "printf "]
+        .iter()
+        .find(|echo| source.has(value.start, echo))?;
+    let value = Value {
+        start: value.start + echo.len(),
+        ..value
+    };
+    let text = source.slice(value.start, value.end);
+    (text.len() >= 4 && !text.contains(&b' ') && !text.contains(&b'$')).then_some(value)
 }

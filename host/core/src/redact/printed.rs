@@ -79,6 +79,21 @@ const WRAPPERS: &[&str] = &[
 /// Nouns that may stand in a sentence with further words behind them.
 const NOUNS: &[&str] = &["token", "passphrase", "passcode", "credential", "pass"];
 
+/// Words that may follow the noun.
+const GOES_ON: &[&str] = &[
+    "is",
+    "are",
+    "for",
+    "to",
+    "of",
+    "valid",
+    "below",
+    "follows",
+    "now",
+    "generated",
+    "shown",
+];
+
 /// Words of sentences about something else than the secret itself.
 const DENIALS: &[&str] = &[
     "fingerprint",
@@ -110,6 +125,13 @@ const SECRET_FILE_ENDS: &[&str] = &[
 ];
 /// Files of that kind whose name does not say so.
 const SECRET_FILES: &[&str] = &[".erlang.cookie", ".google_authenticator"];
+
+/// What opens a login in a configuration of a tunnel: a user and a password on lines of their own.
+pub(super) const LOGIN_ELEMENT: &str = "<auth-user-pass>";
+/// What may stand before a secret on its own line.
+const NEW_VALUE: &str = "New value: ";
+/// How the sentence before it ends.
+pub(super) const RESET: &str = " successfully reset.";
 
 /// What a line announces.
 #[derive(Debug, Clone, Copy)]
@@ -169,15 +191,30 @@ pub(super) fn announces(line: &str) -> Option<Announced> {
     if shown.len() > LINE_BYTES_MAX {
         return None;
     }
+    let login = Announced {
+        kind: "password",
+        lines: COMMAND_LINES_MAX,
+        made: true,
+    };
     match shown.strip_suffix(':') {
         Some(said) => sentence(said),
+        // The user stands on the first line.
+        None if shown.trim_start() == LOGIN_ELEMENT => Some(login),
+        None if resets(shown) => Some(Announced {
+            lines: SENTENCE_LINES_MAX,
+            ..login
+        }),
         None => command(shown),
     }
 }
 
 /// Whether a line may hold what was announced: one word, or nothing.
 pub(super) fn may_hold(line: &str) -> bool {
-    !line.trim().contains([' ', '\t'])
+    let line = line.trim();
+    !line
+        .strip_prefix(NEW_VALUE)
+        .unwrap_or(line)
+        .contains([' ', '\t'])
 }
 
 /// The secrets below the line of `at`, and where that line ends.
@@ -195,6 +232,11 @@ pub(super) fn below(source: Source<'_>, at: usize, found: &mut Vec<Found<'_>>) -
     let mut wrapped = false;
     for index in 0..=announced.lines {
         let from = source.run(line, 64, is_blank);
+        let from = if source.has(from, NEW_VALUE) {
+            from + NEW_VALUE.len()
+        } else {
+            from
+        };
         let to = source.run(from, SECRET_BYTES_MAX, |byte| byte > b' ');
         let rest = source.run(to, 64, |byte| is_blank(byte) || byte == b'\r');
         if !matches!(source.at(rest), b'\n' | 0) || rest >= source.len() && from == to {
@@ -296,20 +338,21 @@ fn sentence(said: &str) -> Option<Announced> {
         return None;
     }
     let mut kind = None;
-    let mut before = "";
+    let (mut before, mut about) = ("", false);
     let words = said.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
     for word in words.filter(|word| !word.is_empty()).take(WORDS_MAX) {
-        if DENIALS
-            .iter()
-            .any(|denial| denial.eq_ignore_ascii_case(word))
-        {
+        let is_one = |words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
+        // `password managers`, `token was rejected`: the sentence is about something else.
+        if is_one(DENIALS) || (about && !is_one(GOES_ON)) {
             return None;
         }
+        about = false;
         if kind.is_none()
             && names::has_fragment(word)
             && let Some(Names::Secret(said)) = names::judge(word, before)
         {
             kind = Some(said);
+            about = true;
         }
         before = word;
     }
@@ -460,11 +503,20 @@ impl Printer {
     }
 }
 
+/// The sentence after which a store of documents shows the password that it made.
+fn resets(line: &str) -> bool {
+    line.starts_with("Password for the [") && line.ends_with(RESET)
+}
+
 /// The kind of the secret that a word names by its last part: `.data.password`, `-field=token`, `/db/password`.
 fn named(word: &str) -> Option<&'static str> {
     let name = word
         .rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
         .find(|part| !part.is_empty())?;
+    if name.eq_ignore_ascii_case("signingkey") {
+        // The number of a public key.
+        return None;
+    }
     match names::judge(name, "") {
         Some(Names::Secret(kind)) if names::has_fragment(name) => Some(kind),
         _ => None,

@@ -116,7 +116,9 @@ impl Table {
         for literal in printed::programs() {
             add(&format!("{literal} "), Rule::Printed);
         }
-        add(":\n", Rule::Printed);
+        for literal in [":\n", printed::LOGIN_ELEMENT, printed::RESET] {
+            add(literal, Rule::Printed);
+        }
         for literal in directives::starts() {
             add(literal, Rule::Directive(literal));
         }

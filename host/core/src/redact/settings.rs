@@ -88,6 +88,16 @@ fn valued(source: Source<'_>, name: Name<'_>) -> Option<Found<'static>> {
         return Found::new(value.start, value.end, label)
             .filter(|_| !values::is_placeholder(source, value, Written::Environment));
     }
+    if let Some(value) = nested::reply(source, name).or_else(|| nested::echoed(source, name)) {
+        let kind = nested::holder(name.text).map_or("password", |holder| holder.kind);
+        let label = Label {
+            rule: "setting",
+            kind,
+        };
+        return Found::new(value.start, value.end, label)
+            .filter(|_| !values::is_placeholder(source, value, Written::Environment));
+    }
+    let name = nested::whole(source, name);
     let (mut at, tie) = tie(source, name)?;
     if name.text == "PASS" && tie == Tie::Colon {
         // How test programs report; a setting of that name has an equals sign.

@@ -151,6 +151,12 @@ fn word_apart(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, 
         return Some((gap, Tie::Quote));
     }
     if source.has(gap, "for ") {
+        let line = source.line_end(gap, 96);
+        if let Some(is) = source.find(gap, line - gap, " is ") {
+            let value = skip_blanks(source, is + 4);
+            let end = source.run(value, 256, |byte| byte > b' ');
+            return is_mixed(source.slice(value, end)).then_some((value, Tie::Column));
+        }
         let end = source.run(gap, 96, |byte| !matches!(byte, b'=' | b':' | b'\n' | b';'));
         return sign(source, end).filter(|(value, tie)| {
             let end = source.run(*value, 256, |byte| byte > b' ');
@@ -207,8 +213,10 @@ pub(super) fn may_be_told(source: Source<'_>, at: usize) -> bool {
     words.iter().any(|word| source.has(at, word))
         || (source.has(at, "for ") && {
             let rest = source.slice(at, at + 96);
-            memchr::memchr3(b'=', b':', b'\n', rest)
-                .is_some_and(|sign| matches!(rest.get(sign), Some(b'=' | b':')))
+            let line =
+                memchr::memchr(b'\n', rest).map_or(rest, |end| rest.get(..end).unwrap_or_default());
+            memchr::memchr2(b'=', b':', line).is_some()
+                || memchr::memmem::find(line, b" is ").is_some()
         })
 }
 
