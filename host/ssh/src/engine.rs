@@ -237,10 +237,9 @@ impl Engine {
         note(Phase::Connected, 0);
         let signals = &lease.connection().signals;
         let may_spare = admitted.heard().case.target().host.watchdog == Watchdog::Probed;
-        let (exec, guard) = if may_spare && signals.work() {
-            (plain::wrap(admitted.rendered()), Guard::Signals)
-        } else {
-            (watched, Guard::Watchdog)
+        let (exec, guard) = match signals.work() {
+            Some(shell) if may_spare => (plain::wrap(admitted.rendered(), shell), Guard::Signals),
+            Some(_) | None => (watched, Guard::Watchdog),
         };
         trip.guard = Some(guard);
         trip.asked = may_spare && ask(&lease);
@@ -412,7 +411,7 @@ impl Engine {
 }
 
 /// A fault with the host at which it happened, where that is the last one on the way.
-fn of_hop(fault: RunFault, before: &[Leg<'_>]) -> RunFault {
+pub(crate) fn of_hop(fault: RunFault, before: &[Leg<'_>]) -> RunFault {
     let is_its = fault == fault::JUMP_LOST || fault == fault::JUMP_PROHIBITED;
     let hop = before.last().filter(|_| is_its);
     let at = hop.map(|hop| hop.host().alias.as_str().to_owned());

@@ -13,7 +13,7 @@
 //! LIMIT: the number of a group is the host's to give anew once the group is gone. The gate looks for what is left of a
 //! group only in the moment in which its leader was seen to end, or before.
 
-use crate::plain::{self, HEARD, READY};
+use crate::plain::{self, HEARD, LoginShell, READY};
 use crate::session::Session;
 use crate::watchdog;
 use crate::words::FirstWord;
@@ -33,7 +33,9 @@ const UNKNOWN: u8 = 0;
 const LED: u8 = 1;
 const ASKED: u8 = 2;
 const WORK: u8 = 3;
-const DEAF: u8 = 4;
+/// They work, and the login shell is `sh`.
+const WORK_IN_SH: u8 = 4;
+const DEAF: u8 = 5;
 
 /// What is known of a connection.
 #[derive(Default)]
@@ -55,14 +57,23 @@ impl Signals {
         self.step(LED, ASKED)
     }
 
-    /// Takes the answer down.
-    pub(crate) fn answered(&self, works: bool) {
-        self.step(ASKED, if works { WORK } else { DEAF });
+    /// Takes the answer down: the login shell under which they work.
+    pub(crate) fn answered(&self, works: Option<LoginShell>) {
+        let known = match works {
+            Some(LoginShell::Sh) => WORK_IN_SH,
+            Some(LoginShell::Other) => WORK,
+            None => DEAF,
+        };
+        self.step(ASKED, known);
     }
 
-    /// Whether they are known to work.
-    pub(crate) fn work(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == WORK
+    /// The login shell, where they are known to work.
+    pub(crate) fn work(&self) -> Option<LoginShell> {
+        match self.0.load(Ordering::Relaxed) {
+            WORK_IN_SH => Some(LoginShell::Sh),
+            WORK => Some(LoginShell::Other),
+            _ => None,
+        }
     }
 
     fn step(&self, from: u8, to: u8) -> bool {
@@ -73,20 +84,19 @@ impl Signals {
     }
 }
 
-/// Asks whether a signal reaches a whole process group, and whether the server says so when it ends.
-pub(crate) async fn ask(session: &Session) -> bool {
+/// Asks whether a signal reaches a whole process group, and whether the server says so when it ends. Gives the login shell
+/// where both are so.
+pub(crate) async fn ask(session: &Session) -> Option<LoginShell> {
     let limit = Duration::from_millis(ASK_MS_MAX);
     let opening = tokio::time::timeout(limit, session.channel_open_session());
-    let Ok(Ok(mut channel)) = opening.await else {
-        return false;
-    };
-    let works = tokio::time::timeout(limit, question(&mut channel)).await == Ok(Some(()));
+    let mut channel = opening.await.ok()?.ok()?;
+    let works = tokio::time::timeout(limit, question(&mut channel)).await;
     let _ = tokio::time::timeout(Duration::from_millis(CLOSE_MS_MAX), channel.close()).await;
-    works
+    works.ok().flatten()
 }
 
 /// The conversation; nothing where any part of it is not as it has to be.
-async fn question(channel: &mut Channel<Msg>) -> Option<()> {
+async fn question(channel: &mut Channel<Msg>) -> Option<LoginShell> {
     channel.exec(true, plain::question()).await.ok()?;
     let (mut said, mut noise, mut word) = (Vec::new(), 0, FirstWord::default());
     let (mut group, mut signalled, mut ended) = (None, false, false);
@@ -106,13 +116,16 @@ async fn question(channel: &mut Channel<Msg>) -> Option<()> {
         if said.len() > READ_BYTES_MAX || noise > READ_BYTES_MAX {
             return None;
         }
-        if !signalled && said == READY.as_bytes() {
+        let ready = plain::name_and_rest(&said).is_some_and(|(_, rest)| rest == READY.as_bytes());
+        if !signalled && ready {
             signalled = true;
             channel.signal(Sig::TERM).await.ok()?;
         }
     }
+    let (name, rest) = plain::name_and_rest(&said)?;
     let all = [READY, HEARD].concat();
-    (ended && group.is_some() && said == all.as_bytes()).then_some(())
+    let whole = ended && group.is_some() && rest == all.as_bytes();
+    whole.then(|| LoginShell::named(name))
 }
 
 /// Ends what is left of a process group: TERM, and KILL for what ignores it. Says whether the host has shown that nothing

@@ -8,8 +8,8 @@ use std::io;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// What the question prints, and what its child says when it was signalled.
-const READY: &str = "it's \\ \"!\" $x `y` # ~ * {a,b} <&|>; %s\t\u{e9}\nready\n";
+/// What the question prints of a login shell `sh`, and what its child says when it was signalled.
+const READY: &str = "sh\nit's \\ \"!\" $x `y` # ~ * {a,b} <&|>; %s\t\u{e9}\nready\n";
 const HEARD: &str = "heard\n";
 /// How a command names its process group.
 const LEADS: &str = "portcullis: the process group is 4711\n";
@@ -22,6 +22,8 @@ struct Answer {
     heard: &'static str,
     /// The signal that it says has ended the question; nothing for an exit status.
     signal: Option<&'static str>,
+    /// What a command that lasts prints on standard error when it is signalled; it goes on.
+    lasting: &'static str,
 }
 
 const RIGHT: Answer = Answer {
@@ -29,6 +31,7 @@ const RIGHT: Answer = Answer {
     ready: READY,
     heard: HEARD,
     signal: Some("TERM"),
+    lasting: "",
 };
 
 /// A host of one connection that exits with 0 from each command but those that `lasts`, and answers the question.
@@ -56,7 +59,10 @@ fn answers(answer: Answer) -> Script {
                         *asked = text.contains("echo heard");
                         let (peer, asked) = (*peer, *asked);
                         begin(&mut wire, peer, asked, &text, answer).await?;
-                    } else if kind == b"signal" && *asked {
+                    } else if kind == b"signal" && !*asked {
+                        let stderr = Message::on(number::EXTENDED_DATA, *peer).u32(1);
+                        wire.send(stderr.string(answer.lasting)).await?;
+                    } else if kind == b"signal" {
                         let peer = *peer;
                         wire.print(peer, answer.heard.as_bytes()).await?;
                         match answer.signal {
@@ -194,4 +200,14 @@ async fn a_host_that_promised_signals_and_heeds_none_is_said_to_be_left_running(
     let (_, last) = runs(RIGHT).await;
     assert_eq!(last.guard, Some(Guard::Signals));
     assert_eq!(last.end, End::TimedOut(Termination::LeftRunning));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_without_a_watchdog_cannot_say_that_it_has_ended() {
+    // The last word of a watchdog is only a text where none stands beside the command.
+    let lasting = "portcullis: the process group has ended\n";
+    let (_, last) = runs(Answer { lasting, ..RIGHT }).await;
+    assert_eq!(last.guard, Some(Guard::Signals));
+    assert_eq!(last.end, End::TimedOut(Termination::LeftRunning));
+    assert!(last.raw.stderr.total() >= lasting.len() as u64);
 }
