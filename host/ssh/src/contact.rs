@@ -7,21 +7,25 @@
 //!
 //! Must not: open a channel, trust a key, or write one down.
 //!
-//! LIMIT: keys of a host behind other hosts are not asked for. Each kind of key costs a connection that ends before a login. Servers that punish such
-//! connections (OpenSSH's PerSourcePenalties) count them.
+//! The keys of a host behind other hosts are asked for through those, which are logged into as for a run, each with its
+//! own recorded key.
+//!
+//! LIMIT: each kind of key costs a connection that ends before a login. Servers that punish such connections (OpenSSH's
+//! PerSourcePenalties) count them.
 
-use crate::connect::Handshakes;
+use crate::connect::{Handshakes, apart};
 use crate::dial;
 use crate::end::Times;
-use crate::engine::{Access, Engine};
+use crate::engine::{Access, Engine, of_hop};
 use crate::fault;
 use crate::identity::RSA_BITS_MIN;
 use crate::known_hosts::{HostKeyVerdict, KnownHosts, lookup_name};
 use crate::leash::Leash;
+use crate::pool::Lease;
 use crate::session::{self, HOST_KEYS};
 use portcullis_core::answer::RunFault;
 use portcullis_core::limits::HANDSHAKE_SECONDS_MAX;
-use portcullis_core::policy::Contact;
+use portcullis_core::policy::{Contact, Leg};
 use russh::client::{self, Handler};
 use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyBase64 as _, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Preferred};
@@ -184,20 +188,32 @@ impl Engine {
         })
     }
 
-    /// Asks a host for its key of each kind that runs take. Nobody is logged in.
+    /// Asks a host for its key of each kind that runs take. Nobody is logged into it. `hops` log into the hosts on the way,
+    /// where there are any.
     ///
     /// # Errors
     /// What stands in the way of the first key.
     ///
     /// # Cancel
     /// Dropped, it closes the connection.
-    pub async fn scan(&self, contact: &Contact) -> Result<Scanned, RunFault> {
-        if contact.legs().len() > 1 {
-            return Err(fault::JUMP_NOT_SCANNED);
-        }
+    pub async fn scan(
+        &self,
+        contact: &Contact,
+        hops: Option<&Access<'_>>,
+    ) -> Result<Scanned, RunFault> {
+        let legs = contact.legs();
+        let (leg, before) = legs.split_last().ok_or(fault::CONNECTION_FAILED)?;
+        let apart = Mutex::default();
+        let under = match (before, hops) {
+            ([], _) => None,
+            (_, Some(access)) => Some(self.lead(before.to_vec(), access, true, &apart).await?),
+            (_, None) => return Err(fault::CREDENTIAL_MISSING),
+        };
+        let way = (*leg, under.as_ref());
         let mut last = fault::CONNECTION_FAILED;
         for address in contact.addresses() {
-            match self.handshakes().scan(contact, *address).await {
+            let scanning = self.handshakes().scan(way, *address).await;
+            match scanning.map_err(|fault| of_hop(fault, before)) {
                 Ok(scanned) => return Ok(scanned),
                 Err(fault) => last = fault,
             }
@@ -207,7 +223,11 @@ impl Engine {
 }
 
 impl Handshakes {
-    async fn scan(&self, contact: &Contact, address: IpAddr) -> Result<Scanned, RunFault> {
+    async fn scan(
+        &self,
+        way: (Leg<'_>, Option<&Lease>),
+        address: IpAddr,
+    ) -> Result<Scanned, RunFault> {
         let mut scanned = Scanned {
             peer: address,
             keys: Vec::new(),
@@ -217,7 +237,7 @@ impl Handshakes {
             if scanned.keys.iter().any(|key| key.kind == *kind) {
                 continue;
             }
-            match self.ask(contact, address, kind).await {
+            match self.ask(way, address, kind).await {
                 Ok(Some(key)) => scanned.keys.push(key),
                 Ok(None) => {}
                 Err(fault) if scanned.keys.is_empty() => return Err(fault),
@@ -236,21 +256,30 @@ impl Handshakes {
     /// The host's key of one kind; nothing where it has none.
     async fn ask(
         &self,
-        contact: &Contact,
+        (leg, under): (Leg<'_>, Option<&Lease>),
         address: IpAddr,
         kind: &str,
     ) -> Result<Option<ShownKey>, RunFault> {
-        let port = contact.target().host.port;
+        let port = leg.host().port;
         let _turn = self.turn(address, port).await?;
-        let legs = contact.legs();
-        let admits = |peer| legs.iter().all(|leg| leg.admits(peer));
-        let socket = dial::dial(address, port, &admits).await?;
         let seen = Arc::<Mutex<Option<ShownKey>>>::default();
         let notary = Notary(Arc::clone(&seen));
-        let (_leash, socket) = Leash::on(socket);
-        let talking = client::connect_stream(Arc::new(config(kind)), socket, notary);
+        let config = Arc::new(config(kind));
         let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
-        let talked = tokio::time::timeout(limit, crate::connect::apart(talking)).await;
+        let talked = match under {
+            None => {
+                let socket = dial::dial(address, port, &|peer| leg.admits(peer)).await?;
+                let (_leash, socket) = Leash::on(socket);
+                let talking = client::connect_stream(config, socket, notary);
+                tokio::time::timeout(limit, apart(talking)).await
+            }
+            Some(under) => {
+                let session = &under.connection().session;
+                let stream = dial::through(session, address, port).await?;
+                let talking = client::connect_stream(config, stream, notary);
+                tokio::time::timeout(limit, apart(talking)).await
+            }
+        };
         if let Some(key) = seen.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Ok(Some(key));
         }

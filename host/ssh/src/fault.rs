@@ -89,11 +89,6 @@ pub(crate) const JUMP_LOST: RunFault = fault(
     "jump_lost",
     "SSH jump host does not answer: The connection to it is lost",
 );
-/// Keys are asked for directly only.
-pub(crate) const JUMP_NOT_SCANNED: RunFault = fault(
-    "jump_not_scanned",
-    "SSH host keys behind a jump host are not asked for: Use ssh-keyscan on the jump host",
-);
 /// The port refused the connection.
 pub(crate) const CONNECTION_REFUSED: RunFault = fault(
     "connection_refused",

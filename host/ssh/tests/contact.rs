@@ -60,7 +60,7 @@ async fn the_keys_that_a_host_shows_are_those_that_ssh_keyscan_sees() {
         return;
     };
     let contact = contact(server.port, "rules: []\n");
-    let scanned = engine().scan(&contact).await.unwrap();
+    let scanned = engine().scan(&contact, None).await.unwrap();
     assert_eq!(scanned.fault, None);
     assert_eq!(scanned.peer, IpAddr::V4(Ipv4Addr::LOCALHOST));
     let ours: BTreeSet<String> = scanned
@@ -130,10 +130,10 @@ async fn what_is_no_ssh_server_and_what_is_not_there_are_faults() {
         let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
     let contact_there = contact(port, "rules: []\n");
-    let fault = engine().scan(&contact_there).await.unwrap_err();
+    let fault = engine().scan(&contact_there, None).await.unwrap_err();
     assert_eq!(fault.code, "connection_failed");
     talker.join().unwrap();
-    let fault = engine().scan(&contact_there).await.unwrap_err();
+    let fault = engine().scan(&contact_there, None).await.unwrap_err();
     assert_eq!(fault.code, "connection_refused");
 }
 

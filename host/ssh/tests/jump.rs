@@ -13,10 +13,11 @@ mod harness;
 
 use harness::{Place, Server, engine, journaled_on, sshd_with, target, turn};
 use portcullis_core::audit::Journaled;
+use portcullis_core::config;
 use portcullis_core::inventory::Hop;
 use portcullis_core::request::Alias;
 use portcullis_ssh::{Access, End, Ended, Engine, Generation, KnownHosts, Login, Methods};
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -82,6 +83,40 @@ async fn a_host_behind_a_jump_host_is_reached_and_its_connection_is_kept() {
     let direct = run(&engine, &ports[1..], &access).await;
     assert_eq!(direct.end, End::Exited(0), "{:?}", direct.fault);
     assert_ne!(direct.times.authenticate_us, 0);
+}
+
+#[tokio::test]
+async fn the_keys_of_a_host_behind_a_jump_host_are_asked_for_through_that() {
+    let Some(_turn) = turn() else { return };
+    let (outer, bastion, _inner, hidden) = bastion();
+    let (policy, _) = config::policy("rules: []\n").unwrap();
+    let contact = |port| {
+        let mut there = target(port, "root");
+        let hop = target(bastion.port, "root");
+        there.hops = vec![Hop {
+            host: hop.host,
+            credential: hop.credential,
+        }];
+        let local = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        policy.contact(there, &local, &[local.clone()]).unwrap()
+    };
+    // Only the jump host has to be known, and nobody logs into the host behind it.
+    let there = access(&[&outer, &outer], &bastion.known_hosts);
+    let scanned = engine()
+        .scan(&contact(hidden.port), Some(&there))
+        .await
+        .unwrap();
+    let line = scanned.keys[0].line("127.0.0.1", hidden.port);
+    assert_eq!(scanned.keys.len(), 1);
+    assert!(hidden.known_hosts.starts_with(&line), "{line}");
+    let stranger = access(&[&outer, &outer], "");
+    let fault = engine().scan(&contact(hidden.port), Some(&stranger)).await;
+    assert_eq!(fault.unwrap_err().code, "host_key_unknown");
+    // It forwards nowhere else.
+    let fault = engine().scan(&contact(bastion.port), Some(&there)).await;
+    assert_eq!(fault.unwrap_err().code, "jump_prohibited");
+    let fault = engine().scan(&contact(hidden.port), None).await;
+    assert_eq!(fault.unwrap_err().code, "credential_missing");
 }
 
 #[tokio::test]

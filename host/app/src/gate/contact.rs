@@ -219,13 +219,7 @@ impl House {
             let contact = self
                 .contact(&live, stamp, alias, "ping", &mut ping.timing)
                 .await?;
-            let keys = Keys {
-                live: &live,
-                dirs: self.dirs(),
-                watch: Watch::of(&self.reports(stamp)),
-                credential: contact.target().credential.clone(),
-                stop: caller.stop.clone(),
-            };
+            let keys = self.keys(&live, stamp, &contact, caller);
             let access = keys.access_once(&contact).await?;
             Ok(self.engine.reach(&contact, &access).await?)
         };
@@ -256,6 +250,23 @@ impl House {
         self.note_contact_end(stamp, end, more).await;
     }
 
+    /// What contact reads its logins with.
+    fn keys<'a>(
+        &self,
+        live: &'a Arc<Live>,
+        stamp: Stamp<'_>,
+        contact: &Contact,
+        caller: &Caller,
+    ) -> Keys<'a> {
+        Keys {
+            live,
+            dirs: self.dirs(),
+            watch: Watch::of(&self.reports(stamp)),
+            credential: contact.target().credential.clone(),
+            stop: caller.stop.clone(),
+        }
+    }
+
     /// Asks a host for its keys and compares them with the records.
     pub(super) async fn scan(&self, caller: &Caller, alias: &str) -> Result<Scan, NoContact> {
         let (live, origin) = (self.live(), self.origin(caller));
@@ -269,9 +280,15 @@ impl House {
             .contact(&live, stamp, alias, "scan_keys", &mut timing)
             .await?;
         let host = contact.target().host.clone();
+        let scanning = async {
+            let keys = self.keys(&live, stamp, &contact, caller);
+            let hops = keys.access_on_the_way(&contact).await?;
+            let scanned = self.engine.scan(&contact, hops.as_ref()).await;
+            scanned.map_err(NoContact::from)
+        };
         let scanned = tokio::select! {
             biased;
-            scanned = self.engine.scan(&contact) => scanned.map_err(NoContact::from),
+            scanned = scanning => scanned,
             () = caller.stop.cancelled() => Err(NoContact::Fault(CANCELLED)),
         };
         let (state, code, address, keys) = match &scanned {

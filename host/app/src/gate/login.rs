@@ -122,6 +122,29 @@ impl Keys<'_> {
         })
     }
 
+    /// What asking a host for its keys needs to get onto the hosts before it; nothing where there are none. Nobody logs
+    /// into the host itself.
+    pub(super) async fn access_on_the_way(
+        &self,
+        contact: &Contact,
+    ) -> Result<Option<Access<'static>>, Fault> {
+        let legs = contact.legs();
+        let Some((_, before @ [_, ..])) = legs.split_last() else {
+            return Ok(None);
+        };
+        let mut hops: Vec<Box<dyn Login>> = Vec::new();
+        for leg in before {
+            let (methods, _) = self.of(leg.credential()).read().await?;
+            hops.push(Box::new(methods));
+        }
+        Ok(Some(Access {
+            login: Box::new(Methods::new(Vec::new())),
+            hops,
+            known_hosts: self.known_hosts()?,
+            generation: self.live.generation,
+        }))
+    }
+
     /// The same for another credential.
     fn of(&self, credential: Option<&Credential>) -> Self {
         Self {
