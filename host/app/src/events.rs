@@ -40,11 +40,11 @@ pub(crate) enum Events {
 impl Events {
     /// Writes one record. A standard error that is gone must not end the server, so a failure is dropped:
     /// the journal, not this line, is what a run depends on.
-    pub(crate) fn emit(self, record: &Value) {
+    pub(crate) fn emit(self, record: Value) {
         if self == Self::Silent {
             return;
         }
-        let mut line = events::json_line(&safe_value(record.clone()));
+        let mut line = events::json_line(&safe_value(record));
         line.push('\n');
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
@@ -64,7 +64,7 @@ impl Reports<'_> {
     pub(crate) fn security(&self, event: &str, fields: Map<String, Value>) {
         let mut body = events::security(&self.stamp, event, SystemClock.now());
         body.extend(fields);
-        self.events.emit(&Value::Object(body));
+        self.events.emit(Value::Object(body));
     }
 
     /// An input that was not taken, where it counts as an attack.
@@ -148,7 +148,7 @@ impl Watch {
             under: &self.under,
         };
         if let Some(event) = fault.event() {
-            self.events.emit(&events::with_stamp(event, &stamp));
+            self.events.emit(events::with_stamp(event, &stamp));
         }
     }
 }

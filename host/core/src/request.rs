@@ -4,6 +4,7 @@
 //! Must not: decide anything, or look a host up.
 
 use crate::limits;
+use crate::text::hex;
 use sha2::{Digest, Sha256};
 
 /// Which input a fault is about. The text is the parameter's name on the wire.
@@ -245,11 +246,12 @@ impl TaskId {
         now: crate::clock::Micros,
         random: [u8; 16],
     ) -> Self {
-        let mut id = format!("{alias}:{}:{}-", line.hash16(), now.0);
-        for byte in random {
-            id.push_str(&format!("{byte:02x}"));
-        }
-        Self(id)
+        Self(format!(
+            "{alias}:{}:{}-{}",
+            line.hash16(),
+            now.0,
+            hex(&random)
+        ))
     }
 
     /// The id.
@@ -325,10 +327,7 @@ pub fn hash16(text: &str) -> String {
 /// The SHA-256 of some bytes, as 64 lower-case hex digits.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
 }
 
 /// On whose behalf a call is made, e.g. `local:1000` for the owner of a stdio server's process.

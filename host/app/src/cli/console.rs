@@ -5,7 +5,7 @@
 //! put in after the scan, in place of marks that no text can hold but by [`paint`].
 
 use super::Exit;
-use portcullis_core::text::{SafeText, safe_value};
+use portcullis_core::text::{SafeText, hex, safe_value};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ static NONCE: LazyLock<String> = LazyLock::new(|| {
     let mut bytes = [0_u8; 16];
     // Without randomness there are no colours: an empty nonce is never painted with.
     match getrandom::fill(&mut bytes) {
-        Ok(()) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Ok(()) => hex(&bytes),
         Err(_) => String::new(),
     }
 });

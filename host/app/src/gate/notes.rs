@@ -51,7 +51,7 @@ impl Notes {
             random = fallback.to_be_bytes();
         }
         Self {
-            instance: random.iter().map(|byte| format!("{byte:02x}")).collect(),
+            instance: text::hex(&random),
             calls: AtomicU64::new(0),
             reads: Flood::new(now),
             inputs: Flood::new(now),

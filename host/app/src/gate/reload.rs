@@ -33,7 +33,7 @@ impl House {
             ("fault_count".to_owned(), json!(faults)),
         ]);
         self.events()
-            .emit(&events::reload(&stamp, fields, self.clock.now()));
+            .emit(events::reload(&stamp, fields, self.clock.now()));
     }
 
     /// Looks at the files' bytes as often as the settings say. Bytes that are the same in two looks, and not those

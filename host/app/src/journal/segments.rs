@@ -14,6 +14,7 @@ use super::fault::{io, rustix_io};
 use cap_std::fs::Dir;
 use portcullis_core::audit::chain::{self, Mac};
 use portcullis_core::clock::Micros;
+use portcullis_core::text::hex;
 use rustix::fs::{AtFlags, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -138,11 +139,6 @@ pub(super) fn digest(file: &File, bytes: u64) -> Result<String, JournalFault> {
         at += part.len() as u64;
     }
     Ok(hex(&hash.finalize()))
-}
-
-/// Bytes as lower-case hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The name of a segment's file: of a closed one by its first record, of the open one its own.

@@ -24,6 +24,7 @@ use portcullis_core::audit::chain::{
 };
 use portcullis_core::audit::{Draft, Receipt};
 use portcullis_core::clock::Micros;
+use portcullis_core::text::hex;
 use rustix::fs::OFlags;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -332,7 +333,7 @@ impl Locked<'_> {
             .set_len(self.store.seen.bytes)
             .map_err(io("cutting off a torn record"))?;
         let mut body = self.store.stamp.clone();
-        let sha256 = segments::hex(&Sha256::digest(torn));
+        let sha256 = hex(&Sha256::digest(torn));
         body.insert("torn_bytes".to_owned(), json!(torn.len()));
         body.insert("torn_sha256".to_owned(), json!(sha256));
         self.record_own("recovered", body)?;

@@ -17,10 +17,10 @@
 //! Limit: whoever holds the key can write a chain of his own. Limit: a tail that is cut together with a
 //! head of the same age is seen only with a later line from elsewhere (`verify` takes one).
 
-use super::events::escape_hidden;
+use super::events::{escape_hidden, json_text};
 use super::{Draft, SHAPE_VERSION};
+use crate::text::hex;
 use hmac::{Hmac, KeyInit, Mac as _};
-use serde_json::Value;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -106,7 +106,7 @@ impl Eq for Mac {}
 
 impl std::fmt::Display for Mac {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -189,14 +189,14 @@ pub fn seal(
     let seq = place.seq.checked_add(1).ok_or(SealFault::Exhausted)?;
     let mut line = opening(seq, &place.mac);
     line.push_str(",\"kind\":");
-    line.push_str(&Value::from(draft.kind).to_string());
+    line.push_str(&json_text(&draft.kind));
     line.push_str(&format!(",\"ts\":{},\"v\":{SHAPE_VERSION}", draft.at.0));
     let opening = line.len();
     for (name, value) in &draft.body {
         line.push(',');
-        line.push_str(&Value::from(name.as_str()).to_string());
+        line.push_str(&json_text(name));
         line.push(':');
-        line.push_str(&value.to_string());
+        line.push_str(&json_text(value));
     }
     // A journal is looked at with `tail` and `less`: what hides or reorders text is written as an escape.
     let body = escape_hidden(line.split_off(opening));

@@ -11,7 +11,7 @@
 use super::*;
 use crate::audit::Durability;
 use crate::clock::Micros;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 fn key(byte: u8) -> Key {
     Key::from_bytes(&[byte; KEY_BYTES]).unwrap()

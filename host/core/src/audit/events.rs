@@ -135,7 +135,12 @@ pub fn with_stamp(event: Value, stamp: &Stamp<'_>) -> Value {
 /// lets stand as they are, are written as escapes. Reading the line gives the value back.
 #[must_use]
 pub fn json_line(value: &Value) -> String {
-    escape_hidden(value.to_string())
+    escape_hidden(json_text(value))
+}
+
+/// Texts, numbers and values of JSON as JSON, of which none is beyond it.
+pub(super) fn json_text(value: &(impl serde::Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// The same for JSON that is text already. Outside of texts JSON is ASCII, so an escape is lawful wherever

@@ -42,6 +42,7 @@ pub use vectors::{Asked, Expect, Vector, Vectors, vectors};
 use crate::inventory::Inventory;
 use crate::policy::Policy;
 use crate::request::sha256_hex;
+use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -460,8 +461,7 @@ impl Sources {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         }
-        let bytes = hash.finalize();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 
     /// Every file's name with its text, in a fixed order.

@@ -17,6 +17,18 @@ pub const STEP_CHARS_MAX: usize = 500;
 /// length, and only [`STEP_CHARS_MAX`] characters of it are wanted.
 const STEP_READ_BYTES_MAX: usize = 65_536;
 
+/// Bytes as lower-case hex digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 0xF));
+    }
+    out
+}
+
 /// Whether a character hides or reorders text: C1 controls, bidirectional controls, zero-width and
 /// other invisible characters, variation selectors, the tag block, noncharacters, and spaces that
 /// are not the ASCII blank. Private use is not among them.

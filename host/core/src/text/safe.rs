@@ -109,7 +109,13 @@ impl PartialEq<&str> for SafeText {
 
 /// A record with every text in it made safe, names of keys included.
 #[must_use]
-pub fn safe_record(record: Map<String, Value>) -> Map<String, Value> {
+pub fn safe_record(mut record: Map<String, Value>) -> Map<String, Value> {
+    if record.keys().all(|key| scanner::is_plain(key)) {
+        for value in record.values_mut() {
+            *value = safe_value(value.take());
+        }
+        return record;
+    }
     let safe = |(key, value)| (SafeText::from(key).0, safe_value(value));
     record.into_iter().map(safe).collect()
 }
