@@ -246,6 +246,33 @@ async fn a_reload_names_what_changed_by_tool_by_signal_and_by_poll() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_key_that_is_revoked_in_known_hosts_is_refused_from_the_next_look_on() {
+    let (_target, gate) = gate().await;
+    write(
+        &gate,
+        "policy.yml",
+        &policy(20, "- {name: say, action: allow, commands: ['echo *']}\n"),
+    );
+    write(&gate, "portcullis.yml", "reload: {poll_seconds: 1}\n");
+    let mut server = Server::start(&gate);
+    let run = json!({"alias": "web1", "command": "echo hello"});
+    assert_eq!(server.call("ssh_run", &run)["exit_code"], 0);
+    let path = gate.config().join("keys/known_hosts");
+    let known = fs::read_to_string(&path).unwrap();
+    let revoked: String = known
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(_, key)| format!("@revoked * {key}\n"))
+        .collect();
+    fs::write(&path, format!("{known}{revoked}")).unwrap();
+    server.reloaded("poll");
+    // The connection that is open serves no further run.
+    let answer = server.call("ssh_run", &run);
+    assert_eq!(answer["code"], "host_key_revoked", "{answer}");
+    tokio::task::block_in_place(|| server.end());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_running_command_keeps_the_snapshot_that_it_began_with() {
     let (_target, gate) = gate().await;
     write(&gate, "policy.yml", &policy(6, ""));
