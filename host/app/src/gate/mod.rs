@@ -14,6 +14,7 @@
 //!
 //! Must not: speak a protocol, or choose words for people beyond the fixed texts below.
 
+mod aside;
 mod contact;
 mod feed;
 mod fleet;

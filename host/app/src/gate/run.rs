@@ -4,6 +4,7 @@
 //! call that asked for it: when a client goes away, its call is dropped, and the run must still end the
 //! remote command and write its closing record.
 
+use super::aside::{aside, at_once};
 use super::feed::{Feed, Following, Hearing, Rest};
 use super::login::Keys;
 use super::{House, Live, journal_refusal};
@@ -25,6 +26,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Most bytes of output that are redacted at once; the worst text of that length takes some milliseconds.
+const AT_ONCE_BYTES_MAX: u64 = 16_384;
+
 /// Why a case is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -43,7 +47,7 @@ pub(super) struct Errand {
     pub(super) feed: Option<Feed>,
 }
 
-/// Hears the validators on a thread where waiting is allowed: a guest may take its whole time limit.
+/// Hears the validators where waiting is allowed: a guest may take its whole time limit.
 pub(super) async fn conclude(
     live: &Arc<Live>,
     decision: Decision,
@@ -53,15 +57,13 @@ pub(super) async fn conclude(
         return Ok(decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan));
     }
     let live = Arc::clone(live);
-    // A panic on that thread is our bug; nothing was decided, so nothing runs.
-    tokio::task::spawn_blocking(move || {
-        decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan)
-    })
-    .await
-    .map_err(|_| Fault::Setup {
-        code: "internal",
-        message: "the decision was not completed",
-    })
+    // A panic there is our bug; nothing was decided, so nothing runs.
+    aside(move || decision.conclude(live.plugins.as_ref(), purpose == Purpose::Plan))
+        .await
+        .map_err(|_| Fault::Setup {
+            code: "internal",
+            message: "the decision was not completed",
+        })
 }
 
 impl House {
@@ -209,7 +211,7 @@ impl House {
                 elapsed_ms,
             };
             let record = events::progress(&stamp, &subject, step, self.clock.now());
-            reports.events.emit(&record);
+            reports.events.emit(record);
             if let Some(sender) = &caller.progress {
                 // A client that does not take its progress loses notes of it, nothing else.
                 let _ = sender.try_send(Progress {
@@ -290,7 +292,9 @@ impl House {
         };
         let kept_seconds = limits.task_result_ttl;
         let (bytes_out, bytes_err) = (raw.stdout.total(), raw.stderr.total());
-        let scrubbed = tokio::task::spawn_blocking(move || {
+        let quick = bytes_out.saturating_add(bytes_err) <= AT_ONCE_BYTES_MAX
+            && live.plugins.redactors().is_empty();
+        let scrub = move || {
             raw.cap(caps)
                 .sanitise()
                 .redact(
@@ -300,8 +304,12 @@ impl House {
                     &host.tags,
                 )
                 .into_shown()
-        })
-        .await;
+        };
+        let scrubbed = if quick {
+            at_once(scrub)
+        } else {
+            aside(scrub).await
+        };
         self.note_breakers(live, stamp).await;
         // A panic there is our bug. The command has run all the same: its record is closed, its output withheld.
         let mut shown = scrubbed.unwrap_or_else(|_| withheld(bytes_out, bytes_err));
@@ -337,7 +345,7 @@ impl House {
             receipt: Some(closed.as_ref().unwrap_or(spent.receipt())),
         };
         let record = events::audit(&stamp, &subject, &closing, now);
-        self.events().emit(&record);
+        self.events().emit(record);
         Ran {
             task_id: spent.task().as_str().to_owned(),
             alias: request.alias.clone(),
@@ -448,7 +456,7 @@ impl House {
         };
         let code = refusal.map(|refusal| refusal.code.as_str());
         let record = events::policy_decision(&stamp, &subject, code, self.clock.now());
-        self.events().emit(&record);
+        self.events().emit(record);
     }
 
     pub(super) fn mint(&self, request: &RunRequest) -> Result<TaskId, Fault> {
