@@ -27,7 +27,7 @@ const STOREYS: [(&str, u8); 15] = [
 
 /// What only these crates may depend on: one, but for `schemars`, which describes two things that must not
 /// know each other: the configuration files (`core`) and the tools (`mcp`).
-const OWNERS: [(&str, &[&str]); 18] = [
+const OWNERS: [(&str, &[&str]); 19] = [
     ("aho-corasick", &["core"]),
     ("memchr", &["core"]),
     ("regex", &["core"]),
@@ -47,6 +47,7 @@ const OWNERS: [(&str, &[&str]); 18] = [
     ("clap", &["app"]),
     ("cap-std", &["app"]),
     ("close_fds", &["app"]),
+    ("mimalloc", &["app"]),
 ];
 
 /// Paths that pure code has no use for.

@@ -98,7 +98,9 @@ async fn the_keys_of_a_host_behind_a_jump_host_are_asked_for_through_that() {
             credential: hop.credential,
         }];
         let local = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
-        policy.contact(there, &local, &[local.clone()]).unwrap()
+        policy
+            .contact(there, &local, std::slice::from_ref(&local))
+            .unwrap()
     };
     // Only the jump host has to be known, and nobody logs into the host behind it.
     let there = access(&[&outer, &outer], &bastion.known_hosts);
