@@ -30,6 +30,7 @@ const STOREYS: [(&str, u8); 15] = [
 const OWNERS: [(&str, &[&str]); 19] = [
     ("aho-corasick", &["core"]),
     ("memchr", &["core"]),
+    ("fearless_simd", &["core"]),
     ("regex", &["core"]),
     ("regex-syntax", &["core"]),
     ("wasmtime", &["plugin"]),

@@ -1,6 +1,7 @@
 //! Tells binary output from text, and what to say instead of it. Never shows a byte of it.
 
 use crate::request::sha256_hex;
+use fearless_simd::{Level, dispatch};
 
 /// Control bytes below which output counts as text however short it is.
 const CONTROLS_MIN: usize = 8;
@@ -53,6 +54,11 @@ fn is_binary(head: &[u8], tail: &[u8]) -> bool {
 }
 
 fn controls(bytes: &[u8]) -> usize {
+    dispatch!(Level::new(), _ => count_controls(bytes))
+}
+
+#[inline(always)]
+fn count_controls(bytes: &[u8]) -> usize {
     // Without a branch, and few enough at a time for a count of one byte.
     let is_one = |byte: u8| {
         (byte < 0x20) & (byte.wrapping_sub(0x07) > 0x06) & (byte != 0x1B) | (byte == 0x7F)

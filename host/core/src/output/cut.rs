@@ -54,6 +54,14 @@ impl Body {
         }
     }
 
+    /// As [`Self::render`], for the last time.
+    pub(super) fn into_rendered(self, budget: usize, total: u64) -> (String, bool) {
+        match self {
+            Self::Whole(part) if part.text().len() <= budget => (part.into_text(), false),
+            body => body.render(budget, total),
+        }
+    }
+
     /// The text for the client within `budget` bytes, and whether anything was left out.
     pub(super) fn render(&self, budget: usize, total: u64) -> (String, bool) {
         match self {

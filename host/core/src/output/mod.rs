@@ -391,11 +391,6 @@ impl Sanitised {
         }
         let budget = usize::try_from(caps.shown_bytes_max).unwrap_or(usize::MAX);
         let (for_stdout, for_stderr) = cut::share(budget, stdout.body.wants(), stderr.body.wants());
-        let (text, stdout_cut) = stdout.body.render(for_stdout, stdout.total);
-        shown.stdout = SafeText::scanned(text);
-        let (text, stderr_cut) = stderr.body.render(for_stderr, stderr.total);
-        shown.stderr = SafeText::scanned(text);
-        shown.truncated = stdout_cut || stderr_cut;
         if caps.paged_bytes_max > 0 {
             let room = usize::try_from(caps.paged_bytes_max).unwrap_or(usize::MAX);
             let (out, out_cut) = stdout.body.render(room, stdout.total);
@@ -406,6 +401,11 @@ impl Sanitised {
                 complete: !out_cut && !err_cut,
             });
         }
+        let (text, stdout_cut) = stdout.body.into_rendered(for_stdout, stdout.total);
+        shown.stdout = SafeText::scanned(text);
+        let (text, stderr_cut) = stderr.body.into_rendered(for_stderr, stderr.total);
+        shown.stderr = SafeText::scanned(text);
+        shown.truncated = stdout_cut || stderr_cut;
         Scrubbed::Redacted(Redacted { shown })
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::redact::{Counts, Edge, OpenTable, Redactor, Span, unite};
 use crate::text::Sanitiser;
+use fearless_simd::{Level, dispatch};
 use std::ops::Range;
 
 /// Pieces that are kept exactly. Past it, neighbours are put together, and cuts fall up to
@@ -107,6 +108,10 @@ impl Part {
         &self.text
     }
 
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
     /// Masks what the native rules find, which is the same as what comes out of a stream. `table` is the one that was
     /// open before this part; the one that is open behind it comes back.
     pub(super) fn redact(&mut self, redactor: &Redactor, table: OpenTable) -> (Counts, OpenTable) {
@@ -116,11 +121,11 @@ impl Part {
 
     /// Masks spans of the text; a span that is not on borders masks to the nearest ones outside it.
     pub(super) fn mask(&mut self, spans: &[Span]) -> Counts {
-        let spans = unite(&self.text, spans.to_vec());
         let mut counts = Counts::new();
         if spans.is_empty() {
             return counts;
         }
+        let spans = unite(&self.text, spans.to_vec());
         let old = std::mem::take(&mut self.text);
         let mut old_pieces = Cursor::new(std::mem::take(&mut self.pieces));
         let mut at = 0;
@@ -200,12 +205,19 @@ impl Part {
     }
 }
 
+#[inline(always)]
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\t' | 0x20..=0x7E)
 }
 
-/// How many bytes from the start are plain. Blocks are counted without an exit, which is vector code.
+/// How many bytes from the start are plain.
 fn plain_length(bytes: &[u8]) -> usize {
+    dispatch!(Level::new(), _ => count_plain(bytes))
+}
+
+/// Blocks are counted without an exit, which is vector code.
+#[inline(always)]
+fn count_plain(bytes: &[u8]) -> usize {
     let (blocks, _) = bytes.as_chunks::<64>();
     let is_clean = |block: &&[u8; 64]| {
         block

@@ -118,7 +118,7 @@ impl<T, const BYTES: usize> Grams<T, BYTES> {
         if any & 1 != 0 {
             for (place, four) in fours(window).enumerate().take(places) {
                 if self.bit(four) & 1 != 0 {
-                    self.at(four, |value| hit(place, value));
+                    self.entered(four, |value| hit(place, value));
                 }
             }
         }
@@ -131,8 +131,16 @@ impl<T, const BYTES: usize> Grams<T, BYTES> {
         self.bits.get(slot).copied().unwrap_or(u8::MAX) >> bit
     }
 
+    /// Calls `hit` with what belongs to the beginning that stands at the start of four bytes.
+    #[inline]
+    pub(super) fn at<'g>(&'g self, four: u32, hit: impl FnMut(&'g T)) {
+        if self.bit(four) & 1 != 0 {
+            self.entered(four, hit);
+        }
+    }
+
     #[inline(never)]
-    fn at<'g>(&'g self, four: u32, mut hit: impl FnMut(&'g T)) {
+    fn entered<'g>(&'g self, four: u32, mut hit: impl FnMut(&'g T)) {
         let gram = Self::gram(four);
         let index = self.slots.get(place(gram).0).copied().unwrap_or(0);
         for (entered, value) in self.entries.get(usize::from(index)).into_iter().flatten() {

@@ -3,6 +3,7 @@
 //!
 //! Must not: judge more than a few bytes around a literal.
 
+use super::sieve::{self, Pattern};
 use super::source::{Source, is_base64};
 
 /// Parts of names that may be a secret's.
@@ -20,17 +21,17 @@ pub(super) const SHORT_NAMES: &[&str] = &[
     "key", "Key", "KEY", "pwd", "Pwd", "PWD", "psk", "PSK", "jwt", "JWT", "srf", "SRF", "dsn", "DSN", "otp", "OTP", "pw=", "pw:", "pw\"", "PW=", "PW:",
 ];
 
-/// What begins an address, a mark of the sanitiser, a flag of a program. The letter of a flag is judged in
-/// full behind it.
-#[rustfmt::skip]
-pub(super) const SIGNS: &[&str] = &[
-    SCHEME, ":\\/", ":\\\\", ":\\u0", "%3A%", "%3a%", MARK, " -p", " -u", " -a", " -w", " -s", " -c", " -x", " -k", " -n", " -h", " -b", LONG_FLAG,
-];
+/// What begins an address, and a mark of the sanitiser.
 pub(super) const SCHEME: &str = "://";
 /// How the scheme of an address ends where JSON or another address holds it.
-pub(super) const SCHEMES: [&str; 5] = [":\\/", ":\\\\", ":\\u0", "%3A%", "%3a%"];
+const SCHEMES: [&str; 5] = [":\\/", ":\\\\", ":\\u0", "%3A%", "%3a%"];
 pub(super) const MARK: &str = "<U+";
-pub(super) const LONG_FLAG: &str = " --";
+/// What begins a flag of a program, the letters that may follow in a short one, and those in a long one.
+const FLAG: &str = " -";
+const FLAG_LETTERS: &str = "puUawsScAXPkKNhbB";
+const LONG_FLAG_LETTERS: &str = "uapcds";
+/// What begins a hash.
+pub(super) const HASH: u8 = b'$';
 
 /// Further parts of names, with the sign behind them.
 #[rustfmt::skip]
@@ -40,11 +41,9 @@ pub(super) const SIGNED_NAMES: &[&str] = &[
     "SESSION=", "SESSION:",
 ];
 
-/// What stands in lines that the rules must see. Those of a row are looked for together, so a row holds ones
-/// whose first four bytes are alike or have rare letters: the search compares where any mixture of them stands.
-/// Rows of equal length keep it so.
+/// What stands in lines that the rules must see.
 #[rustfmt::skip]
-pub(super) const SUSPECTS: [&[&str]; 16] = [
+const SUSPECTS: &[&[&str]] = &[
     &["dentified ", "$ANSIBLE_V", "\"encrypt\"", "mqctl ", "encrypt = \""],
     &["DENTIFIED ", "asterauth ", "PuTTY-User", "cryptsetup", "cureString "],
     &[": XAUTH \"", "- BEGIN ", "- END ", ": EAP \"", "{SSHA"],
@@ -64,9 +63,8 @@ pub(super) const SUSPECTS: [&[&str]; 16] = [
 ];
 
 /// Parts of names that put their line under suspicion by what stands around them: what is before, what
-/// begins, how many letters of base64 follow at the least. All begin like one of [`NAMES`] or [`SIGNED_NAMES`],
-/// so that looking for them costs nothing.
-pub(super) const TELLING: &[(&str, &str, usize)] = &[
+/// begins, how many letters of base64 follow at the least.
+const TELLING: &[(&str, &str, usize)] = &[
     ("", "AUTH PLAIN ", 8),
     ("", "AUTH LOGIN ", 8),
     ("\"", "AUTH\" \"", 1),
@@ -77,24 +75,123 @@ pub(super) const TELLING: &[(&str, &str, usize)] = &[
     ("", "EARER ", 16),
 ];
 
-/// Whether what stands around a place puts its line under suspicion.
-pub(super) fn tells(source: Source<'_>, at: usize) -> bool {
-    TELLING.iter().any(|(before, literal, least)| {
+/// A literal that is looked for.
+#[derive(Debug, Clone)]
+pub(super) struct Sign {
+    pub(super) literal: &'static str,
+    /// What it may begin with, where more than the literal is known of that.
+    pub(super) pattern: Pattern,
+    pub(super) kind: SignKind,
+    /// Its first eight bytes, and which bits of them there are.
+    eight: (u64, u64),
+}
+
+/// What a literal is.
+#[derive(Debug, Clone)]
+pub(super) enum SignKind {
+    /// Of a name, which may end with a sign; `part` is nothing where it only tells.
+    Name {
+        part: Option<&'static str>,
+        signed: bool,
+        telling: bool,
+    },
+    /// A short part of a name.
+    Short,
+    Scheme,
+    /// A scheme's end inside of something else.
+    Escaped,
+    Mark,
+    Flag,
+    Suspect,
+    /// A mark inside of a token.
+    Inner,
+}
+
+impl Sign {
+    fn new(literal: &'static str, kind: SignKind) -> Self {
+        Self {
+            literal,
+            pattern: sieve::pattern(literal),
+            kind,
+            eight: (
+                sieve::eight(literal.as_bytes()),
+                u64::MAX >> (8 * 8_usize.saturating_sub(literal.len())),
+            ),
+        }
+    }
+
+    /// Whether it stands at the start of a text, whose first eight bytes are given.
+    pub(super) fn begins(&self, text: &[u8], eight: u64) -> bool {
+        let (bytes, known) = self.eight;
+        eight & known == bytes
+            && (self.literal.len() <= 8 || text.starts_with(self.literal.as_bytes()))
+    }
+
+    /// The same where one of some letters stands at a place.
+    fn with(mut self, place: usize, letters: impl Iterator<Item = u8>) -> Self {
+        if let Some(signs) = self.pattern.get_mut(place) {
+            *signs = letters.fold(0, |all, letter| all | sieve::sign(letter));
+        }
+        self
+    }
+}
+
+/// All literals that are looked for. Of names that begin alike, only the first counts at a place.
+pub(super) fn signs() -> Vec<Sign> {
+    let mut told: Vec<&str> = TELLING.iter().map(|(_, literal, _)| *literal).collect();
+    told.dedup();
+    let named = NAMES.iter().chain(SIGNED_NAMES).copied();
+    let plain = named.filter(|name| !told.iter().any(|told| told == name));
+    let names = told.iter().copied().chain(plain).map(|literal| {
+        let telling = told.contains(&literal);
+        let part = if telling {
+            untelling(literal)
+        } else {
+            Some(literal)
+        };
+        let kind = SignKind::Name {
+            part,
+            signed: part.is_some_and(|part| SIGNED_NAMES.contains(&part)),
+            telling,
+        };
+        Sign::new(literal, kind)
+    });
+    let mut signs: Vec<Sign> = names.collect();
+    let short = SHORT_NAMES.iter();
+    signs.extend(short.map(|literal| Sign::new(literal, SignKind::Short)));
+    let suspects = SUSPECTS.iter().flat_map(|row| row.iter());
+    signs.extend(suspects.map(|literal| Sign::new(literal, SignKind::Suspect)));
+    signs.extend(SCHEMES.map(|literal| Sign::new(literal, SignKind::Escaped)));
+    let flag = || Sign::new(FLAG, SignKind::Flag);
+    signs.extend([
+        Sign::new(SCHEME, SignKind::Scheme),
+        Sign::new(MARK, SignKind::Mark),
+        flag().with(2, FLAG_LETTERS.bytes()),
+        flag()
+            .with(2, std::iter::once(b'-'))
+            .with(3, LONG_FLAG_LETTERS.bytes()),
+        Sign::new("Q~", SignKind::Inner),
+    ]);
+    signs
+}
+
+/// Whether what stands around a literal puts its line under suspicion.
+pub(super) fn tells(source: Source<'_>, at: usize, sign: &Sign) -> bool {
+    let SignKind::Name { telling: true, .. } = sign.kind else {
+        return false;
+    };
+    let of_sign = TELLING
+        .iter()
+        .filter(|(_, literal, _)| *literal == sign.literal);
+    of_sign.into_iter().any(|(before, literal, least)| {
         let after = at + literal.len();
-        source.slice(at, after) == literal.as_bytes()
-            && source.slice(at.saturating_sub(before.len()), at) == before.as_bytes()
+        source.slice(at.saturating_sub(before.len()), at) == before.as_bytes()
             && source.run(after, *least, is_base64) == after + least
     })
 }
 
-/// The part of a name that a literal of [`TELLING`] is as well; the literal itself if it is none of them.
-pub(super) fn untelling(literal: &'static str) -> Option<&'static str> {
-    if !TELLING.iter().any(|(_, telling, _)| *telling == literal) {
-        return Some(literal);
-    }
-    NAMES
-        .iter()
-        .chain(SIGNED_NAMES)
-        .find(|name| literal.starts_with(**name))
-        .copied()
+/// The part of a name that a literal of [`TELLING`] is as well.
+fn untelling(literal: &str) -> Option<&'static str> {
+    let mut named = NAMES.iter().chain(SIGNED_NAMES);
+    named.find(|name| literal.starts_with(**name)).copied()
 }

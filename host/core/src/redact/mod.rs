@@ -47,7 +47,6 @@ mod hashes;
 mod headers;
 mod joints;
 mod leads;
-mod literals;
 mod lookalikes;
 mod masks;
 mod names;
@@ -65,6 +64,7 @@ mod rules;
 mod run;
 mod scout;
 mod settings;
+mod sieve;
 mod source;
 mod stream;
 mod stretches;
@@ -456,6 +456,9 @@ pub fn apply(text: &str, spans: &[Span]) -> (String, Counts) {
 /// Spans in order, on character borders, within the text, without overlaps and without those that
 /// only cover masks. A mask is never cut: a span that reaches into one covers all of it.
 pub(crate) fn unite(text: &str, mut spans: Vec<Span>) -> Vec<Span> {
+    if spans.is_empty() {
+        return spans;
+    }
     let masks = masks::all(text);
     for span in &mut spans {
         span.start = text.floor_char_boundary(span.start.min(text.len()));

@@ -9,27 +9,28 @@
 use super::catalog::shipped;
 use super::encoded::{self, Form};
 use super::grams::Fours;
-use super::leads::{
-    MARK, NAMES, SCHEME, SCHEMES, SHORT_NAMES, SIGNED_NAMES, SIGNS, SUSPECTS, TELLING, tells,
-    untelling,
-};
-use super::literals::{Folded, Search, fold};
+use super::leads::{self, MARK, SCHEME, Sign, SignKind};
+use super::sieve::{self, Marks, Pattern, Sieve, in_run};
 use super::source::{Source, is_blank};
 use super::stream::suspect;
 use super::tokens::Token;
 use super::{commands, directives, printed, ties, tokens, urls};
 use std::sync::LazyLock;
 
-/// Shortest run of token letters that is looked at, in bytes: one this long fills an aligned block of eight.
-const RUN_BYTES_MIN: usize = 15;
-/// Blocks of eight that are looked at in one go.
-const GROUP_BLOCKS: usize = 8;
 /// How far before a run its token may begin, in bytes: the longest prefix with a full stop in it.
 const BEFORE_RUN_BYTES: usize = 16;
 /// Most bytes of a name after the fragment by which it was found.
 const NAME_BYTES_MAX: usize = 64;
-/// Longest part of a name right before a sign of [`SIGNED_NAMES`], in bytes.
+/// Longest part of a name right before a sign of its own, in bytes.
 const SIGNED_BYTES_MAX: usize = 7;
+/// Sets of buckets of the literals.
+const SETS: usize = 4;
+/// Chunks that are marked in one go.
+const BLOCK_CHUNKS: usize = 64;
+/// So many chunks with runs in them make a block be searched for beginnings as a whole.
+const DENSE_CHUNKS: usize = 24;
+/// The same of what a run may begin with.
+const HEAD_SETS: usize = 4;
 
 /// What stands where the scout stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,21 +111,27 @@ struct HeadsRead {
     web_tokens: usize,
     /// Up to where no web token begins.
     no_web_token: usize,
-    /// Where the last run ended, and the last one that was searched for beginnings.
-    done: usize,
+    /// Where the last run ended that was searched for beginnings.
     searched: usize,
+}
+
+/// Where the beginnings of tokens may stand in a block that is full of runs.
+struct Heads {
+    /// Where the block begins; past all text where it is not full of them.
+    from: usize,
+    marks: Marks<BLOCK_CHUNKS>,
 }
 
 /// The searchers, built once.
 #[derive(Debug)]
 pub(super) struct Scout {
-    /// Parts of names of four letters and more.
-    names: Folded,
-    /// Shorter ones, and [`SIGNS`].
-    short: Folded,
-    suspects: Search,
+    sieve: Sieve<SETS>,
+    /// What the literals of each of its buckets are.
+    signs: Vec<Vec<Sign>>,
     /// What a run may begin with, by its first four bytes.
     heads: Fours<Head>,
+    /// Finds where these may stand.
+    sieve_of_heads: Sieve<HEAD_SETS>,
     /// Prefixes too short for the table: they begin a run or stand right before it.
     brief: Vec<&'static Token>,
 }
@@ -141,64 +148,44 @@ fn letters() -> impl Iterator<Item = u8> {
     (0..=u8::MAX).filter(|byte| in_run(*byte) || matches!(byte, b'.' | b'+' | b'/'))
 }
 
-/// What a run is made of.
-fn in_run(byte: u8) -> bool {
-    (byte >= 0x30 && byte != b':' && byte < 0x80) || byte == b'-'
-}
-
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of each of eight bytes that may be in a run, counted on the word as a whole.
-fn mask(block: [u8; 8]) -> u64 {
-    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_le_bytes(block);
-    let differs = |byte: u8| {
-        let other = word ^ (ONES * u64::from(byte));
-        ((other & LOW) + LOW) | other
-    };
-    let from_zero = (word & LOW) + ONES * 0x50;
-    ((from_zero & differs(b':')) | !differs(b'-')) & !word & HIGH
-}
-
-/// How many blocks from the first on are in a run from end to end.
-fn full_blocks(blocks: &[[u8; 8]]) -> usize {
-    let (groups, _) = blocks.as_chunks::<GROUP_BLOCKS>();
-    let is_full = |group: &&[[u8; 8]; GROUP_BLOCKS]| {
-        group.iter().fold(HIGH, |all, block| all & mask(*block)) == HIGH
-    };
-    let whole = groups.iter().take_while(is_full).count() * GROUP_BLOCKS;
-    let rest = blocks.iter().skip(whole);
-    whole + rest.take_while(|block| mask(**block) == HIGH).count()
-}
-
 impl Scout {
     fn build() -> Self {
-        let mut scout = Self {
-            names: Folded::new(
-                TELLING
-                    .iter()
-                    .map(|(_, literal, _)| literal)
-                    .chain(NAMES)
-                    .chain(SIGNED_NAMES)
-                    .copied(),
-            ),
-            short: Folded::new(SHORT_NAMES.iter().chain(SIGNS).copied()),
-            suspects: Search::of_rows(&SUSPECTS),
-            heads: Fours::new(),
-            brief: Vec::new(),
+        let signs = leads::signs();
+        let patterns: Vec<Pattern> = signs.iter().map(|sign| sign.pattern).collect();
+        let (sieve, buckets) = Sieve::new(&patterns, leads::HASH);
+        let mut rows: Vec<Vec<Sign>> = vec![Vec::new(); SETS * sieve::SET_BUCKETS];
+        for (sign, bucket) in signs.into_iter().zip(buckets) {
+            rows.get_mut(bucket)
+                .into_iter()
+                .for_each(|row| row.push(sign.clone()));
+        }
+        let (mut heads, mut patterns) = (Fours::new(), Vec::new());
+        let mut enter = |head: &dyn Fn() -> Head| {
+            let made = head();
+            let mut pattern = sieve::pattern(made.literal());
+            match made.literal().as_bytes() {
+                [a, b, c, d, ..] => heads.enter([*a, *b, *c, *d], made),
+                [a, b, c] => {
+                    let [.., last] = &mut pattern;
+                    *last = letters().fold(0, |all, letter| all | sieve::sign(letter));
+                    letters().for_each(|d| heads.enter([*a, *b, *c, d], head()));
+                }
+                _ => return,
+            }
+            patterns.push(pattern);
         };
+        let mut brief = Vec::new();
         for token in &shipped().tokens {
             if token.prefix.len() < 3 {
-                scout.brief.push(token);
+                brief.push(token);
             } else {
-                scout.enter(|| Head::Token(token));
+                enter(&|| Head::Token(token));
             }
         }
         for form in encoded::forms() {
-            scout.enter(|| Head::Encoded(form.clone()));
+            enter(&|| Head::Encoded(form.clone()));
         }
-        scout.enter(|| Head::WebToken);
+        enter(&|| Head::WebToken);
         for literal in [
             "JQQJ99",
             "NRAL",
@@ -209,167 +196,67 @@ impl Scout {
             "X-Amz-Signature=",
             "X-Goog-Signature=",
         ] {
-            scout.enter(|| Head::Other(literal));
+            enter(&|| Head::Other(literal));
         }
-        scout
-    }
-
-    /// Enters a beginning under its first four bytes.
-    fn enter(&mut self, head: impl Fn() -> Head) {
-        let made = head();
-        match made.literal().as_bytes() {
-            [a, b, c, d, ..] => self.heads.enter([*a, *b, *c, *d], made),
-            [a, b, c] => letters().for_each(|d| self.heads.enter([*a, *b, *c, d], head())),
-            _ => {}
+        let (sieve_of_heads, _) = Sieve::new(&patterns, 0);
+        Self {
+            sieve,
+            signs: rows,
+            heads,
+            sieve_of_heads,
+            brief,
         }
     }
 
     fn hits(&self, text: &str, hits: &mut Vec<Hit>) {
         hits.clear();
-        if self.is_broken() && !text.is_empty() {
-            // Everything is under suspicion then.
-            let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1);
-            hits.extend([0].into_iter().chain(ends).map(suspect));
-        }
         let source = Source::new(text);
-        let bytes = text.as_bytes();
-        let folded: Vec<u8> = bytes.iter().copied().map(fold).collect();
-        self.names(source, &folded, hits);
-        self.short(source, &folded, hits);
-        let mut at = 0;
-        while let Some((start, _)) = self.suspects.next(bytes, at) {
-            hits.push(suspect(start));
-            at = line_end(bytes, start);
+        let bytes = source.bytes();
+        let (mut marks, mut before, mut open) = (Marks::<BLOCK_CHUNKS>::NONE, 0, None);
+        let (mut read, mut passed) = (HeadsRead::default(), Passed::default());
+        let mut heads = Heads {
+            from: usize::MAX,
+            marks: Marks::NONE,
+        };
+        for from in (0..bytes.len()).step_by(BLOCK_CHUNKS * sieve::CHUNK) {
+            self.sieve.mark(bytes, from, &mut before, &mut marks);
+            sieve::each_in(&marks.literals, from, 0..bytes.len(), |at| {
+                self.literals(source, at, &mut passed, hits);
+            });
+            let with_runs = marks.runs.iter().filter(|runs| **runs != 0).count();
+            heads.from = usize::MAX;
+            if with_runs >= DENSE_CHUNKS {
+                self.sieve_of_heads
+                    .mark_letters(bytes, from, &mut heads.marks);
+                heads.from = from;
+            }
+            sieve::runs(&marks.runs, from, &mut open, |run| {
+                self.run(source, run, &heads, &mut read, hits);
+            });
         }
-        signs(source, hits);
-        self.runs(text, hits);
+        if let Some(start) = open {
+            self.run(source, (start, bytes.len()), &heads, &mut read, hits);
+        }
         hits.sort_unstable();
     }
 
-    fn is_broken(&self) -> bool {
-        let folded = [&self.names, &self.short];
-        self.suspects.is_broken() || folded.iter().any(|folded| folded.is_broken())
-    }
-
-    /// Parts of names that something may tie a value to. The rest of the name is passed over, except for
-    /// the parts right before a sign.
-    fn names(&self, source: Source<'_>, folded: &[u8], hits: &mut Vec<Hit>) {
-        let (mut at, mut passed) = (0, 0);
-        while let Some((start, spelt)) = self.names.next(source, folded, at) {
-            at = start + 1;
-            if spelt.is_some() && tells(source, start) {
-                hits.push(suspect(start));
-            }
-            let spelt = spelt.and_then(untelling);
-            if let Some(literal) = spelt
-                && (start >= passed || SIGNED_NAMES.contains(&literal))
-            {
-                passed = name(source, start, literal, hits).max(at);
-                at = at.max(passed.saturating_sub(SIGNED_BYTES_MAX));
-            }
+    /// Judges what stands at a place where a literal may.
+    fn literals(&self, source: Source<'_>, at: usize, passed: &mut Passed, hits: &mut Vec<Hit>) {
+        let rest = source.slice(at, source.len());
+        let eight = sieve::eight(rest);
+        if rest.first() == Some(&leads::HASH) && begins_hash(source, at) {
+            hits.push(suspect(at));
         }
-    }
-
-    /// Short parts of names, addresses with userinfo, marks, flags of programs.
-    fn short(&self, source: Source<'_>, folded: &[u8], hits: &mut Vec<Hit>) {
-        let bytes = source.bytes();
-        let mut ahead = urls::Ahead::default();
-        let (mut at, mut flags_from) = (0, 0);
-        while let Some((start, spelt)) = self.short.next(source, folded, at) {
-            at = start + 1;
-            match spelt {
-                None if source.slice(start, start + 2) == b" -" => {}
-                None => continue,
-                Some(SCHEME) => {
-                    if urls::at(source, start, SCHEME, &mut ahead).is_some() {
-                        hits.push(suspect(start));
-                    }
-                    at = start + SCHEME.len();
-                    continue;
-                }
-                Some(literal) if SCHEMES.contains(&literal) => {
-                    if urls::is_login_escaped(source, start) {
-                        hits.push(suspect(start));
-                    }
-                    continue;
-                }
-                Some(MARK) => {
-                    hits.push(suspect(start));
-                    at = start + MARK.len();
-                    continue;
-                }
-                Some(flag) if flag.starts_with(" -") => {}
-                Some(literal) => {
-                    at = at.max(name(source, start, literal, hits));
-                    continue;
+        let mut buckets = self.sieve.buckets(sieve::four(rest));
+        while buckets != 0 {
+            let bucket = buckets.trailing_zeros() as usize;
+            buckets &= buckets - 1;
+            let row = self.signs.get(bucket).map_or(&[][..], Vec::as_slice);
+            for sign in row {
+                if sign.begins(rest, eight) {
+                    passed.take(source, at, sign, hits);
                 }
             }
-            if start >= flags_from && is_flag(source, start) {
-                let line = memchr::memrchr(b'\n', bytes.get(..start).unwrap_or_default())
-                    .map_or(0, |end| end + 1);
-                if commands::names_program(source.str(line, start)) {
-                    hits.push(suspect(start));
-                }
-                // One look at a line is enough for all flags behind the first ones of interest.
-                flags_from = line_end(bytes, start);
-            }
-        }
-    }
-
-    /// Runs of letters that are long enough for a token.
-    fn runs(&self, text: &str, hits: &mut Vec<Hit>) {
-        let bytes = text.as_bytes();
-        let (blocks, _) = bytes.as_chunks::<8>();
-        let (groups, _) = blocks.as_chunks::<GROUP_BLOCKS>();
-        let whole = groups.len() * GROUP_BLOCKS;
-        let mut read = HeadsRead::default();
-        for (group, eight) in groups.iter().enumerate() {
-            if (group + 1) * GROUP_BLOCKS * 8 <= read.done {
-                continue;
-            }
-            // Counted without an exit, so that the compiler turns it into vector code.
-            let mut masks = [0; GROUP_BLOCKS];
-            for (mask, block) in masks.iter_mut().zip(eight) {
-                *mask = self::mask(*block);
-            }
-            for (offset, _) in masks.iter().enumerate().filter(|(_, mask)| **mask == HIGH) {
-                self.full_block(text, blocks, group * GROUP_BLOCKS + offset, &mut read, hits);
-            }
-        }
-        let rest = blocks.iter().enumerate().skip(whole);
-        for (index, _) in rest.filter(|(_, block)| mask(**block) == HIGH) {
-            self.full_block(text, blocks, index, &mut read, hits);
-        }
-    }
-
-    /// Looks at the run around a block of eight letters, unless it is short.
-    fn full_block(
-        &self,
-        text: &str,
-        blocks: &[[u8; 8]],
-        index: usize,
-        read: &mut HeadsRead,
-        hits: &mut Vec<Hit>,
-    ) {
-        let at = index * 8;
-        if at < read.done {
-            return;
-        }
-        let at_block = |index: usize| blocks.get(index).map_or(HIGH, |block| mask(*block));
-        let before = index.checked_sub(1).map_or(0, at_block);
-        let next = at_block(index + 1);
-        let around = (!before & HIGH).leading_zeros() / 8 + (!next & HIGH).trailing_zeros() / 8;
-        if around + 8 < RUN_BYTES_MIN as u32 {
-            return;
-        }
-        let source = Source::new(text);
-        let start = source.back(at, at - read.done.min(at), in_run);
-        // Whole blocks first: a run may be as long as the text.
-        let full = full_blocks(blocks.get(index + 1..).unwrap_or_default());
-        let end = source.run(at + 8 + full * 8, 8, in_run);
-        read.done = end;
-        if end - start >= RUN_BYTES_MIN {
-            self.run(source, (start, end), read, hits);
         }
     }
 
@@ -377,6 +264,7 @@ impl Scout {
         &self,
         source: Source<'_>,
         (start, end): (usize, usize),
+        heads: &Heads,
         read: &mut HeadsRead,
         hits: &mut Vec<Hit>,
     ) {
@@ -386,13 +274,32 @@ impl Scout {
         let from = start
             .saturating_sub(BEFORE_RUN_BYTES)
             .max(read.searched.saturating_sub(3));
-        let window = source.slice(from, end);
         read.searched = end;
+        // What is not marked yet is looked at chunk by chunk.
+        let marked = heads.from.clamp(from, end);
         let mut last = None;
-        self.heads.each(window, |place, head| {
-            let at = from + place;
-            if last != Some(at) && head.holds(source, at, read) {
-                last = Some(at);
+        let mut judge = |at| self.head(source, at, end, &mut last, read, hits);
+        self.sieve_of_heads
+            .each(source.bytes(), from..marked, &mut judge);
+        if marked < end {
+            sieve::each_in(&heads.marks.literals, heads.from, marked..end, judge);
+        }
+    }
+
+    /// Judges what may begin at a place of a run that ends at `end`.
+    fn head(
+        &self,
+        source: Source<'_>,
+        at: usize,
+        end: usize,
+        last: &mut Option<usize>,
+        read: &mut HeadsRead,
+        hits: &mut Vec<Hit>,
+    ) {
+        let four = sieve::four(source.slice(at, end));
+        self.heads.at(four, |head| {
+            if *last != Some(at) && head.holds(source, at, read) {
+                *last = Some(at);
                 hits.push(suspect(at));
             }
         });
@@ -429,6 +336,72 @@ impl Scout {
     }
 }
 
+/// How far each family of literals has judged a text.
+#[derive(Debug, Default)]
+struct Passed {
+    /// Up to where parts of names of four letters and more are judged, and the end of the last name.
+    names: usize,
+    name: usize,
+    /// Up to where shorter ones, addresses, marks and flags are.
+    short: usize,
+    /// From where flags are looked at again.
+    flags: usize,
+    suspects: usize,
+    addresses: urls::Ahead,
+}
+
+impl Passed {
+    /// Judges a literal that stands at a place.
+    fn take(&mut self, source: Source<'_>, at: usize, sign: &Sign, hits: &mut Vec<Hit>) {
+        match &sign.kind {
+            SignKind::Name { part, signed, .. } if at >= self.names => {
+                self.names = at + 1;
+                if leads::tells(source, at, sign) {
+                    hits.push(suspect(at));
+                }
+                // The rest of a name is passed over, except for the parts right before a sign.
+                if let Some(part) = part
+                    && (at >= self.name || *signed)
+                {
+                    self.name = name(source, at, part, hits).max(at + 1);
+                    self.names = self.names.max(self.name.saturating_sub(SIGNED_BYTES_MAX));
+                }
+            }
+            SignKind::Short if at >= self.short => {
+                self.short = name(source, at, sign.literal, hits).max(at + 1);
+            }
+            SignKind::Scheme if at >= self.short => {
+                if urls::at(source, at, SCHEME, &mut self.addresses).is_some() {
+                    hits.push(suspect(at));
+                }
+                self.short = at + SCHEME.len();
+            }
+            SignKind::Escaped if at >= self.short && urls::is_login_escaped(source, at) => {
+                hits.push(suspect(at));
+            }
+            SignKind::Mark if at >= self.short => {
+                hits.push(suspect(at));
+                self.short = at + MARK.len();
+            }
+            SignKind::Flag if at >= self.short && at >= self.flags => {
+                let head = source.slice(0, at);
+                let line = memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
+                if commands::names_program(source.str(line, at)) {
+                    hits.push(suspect(at));
+                }
+                // One look at a line is enough for all flags behind the first ones of interest.
+                self.flags = line_end(source.bytes(), at);
+            }
+            SignKind::Suspect if at >= self.suspects => {
+                hits.push(suspect(at));
+                self.suspects = line_end(source.bytes(), at);
+            }
+            SignKind::Inner => hits.push(suspect(at + 1)),
+            _ => {}
+        }
+    }
+}
+
 /// Says a name of which a part stands at `start`, if something may tie a value to it. Gives where it ends.
 fn name(source: Source<'_>, start: usize, literal: &str, hits: &mut Vec<Hit>) -> usize {
     // A sign in the literal is behind the name.
@@ -452,47 +425,12 @@ fn name(source: Source<'_>, start: usize, literal: &str, hits: &mut Vec<Hit>) ->
     name
 }
 
-/// Whether a blank and a dash at `at` begin a flag that may hold a secret.
-fn is_flag(source: Source<'_>, at: usize) -> bool {
-    match source.at(at + 2) {
-        b'-' => matches!(source.at(at + 3), b'u' | b'a' | b'p' | b'c' | b'd' | b's'),
-        byte => matches!(
-            byte,
-            b'p' | b'u'
-                | b'U'
-                | b'a'
-                | b'w'
-                | b's'
-                | b'S'
-                | b'c'
-                | b'A'
-                | b'X'
-                | b'P'
-                | b'k'
-                | b'K'
-                | b'N'
-                | b'h'
-                | b'b'
-                | b'B'
-        ),
-    }
-}
-
-/// Hashes, and the marks inside of tokens.
-fn signs(source: Source<'_>, hits: &mut Vec<Hit>) {
-    let bytes = source.bytes();
-    let hashes = memchr::memchr_iter(b'$', bytes).filter(|at| {
-        let end = source.run(at + 1, 16, |byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-        });
-        end > at + 1 && source.at(end) == b'$'
+/// Whether the sign at a place begins a hash.
+fn begins_hash(source: Source<'_>, at: usize) -> bool {
+    let end = source.run(at + 1, 16, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
     });
-    hits.extend(hashes.map(suspect));
-    hits.extend(
-        memchr::memchr_iter(b'~', bytes)
-            .filter(|at| source.before(*at) == b'Q')
-            .map(suspect),
-    );
+    end > at + 1 && source.at(end) == leads::HASH
 }
 
 /// Where the line of a place ends.
@@ -556,28 +494,35 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
         || is_word(source, start, end)
 }
 
-/// Whether a name is a word of a directive, or a program that takes a password. What cannot be one by its first
-/// letter and its length is not looked up.
+/// Whether a name is a word of a directive, or a program that takes a password. What cannot be one by its ends and
+/// its length is not looked up.
 fn is_word(source: Source<'_>, start: usize, end: usize) -> bool {
-    let lengths = STARTS.get(usize::from(source.at(start).to_ascii_lowercase()));
-    let length = 1_u32 << (end - start).min(31);
     let name = source.str(start, end);
-    (lengths.is_some_and(|lengths| lengths & length != 0)
+    let (slot, length) = shape(name);
+    let lengths = SHAPES.get(slot).copied().unwrap_or(0);
+    (lengths & length != 0
         && (directives::is_word_of_one(name) || commands::takes(name) || printed::is_trigger(name)))
         || name.ends_with("passwd")
 }
 
-/// The lengths of the words that begin with each letter.
-static STARTS: LazyLock<[u32; 256]> = LazyLock::new(|| {
-    let mut lengths = [0; 256];
+/// Where the shapes of words like this one stand, and the bit of its length.
+fn shape(word: &str) -> (usize, u32) {
+    let bytes = word.as_bytes();
+    let letter = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or(0) & 0x1F);
+    let slot = letter(bytes.first()) << 5 | letter(bytes.last());
+    (slot, 1 << bytes.len().min(31))
+}
+
+/// The lengths of the words that begin and end with the same letters, whatever their case.
+static SHAPES: LazyLock<Vec<u32>> = LazyLock::new(|| {
+    let mut lengths = vec![0; 1 << 10];
     for word in directives::words()
         .chain(commands::words())
         .chain(printed::triggers())
     {
-        if let Some(first) = word.bytes().next()
-            && let Some(lengths) = lengths.get_mut(usize::from(first.to_ascii_lowercase()))
-        {
-            *lengths |= 1_u32 << word.len().min(31);
+        let (slot, length) = shape(word);
+        if let Some(lengths) = lengths.get_mut(slot) {
+            *lengths |= length;
         }
     }
     lengths

@@ -1,6 +1,8 @@
 //! A text with a byte cursor: the few looks that every matcher needs, each of them bounded and none
 //! of them able to leave the text. Knows nothing about secrets.
 
+use fearless_simd::{Level, dispatch};
+
 /// A text under search.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
@@ -155,9 +157,21 @@ pub(super) fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
 }
 
-/// Whether all bytes are of base64. Blocks are counted without an exit, which is vector code.
+/// Whether all bytes are of base64.
 pub(super) fn all_base64(bytes: &[u8]) -> bool {
-    let (blocks, rest) = bytes.as_chunks::<32>();
+    dispatch!(Level::new(), _ => are_base64(bytes))
+}
+
+/// Blocks are counted without an exit, which is vector code.
+#[inline(always)]
+fn are_base64(bytes: &[u8]) -> bool {
     let whole = |block: &[u8; 32]| block.iter().fold(true, |all, byte| all & is_base64(*byte));
-    blocks.iter().all(whole) && rest.iter().all(|byte| is_base64(*byte))
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    // The last block may overlap the one before it.
+    let last = bytes.last_chunk::<32>();
+    blocks.iter().all(whole)
+        && match last {
+            Some(last) => rest.is_empty() || whole(last),
+            None => rest.iter().all(|byte| is_base64(*byte)),
+        }
 }

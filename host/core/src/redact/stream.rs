@@ -114,8 +114,9 @@ impl Stream {
             let room = CARRY_BYTES_MAX.saturating_sub(self.carry.len()).max(4);
             let mut taken = rest.floor_char_boundary(room.min(rest.len()));
             if plain
-                && !self.carry.contains('\n')
-                && let Some(end) = rest.get(..taken).and_then(|head| head.find('\n'))
+                && memchr::memchr(b'\n', self.carry.as_bytes()).is_none()
+                && let Some(end) =
+                    memchr::memchr(b'\n', rest.get(..taken).unwrap_or_default().as_bytes())
             {
                 // What follows the line that was begun need not be copied.
                 taken = end + 1;

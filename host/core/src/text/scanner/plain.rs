@@ -3,6 +3,7 @@
 //! Must not: change or copy anything.
 
 use crate::text::class;
+use fearless_simd::{Level, dispatch};
 
 /// Bytes looked at in one go, without a branch inside.
 const BLOCK_BYTES: usize = 64;
@@ -38,18 +39,25 @@ pub(super) fn printable(bytes: &[u8]) -> usize {
 
 /// How many bytes of whole blocks from the start are clean.
 fn clean_blocks(bytes: &[u8]) -> usize {
+    dispatch!(Level::new(), _ => count_clean(bytes))
+}
+
+#[inline(always)]
+fn count_clean(bytes: &[u8]) -> usize {
     let (blocks, _) = bytes.as_chunks::<BLOCK_BYTES>();
     let clean = blocks.iter().take_while(|block| is_clean_block(block));
     clean.count() * BLOCK_BYTES
 }
 
 /// The fold has no early exit, so that the compiler turns it into vector code.
+#[inline(always)]
 fn is_clean_block(block: &[u8; BLOCK_BYTES]) -> bool {
     block
         .iter()
         .fold(true, |clean, byte| clean & is_clean(*byte))
 }
 
+#[inline(always)]
 fn is_clean(byte: u8) -> bool {
     // Seen as signed, everything beyond ASCII lies below the blank too.
     let low = byte.cast_signed() < 0x20;
