@@ -79,8 +79,6 @@ const TELLING: &[(&str, &str, usize)] = &[
 #[derive(Debug, Clone)]
 pub(super) struct Sign {
     pub(super) literal: &'static str,
-    /// What it may begin with, where more than the literal is known of that.
-    pub(super) pattern: Pattern,
     pub(super) kind: SignKind,
     /// Its first eight bytes, and which bits of them there are.
     eight: (u64, u64),
@@ -111,7 +109,6 @@ impl Sign {
     fn new(literal: &'static str, kind: SignKind) -> Self {
         Self {
             literal,
-            pattern: sieve::pattern(literal),
             kind,
             eight: (
                 sieve::eight(literal.as_bytes()),
@@ -126,18 +123,11 @@ impl Sign {
         eight & known == bytes
             && (self.literal.len() <= 8 || text.starts_with(self.literal.as_bytes()))
     }
-
-    /// The same where one of some letters stands at a place.
-    fn with(mut self, place: usize, letters: impl Iterator<Item = u8>) -> Self {
-        if let Some(signs) = self.pattern.get_mut(place) {
-            *signs = letters.fold(0, |all, letter| all | sieve::sign(letter));
-        }
-        self
-    }
 }
 
-/// All literals that are looked for. Of names that begin alike, only the first counts at a place.
-pub(super) fn signs() -> Vec<Sign> {
+/// All literals that are looked for, and what each may begin with. Of names that begin alike, only the first counts at
+/// a place.
+pub(super) fn signs() -> Vec<(Sign, Pattern)> {
     let mut told: Vec<&str> = TELLING.iter().map(|(_, literal, _)| *literal).collect();
     told.dedup();
     let named = NAMES.iter().chain(SIGNED_NAMES).copied();
@@ -162,17 +152,39 @@ pub(super) fn signs() -> Vec<Sign> {
     let suspects = SUSPECTS.iter().flat_map(|row| row.iter());
     signs.extend(suspects.map(|literal| Sign::new(literal, SignKind::Suspect)));
     signs.extend(SCHEMES.map(|literal| Sign::new(literal, SignKind::Escaped)));
-    let flag = || Sign::new(FLAG, SignKind::Flag);
     signs.extend([
         Sign::new(SCHEME, SignKind::Scheme),
         Sign::new(MARK, SignKind::Mark),
-        flag().with(2, FLAG_LETTERS.bytes()),
-        flag()
-            .with(2, std::iter::once(b'-'))
-            .with(3, LONG_FLAG_LETTERS.bytes()),
         Sign::new("Q~", SignKind::Inner),
     ]);
+    let with_pattern = |sign: Sign| {
+        let pattern = sieve::pattern(sign.literal);
+        (sign, pattern)
+    };
+    let mut signs: Vec<(Sign, Pattern)> = signs.into_iter().map(with_pattern).collect();
+    let letters = |letters: &str| {
+        letters
+            .bytes()
+            .fold(0, |all, letter| all | sieve::sign(letter))
+    };
+    let [blank, dash, ..] = sieve::pattern(FLAG);
+    for (third, fourth) in [
+        (letters(FLAG_LETTERS), sieve::ANY),
+        (dash, letters(LONG_FLAG_LETTERS)),
+    ] {
+        let flag = Sign::new(FLAG, SignKind::Flag);
+        signs.push((flag, [blank, dash, third, fourth]));
+    }
     signs
+}
+
+/// Whether the blank and the dash at a place begin a flag that may hold a secret.
+pub(super) fn is_flag(source: Source<'_>, at: usize) -> bool {
+    let among = |letters: &str, byte: u8| letters.bytes().any(|letter| letter == byte);
+    match source.at(at + 2) {
+        b'-' => among(LONG_FLAG_LETTERS, source.at(at + 3)),
+        byte => among(FLAG_LETTERS, byte),
+    }
 }
 
 /// Whether what stands around a literal puts its line under suspicion.

@@ -10,7 +10,7 @@ use super::catalog::shipped;
 use super::encoded::{self, Form};
 use super::grams::Fours;
 use super::leads::{self, MARK, SCHEME, Sign, SignKind};
-use super::sieve::{self, Marks, Pattern, Sieve, in_run};
+use super::sieve::{self, Marks, Pattern, Sieve, Signs, in_run};
 use super::source::{Source, is_blank};
 use super::stream::suspect;
 use super::tokens::Token;
@@ -134,6 +134,8 @@ pub(super) struct Scout {
     sieve_of_heads: Sieve<HEAD_SETS>,
     /// Prefixes too short for the table: they begin a run or stand right before it.
     brief: Vec<&'static Token>,
+    /// What these begin with.
+    brief_letters: Signs,
 }
 
 static SCOUT: LazyLock<Scout> = LazyLock::new(Scout::build);
@@ -150,8 +152,7 @@ fn letters() -> impl Iterator<Item = u8> {
 
 impl Scout {
     fn build() -> Self {
-        let signs = leads::signs();
-        let patterns: Vec<Pattern> = signs.iter().map(|sign| sign.pattern).collect();
+        let (signs, patterns): (Vec<Sign>, Vec<Pattern>) = leads::signs().into_iter().unzip();
         let (sieve, buckets) = Sieve::new(&patterns, leads::HASH);
         let mut rows: Vec<Vec<Sign>> = vec![Vec::new(); SETS * sieve::SET_BUCKETS];
         for (sign, bucket) in signs.into_iter().zip(buckets) {
@@ -204,6 +205,10 @@ impl Scout {
             signs: rows,
             heads,
             sieve_of_heads,
+            brief_letters: brief.iter().fold(0, |all, token: &&Token| {
+                let first = token.prefix.bytes().next();
+                all | first.map_or(sieve::ANY, sieve::sign)
+            }),
             brief,
         }
     }
@@ -309,13 +314,16 @@ impl Scout {
     fn is_odd(&self, source: Source<'_>, start: usize, end: usize) -> bool {
         let length = end - start;
         let first = source.at(start);
+        // The prefix begins with the run or stands right before it.
+        let begun = [start, start.saturating_sub(1), start.saturating_sub(2)];
         let brief = || {
-            self.brief.iter().any(|token| {
-                let before = start.saturating_sub(token.prefix.len());
-                let letter = token.prefix.bytes().next().unwrap_or(0);
-                (source.at(start) == letter && token.at(source, start).is_some())
-                    || (source.at(before) == letter && token.at(source, before).is_some())
-            })
+            begun
+                .iter()
+                .any(|at| self.brief_letters & sieve::sign(source.at(*at)) != 0)
+                && self.brief.iter().any(|token| {
+                    let before = start.saturating_sub(token.prefix.len());
+                    token.at(source, start).is_some() || token.at(source, before).is_some()
+                })
         };
         let letter = |place: usize| source.at(place);
         let mailchimp = || {
@@ -383,7 +391,9 @@ impl Passed {
                 hits.push(suspect(at));
                 self.short = at + MARK.len();
             }
-            SignKind::Flag if at >= self.short && at >= self.flags => {
+            SignKind::Flag
+                if at >= self.short && at >= self.flags && leads::is_flag(source, at) =>
+            {
                 let head = source.slice(0, at);
                 let line = memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
                 if commands::names_program(source.str(line, at)) {
