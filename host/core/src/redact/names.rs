@@ -77,10 +77,10 @@ pub(super) fn judge(name: &str, before: &str) -> Option<Names> {
         "foreign",
         "row",
     ];
-    if indexes
-        .iter()
-        .any(|word| joined == format!("{word}key") || joined == format!("{word}keys"))
-    {
+    let before_key = joined
+        .strip_suffix("keys")
+        .or_else(|| joined.strip_suffix("key"));
+    if before_key.is_some_and(|word| indexes.contains(&word)) {
         return None;
     }
     // A bare `key` after another word is one of a map, a cache or a table.

@@ -3,6 +3,8 @@
 
 use super::source::{Source, is_base64, is_blank, is_word};
 use super::values;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Most blanks between name, sign and value.
 const GAP_BYTES_MAX: usize = 64;
@@ -199,6 +201,9 @@ fn told(source: Source<'_>, gap: usize) -> Option<(usize, Tie)> {
     is_mixed(source.slice(start, end)).then_some((start, Tie::Column))
 }
 
+/// Built once, because it is asked for in ordinary lines.
+static IS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" is "));
+
 /// Words after which a password is told, or `for x =`.
 pub(super) fn may_be_told(source: Source<'_>, at: usize) -> bool {
     let words = [
@@ -215,8 +220,7 @@ pub(super) fn may_be_told(source: Source<'_>, at: usize) -> bool {
             let rest = source.slice(at, at + 96);
             let line =
                 memchr::memchr(b'\n', rest).map_or(rest, |end| rest.get(..end).unwrap_or_default());
-            memchr::memchr2(b'=', b':', line).is_some()
-                || memchr::memmem::find(line, b" is ").is_some()
+            memchr::memchr2(b'=', b':', line).is_some() || IS.find(line).is_some()
         })
 }
 
