@@ -123,7 +123,10 @@ impl<'t> Joint<'t> {
             self.announced = announced.lines;
         }
         let header = shown.trim_end_matches(|c: char| matches!(c, '-' | '+' | '0'..='9' | ' '));
-        let opens_block = header.ends_with(['|', '>']);
+        // In `<key>password</key>` the sign is one of a tag.
+        let opens_block = header
+            .strip_suffix(['|', '>'])
+            .is_some_and(|before| before.ends_with([' ', '\t', ':']));
         let shown = if opens_block {
             without_tag(header)
         } else {
@@ -156,7 +159,7 @@ impl<'t> Joint<'t> {
         if shown.ends_with([':', '[', '{']) && nested::holder(name).is_some() {
             self.below = Some((indent(line), nested::LINES_MAX));
         }
-        if opens_block && self.announced == 0 {
+        if opens_block {
             self.block = Some(indent(line));
             self.waits = None;
         }

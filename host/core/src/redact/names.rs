@@ -137,6 +137,10 @@ fn secret_noun(words: &Words, before: &str) -> Option<&'static str> {
             "master",
             "account",
             "signing",
+            "product",
+            "activation",
+            "licence",
+            "join",
         ]
         .iter()
         .any(|word| before.eq_ignore_ascii_case(word))

@@ -148,7 +148,10 @@ impl Table {
                 .unwrap_or_default()
                 .iter()
                 .filter(|cell| !cell.is_empty());
-            let holds = |cell: &Range<usize>| holds_secret(line, cell, kind, self.head.sign);
+            let holds = |cell: &Range<usize>| {
+                holds_secret(line, cell, kind, self.head.sign)
+                    && (!self.head.listed || *kind == PASSWORD || is_listed(line, cell))
+            };
             let all = filled
                 .clone()
                 .cloned()
@@ -256,6 +259,26 @@ fn holds_secret(line: &str, cell: &Range<usize>, kind: &str, sign: Sign) -> bool
     made && !is_date(text)
         && !says_none(text)
         && !values::is_placeholder(source, value, Written::Environment)
+}
+
+/// Whether a value of a listing is a secret and no name of an object.
+fn is_listed(line: &str, cell: &Range<usize>) -> bool {
+    let source = Source::new(line);
+    let text = source.slice(cell.start, cell.end);
+    let value = Value {
+        start: cell.start,
+        end: cell.end,
+        form: Form::Bare,
+    };
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let parts: Vec<&[u8]> = text.split(|byte| *byte == b'.').collect();
+    // The token by which a machine joins a cluster.
+    let joins = matches!(parts.as_slice(), [id, secret] if id.len() == 6 && secret.len() == 16);
+    let joint = |byte: &u8| matches!(byte, b'-' | b'/' | b'.' | b'_' | b':');
+    let named = text.iter().all(|byte| plain(byte) || joint(byte)) && text.iter().any(joint);
+    values::is_uuid(text)
+        || (joins && text.iter().all(|byte| plain(byte) || *byte == b'.'))
+        || (!named && values::looks_random(source, value))
 }
 
 /// Whether a value is a day, with its time or not: `2026-05-01T10:00:00Z`.

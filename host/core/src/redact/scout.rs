@@ -464,6 +464,7 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
                 | b'`'
                 | b'\\'
                 | b']'
+                | b'['
                 | b'('
                 | b'>'
                 | b'<'
@@ -489,9 +490,9 @@ fn is_tied(source: Source<'_>, hit: usize, end: usize) -> bool {
     let before = source.before(start);
     let by_sign = match source.at(gap) {
         b'=' | b':' | b'"' | b'\'' | b'|' | b'?' | b'+' | b',' | b'\n' | b'\\' | 0 | 0xC2
-        | 0xEF => true,
+        | 0xE2 | 0xEF => true,
         b'0'..=b'9' => source.at(source.run(gap, 4, |byte| byte.is_ascii_digit())) == b':',
-        b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'f' => ties::may_be_told(source, gap),
+        b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'f' | b'h' => ties::may_be_told(source, gap),
         _ => false,
     };
     let heads_row =

@@ -54,6 +54,8 @@ pub(super) struct Head {
     pub(super) spaced: bool,
     /// How many characters stand before the first sign.
     pub(super) first: usize,
+    /// Whether its labels are words of a listing, below which a value must look random unless it is a password.
+    pub(super) listed: bool,
 }
 
 impl Head {
@@ -72,11 +74,12 @@ impl Head {
             .find(|byte| remark.is_none() && line.as_bytes().contains(byte))
         {
             Sign::Byte(byte)
-        } else if remark.is_some() {
+        } else if remark.is_some() || is_listing(line) {
             Sign::Blank
         } else {
             return None;
         };
+        let listed = sign == Sign::Blank && remark.is_none();
         let shown = remark.unwrap_or(line);
         let (mut labels, mut cells, mut framed) = (Vec::new(), Vec::new(), (false, false));
         if sign == Sign::Blank {
@@ -109,7 +112,7 @@ impl Head {
             return None;
         }
         let secret = secret_columns(&labels);
-        if secret.is_empty() || !labels.iter().any(|label| is_owner(label)) {
+        if secret.is_empty() || !(listed || labels.iter().any(|label| is_owner(label))) {
             return None;
         }
         let (spaced, first) = rows::spacing(shown, sign, &cells);
@@ -120,6 +123,7 @@ impl Head {
             framed,
             spaced,
             first,
+            listed,
         })
     }
 
@@ -140,6 +144,14 @@ impl Head {
         }
         self
     }
+}
+
+/// Whether a line may be the head of a listing: words in capitals, parted by two blanks or more.
+fn is_listing(line: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b' ' | b'_' | b'-');
+    line.contains("  ")
+        && line.starts_with(|c: char| c.is_ascii_uppercase())
+        && line.bytes().all(plain)
 }
 
 fn is_plain(label: &str) -> bool {

@@ -100,6 +100,15 @@ fn directory(source: Source<'_>, name: Name<'_>) -> Option<(usize, Tie)> {
     (whole && end - start >= 8).then_some((start, Tie::Equals))
 }
 
+/// How far before a name in a row the word is looked for that inserts it, in bytes.
+const ROW_BYTES_MAX: usize = 256;
+
+/// Whether a place is behind the comma of a row that is inserted: `VALUES (1,'smtp_password','x')`.
+fn is_inserted(source: Source<'_>, at: usize) -> bool {
+    let row = source.str(at.saturating_sub(ROW_BYTES_MAX), at);
+    source.before(at) == b',' && row.to_ascii_uppercase().contains(" VALUES ")
+}
+
 /// A name and a value as neighbouring arguments: `define('DB_PASSWORD', 'x')`.
 fn argument(source: Source<'_>, name: Name<'_>, closed: usize, gap: usize) -> Option<(usize, Tie)> {
     if closed == name.end || source.at(gap) != b',' {
@@ -110,7 +119,8 @@ fn argument(source: Source<'_>, name: Name<'_>, closed: usize, gap: usize) -> Op
     });
     let value = skip_blanks(source, gap + 1);
     let quoted = matches!(source.at(value), b'"' | b'\'');
-    (quoted && source.before(open) == b'(').then_some((value, Tie::Quote))
+    let first = source.before(open) == b'(';
+    (quoted && (first || is_inserted(source, open))).then_some((value, Tie::Quote))
 }
 
 /// The words that set the next word to the one after it.
@@ -186,10 +196,13 @@ fn told(source: Source<'_>, gap: usize) -> Option<(usize, Tie)> {
         "was set to ",
         "changed to ",
         "reset to ",
+        "has been set to ",
+        "has been changed to ",
+        "has been reset to ",
     ];
     if !matches!(
         source.at(gap) | 0x20,
-        b'i' | b'g' | b's' | b'w' | b'c' | b'r'
+        b'i' | b'g' | b's' | b'w' | b'c' | b'r' | b'h'
     ) {
         return None;
     }
@@ -214,6 +227,9 @@ pub(super) fn may_be_told(source: Source<'_>, at: usize) -> bool {
         "was set ",
         "changed to ",
         "reset to ",
+        "has been set to ",
+        "has been changed to ",
+        "has been reset to ",
     ];
     words.iter().any(|word| source.has(at, word))
         || (source.has(at, "for ") && {
@@ -240,21 +256,33 @@ pub(super) fn is_mixed(text: &[u8]) -> bool {
 
 /// The only other column of a table's row: after two blanks, a tab or a bar, alone on its line.
 fn column(source: Source<'_>, name: Name<'_>, gap: usize) -> Option<(usize, Tie)> {
-    let frame = |byte: u8| is_blank(byte) || byte == b'|';
+    // The bars of boxes are of three bytes, of which the last is one of two.
+    let is_bar = |at: usize| {
+        source.at(at) == 0xE2
+            && source.at(at + 1) == 0x94
+            && matches!(source.at(at + 2), 0x82 | 0x83)
+    };
+    let frame = |byte: u8| is_blank(byte) || matches!(byte, b'|' | 0xE2 | 0x94 | 0x82 | 0x83);
     let first = matches!(source.before(source.back(name.start, 64, frame)), b'\n' | 0);
-    let barred = source.at(gap) == b'|' && source.at(gap + 1) != b'|';
+    let barred = (source.at(gap) == b'|' && source.at(gap + 1) != b'|') || is_bar(gap);
     let wide = gap - name.end >= 2 || source.at(name.end) == b'\t';
-    if !first || !(barred || wide) {
+    // `password x` alone on a line, as files of accounts have it.
+    let alone = ["password", "passwd", "passphrase"].contains(&name.text);
+    if !first || !(barred || wide || alone) {
         // The rest may be long, and is read for the one name that begins its line.
         return None;
     }
     let start = source.run(gap, GAP_BYTES_MAX, frame);
     let end = source.run(start, values::VALUE_BYTES_MAX, |byte| byte > b' ');
     let last = source.run(end, GAP_BYTES_MAX, frame);
-    let alone = matches!(source.at(last), b'\n' | 0);
+    let is_last = matches!(source.at(last), b'\n' | 0);
     let text = source.slice(start, end);
-    let mixed = is_mixed(text);
-    (alone && mixed).then_some((start, Tie::Column))
+    let mixed = is_mixed(text)
+        && (barred
+            || wide
+            || (text.iter().any(u8::is_ascii_uppercase)
+                && text.iter().any(u8::is_ascii_lowercase)));
+    (is_last && mixed).then_some((start, Tie::Column))
 }
 
 /// An assigning sign, with where the value begins. Comparisons and scopes assign nothing.
@@ -275,7 +303,7 @@ pub(super) fn sign(source: Source<'_>, at: usize) -> Option<(usize, Tie)> {
 /// Past the quote and bracket that close a name: `"name"`, `\"name\"`, `['name']`.
 pub(super) fn close(source: Source<'_>, at: usize) -> usize {
     let slashes = source.run(at, 8, |byte| byte == b'\\');
-    let written = ["\\u0022", "&quot;", "&#34;", "%22"]
+    let written = ["\\u0022", "&quot;", "&#34;", "%22", "%5D"]
         .iter()
         .filter(|_| matches!(source.at(at), b'\\' | b'&' | b'%'))
         .find(|quote| source.has(at, quote));
@@ -286,8 +314,12 @@ pub(super) fn close(source: Source<'_>, at: usize) -> usize {
     } else {
         at
     };
+    let index = source.run(quoted + 1, 4, |byte| byte.is_ascii_digit());
     if matches!(source.at(quoted), b']') {
         quoted + 1
+    } else if source.at(quoted) == b'[' && index > quoted + 1 && source.at(index) == b']' {
+        // `password[0]`.
+        index + 1
     } else {
         quoted
     }
@@ -348,6 +380,7 @@ const VALUE_FIELDS: &[&str] = &[
     "stringvalue",
     "option_value",
     "data",
+    "string",
 ];
 
 /// Most fields between a name and its value.
