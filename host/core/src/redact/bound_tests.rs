@@ -67,6 +67,15 @@ fn matchers_look_at_each_byte_of_the_worst_inputs_so_many_times() {
             "login password ",
             "cookie: a=",
             "authorization: ",
+            "pat=[",
+            "tokens=[\"",
+            "passwords: {a: \"b\", ",
+            "passwords:\n  a: b\n",
+            "passwords:\n secrets:\n  tokens:\n",
+            "the token is:\n",
+            "$ cat token\n",
+            ":\\/\\/a@",
+            "%3A%2F%2Fa%40",
         ]
         .map(str::to_owned),
     );

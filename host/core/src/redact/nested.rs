@@ -11,7 +11,7 @@ use super::printed;
 use super::settings;
 use super::source::{Found, Label, Source, is_blank, is_word};
 use super::ties::{self, Name, Tie, skip_blanks};
-use super::values::{self, Form, Value, Written};
+use super::values::{self, Around, Form, Value, Written};
 
 /// Most values below one name, and most lines.
 const VALUES_MAX: usize = 64;
@@ -155,9 +155,20 @@ fn flow(source: Source<'_>, open: usize, holder: Holder, found: &mut Vec<Found<'
     }
 }
 
+/// A quoted value that is not longer than what is read below a name: else each name in a text without a closing quote
+/// would read the rest of it.
+fn quoted(source: Source<'_>, at: usize) -> Option<Value> {
+    let quote = source.at(source.run(at, 8, |byte| byte == b'\\'));
+    if !matches!(quote, b'"' | b'\'' | b'`') {
+        return None;
+    }
+    let value = values::read(source, at, Around::Line, BELOW_BYTES_MAX);
+    (value.form == Form::Quoted && value.end - value.start < BELOW_BYTES_MAX).then_some(value)
+}
+
 /// A word or a quoted text in brackets, and where what follows it begins. None where another bracket stands.
 fn member(source: Source<'_>, at: usize) -> Option<(Value, usize)> {
-    if let Some(value) = values::quoted(source, at) {
+    if let Some(value) = quoted(source, at) {
         let slashes = source.run(value.end, 8, |byte| byte == b'\\');
         return Some((value, slashes + 1));
     }
@@ -221,7 +232,7 @@ fn lines(
 
 /// The only value of the rest of a line, beside a remark.
 fn scalar(source: Source<'_>, at: usize, end: usize) -> Option<Value> {
-    let value = values::quoted(source, at).unwrap_or_else(|| Value {
+    let value = quoted(source, at).unwrap_or_else(|| Value {
         start: at,
         end: source.run(at, end - at, |byte| byte > b' '),
         form: Form::Bare,
