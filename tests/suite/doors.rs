@@ -19,7 +19,7 @@ const TOOLS: [&str; 7] = [
     "ssh_reload_config",
 ];
 
-fn cases(kind: &str) -> Vec<Value> {
+pub(crate) fn cases(kind: &str) -> Vec<Value> {
     let text = fs::read_to_string(repository().join("tests/cases/orchestrator.json")).unwrap();
     let file: Value = serde_json::from_str(&text).unwrap();
     file["cases"]

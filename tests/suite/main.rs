@@ -23,6 +23,7 @@ mod import;
 mod journal;
 mod layers;
 mod network;
+mod orchestrator;
 mod output;
 mod paths;
 mod plugins;

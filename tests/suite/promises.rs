@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 const DOCUMENTS: [&str; 3] = ["SECURITY.md", "README.md", "config/README.md"];
 
 /// Every function of every test source, Rust and Python.
-fn tests() -> BTreeSet<String> {
+pub(crate) fn tests() -> BTreeSet<String> {
     let root = repository();
     let mut names = BTreeSet::new();
     let mut sources = rust_files(&root.join("host"));

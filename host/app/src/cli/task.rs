@@ -10,14 +10,19 @@ pub(super) use runner::{Runner, VERB, main as run};
 use super::audit::rfc3339;
 use super::console::{self, Colour};
 use super::{Exit, Format, Places, session};
+use crate::gate::Gatehouse;
 use clap::{Args, Subcommand};
 use portcullis_core::clock::Micros;
+use portcullis_mcp::gate::Caller;
 use portcullis_store::{Chunks, State, Task as Row};
 use serde_json::{Map, Value, json};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Between two looks at a task that is waited for.
 const LOOK: Duration = Duration::from_millis(250);
+/// Most of the newest lines that are shown at once.
+const LINES_MAX: u64 = 10_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Task {
@@ -67,6 +72,9 @@ pub(super) struct Output {
     /// Go on until the task has ended.
     #[arg(long)]
     follow: bool,
+    /// Show the newest lines only, at most so many, in the order in which they came.
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["since", "follow"], value_parser = clap::value_parser!(u64).range(1..=LINES_MAX))]
+    lines: Option<u64>,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -166,6 +174,9 @@ fn status(places: &Places, verb: &Status) -> Exit {
 
 fn output(places: &Places, verb: &Output) -> Exit {
     session::with_gate(places, async move |gate, caller| {
+        if let Some(most) = verb.lines {
+            return newest(gate, &caller, verb, most).await;
+        }
         let (mut since, mut first) = (verb.since, true);
         loop {
             let found = gate.task_output(&caller, &verb.task, since, first);
@@ -205,6 +216,64 @@ fn output(places: &Places, verb: &Output) -> Exit {
             }
         }
     })
+}
+
+/// The newest lines of what is kept of a task's output. Only so many are held at a time.
+async fn newest(gate: &Gatehouse, caller: &Caller, verb: &Output, most: u64) -> Exit {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let (mut lines, mut open, mut total) = (VecDeque::new(), String::new(), 0_u64);
+    let mut keep = |line: String| {
+        total += 1;
+        lines.push_back(line);
+        if lines.len() > most {
+            lines.pop_front();
+        }
+    };
+    let (mut since, mut first) = (0, true);
+    let (state, oldest) = loop {
+        let found = gate.task_output(caller, &verb.task, since, first);
+        let chunks = match found.await {
+            Ok(chunks) => chunks,
+            Err(fault) => return session::answer_fault(&fault, verb.format),
+        };
+        for chunk in &chunks.chunks {
+            open.push_str(&chunk.text);
+            if let Some(end) = open.rfind('\n') {
+                let rest = open.split_off(end + 1);
+                open.split_terminator('\n')
+                    .for_each(|line| keep(line.to_owned()));
+                open = rest;
+            }
+        }
+        match chunks.chunks.last() {
+            Some(last) if last.seq < chunks.last => since = last.seq + 1,
+            Some(_) | None => break (chunks.state, chunks.first),
+        }
+        first = false;
+    };
+    if !open.is_empty() {
+        keep(open);
+    }
+    if oldest > 1 && verb.format == Format::Human {
+        console::say(&format!(
+            "the output before piece {oldest} is no longer kept"
+        ));
+    }
+    let written = match verb.format {
+        Format::Json => {
+            let answer = json!({
+                "task_id": verb.task,
+                "status": state.as_str(),
+                "returned": lines.len(),
+                "total_lines": total,
+                "has_more": total > lines.len() as u64 || oldest > 1,
+                "lines": lines,
+            });
+            console::line(&answer.to_string())
+        }
+        Format::Human => lines.iter().try_for_each(|line| console::line(line)),
+    };
+    console::written(written, Exit::Ok)
 }
 
 fn result(places: &Places, verb: &Ended) -> Exit {

@@ -466,6 +466,7 @@ impl Admitted {
 }
 
 const HINT_POLICY: &str = "Use ssh_plan to see what the policy says of a command; if this one is needed, ask the operator whether the policy should change.";
+const HINT_DNS: &str = "SSH hostname resolution failed: DNS lookup failed. Check the host's name, and who is asked for names (dns in portcullis.yml).";
 const HINT_NETWORK: &str = "Use ssh_plan to see the verdict; the operator's policy.network lists decide which addresses may be dialled.";
 
 impl Refusal {
@@ -537,7 +538,7 @@ impl Refusal {
 
     fn dns_failed() -> Self {
         let mut refusal = Self::policy(Code::DnsFailed, "DNS resolution failed".to_owned());
-        refusal.hint = HINT_NETWORK.to_owned();
+        refusal.hint = HINT_DNS.to_owned();
         refusal
     }
 
