@@ -236,6 +236,21 @@ fn rules_of_the_operators_own_do_not_depend_on_cuts_either() {
 }
 
 #[test]
+fn what_stands_on_the_next_line_does_not_decide_about_a_line() {
+    let redactor = Redactor::default();
+    for text in [
+        "SG.SG.SG.SG.SG.SG.SG.SG.SG.SG.SG.SG.SG.AZDO\nIBLE_VAULAES256\n",
+        "ya29.yaa29.ya29.ya29.AZDO\nqk=QV-iGfp03zDW\n",
+        "okentokentokentokentokentokentokentokentokentokentokentokencookie:a= -u AZDO\nAUTE5f6G7h8Defa\n",
+    ] {
+        for place in 0..text.len() {
+            same(&redactor, text, &[place], Edge::Whole);
+        }
+        same(&redactor, text, &singles(text), Edge::Whole);
+    }
+}
+
+#[test]
 fn what_is_open_at_the_end_is_masked() {
     let redactor = Redactor::default();
     for text in [

@@ -154,6 +154,28 @@ pub(super) fn at(
     form: &Form,
     floor: usize,
 ) -> Option<Found<'static>> {
+    let mut found = in_line(source, at, form, floor)?;
+    // `base64` wraps its output; a key goes on over the line ends.
+    while form.holds == Holds::Key
+        && source.at(found.end) == b'\n'
+        && found.end - found.start < RUN_BYTES_MAX
+    {
+        let line = source.run(found.end + 1, RUN_BYTES_MAX, is_base64);
+        if line - found.end < 4 || !matches!(source.at(line), b'\n' | 0) {
+            break;
+        }
+        found.end = line;
+    }
+    Some(found)
+}
+
+/// The same as far as it stands on one line.
+pub(super) fn in_line(
+    source: Source<'_>,
+    at: usize,
+    form: &Form,
+    floor: usize,
+) -> Option<Found<'static>> {
     if source.slice(at, at + form.literal.len()) != form.literal.as_bytes() {
         return None;
     }
@@ -204,15 +226,7 @@ pub(super) fn at(
             .map(|_| ENCODED_KEY)?,
     };
     let start = source.back(at, RUN_BYTES_MAX, is_base64).max(floor);
-    let mut end = source.run(at, RUN_BYTES_MAX, is_base64);
-    // `base64` wraps its output; a key goes on over the line ends.
-    while form.holds == Holds::Key && source.at(end) == b'\n' && end - start < RUN_BYTES_MAX {
-        let line = source.run(end + 1, RUN_BYTES_MAX, is_base64);
-        if line - end < 4 || !matches!(source.at(line), b'\n' | 0) {
-            break;
-        }
-        end = line;
-    }
+    let end = source.run(at, RUN_BYTES_MAX, is_base64);
     Found::new(start, end, label)
 }
 

@@ -503,6 +503,8 @@ fn widen(span: &mut Span, masks: &[Range<usize>]) {
 #[cfg(test)]
 mod bound_tests;
 #[cfg(test)]
+mod line_tests;
+#[cfg(test)]
 mod option_tests;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,9 @@
 //! Must not: say nothing where a rule would find a secret written in the usual letters. Names are looked for
 //! in small, capital and title letters (`pAsSwOrD=` alone raises no suspicion).
 //! What it says of a line depends on that line alone.
+//!
+//! Known limits: a token whose full stops leave no run of fifteen letters in it raises no suspicion by itself, as no
+//! issuer makes such ones.
 
 use super::catalog::shipped;
 use super::encoded::{self, Form};
@@ -80,7 +83,7 @@ impl Head {
                 (token.at(source, at).map(|found| found.end), covered)
             }
             Self::Encoded(form) if at >= read.encoded => {
-                let found = encoded::at(source, at, form, read.encoded);
+                let found = encoded::in_line(source, at, form, read.encoded);
                 (found.map(|found| found.end), &mut read.encoded)
             }
             Self::WebToken if at >= read.web_tokens => match tokens::web_token(source, at) {
@@ -276,8 +279,9 @@ impl Scout {
         if self.is_odd(source, start, end) {
             hits.push(suspect(start));
         }
-        let from = start
-            .saturating_sub(BEFORE_RUN_BYTES)
+        // Not before its line: what a line is suspected of must not hang on the next one being there.
+        let from = source
+            .back(start, BEFORE_RUN_BYTES, |byte| byte != b'\n')
             .max(read.searched.saturating_sub(3));
         read.searched = end;
         // What is not marked yet is looked at chunk by chunk.
