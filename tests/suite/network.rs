@@ -32,7 +32,7 @@ async fn gate(name: &str, dns: &DnsServer, settings: &str) -> (Target, GateFolde
     (target, gate)
 }
 
-fn change(path: &Path, how: impl Fn(String) -> String) {
+pub(crate) fn change(path: &Path, how: impl Fn(String) -> String) {
     let before = fs::read_to_string(path).unwrap();
     let after = how(before.clone());
     assert_ne!(before, after, "nothing was changed");

@@ -6,8 +6,10 @@
 use crate::audit::journal;
 use crate::doors::cases;
 use crate::hosts::{folder, json};
+use crate::network::change;
 use crate::promises::tests;
 use crate::records::serve;
+use crate::reload::Server;
 use portcullis_ssh::target::{Ending, Reply, Target, ThrowawayKey};
 use portcullis_ssh::{DnsResolver, DnsSettings, DnsTrouble, Engine, EngineSettings};
 use portcullis_tests::dns::{DnsServer, Zone};
@@ -15,22 +17,14 @@ use portcullis_tests::sshd::{GateFolder, Sshd};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Callers of one session that run at once.
 const CALLERS: u64 = 8;
-
-fn change(path: &Path, how: impl Fn(String) -> String) {
-    let before = fs::read_to_string(path).unwrap();
-    let after = how(before.clone());
-    assert_ne!(before, after, "nothing was changed");
-    fs::write(path, after).unwrap();
-}
 
 /// A gate before a target that answers each command with itself.
 async fn stand_in() -> (Target, GateFolder) {
@@ -52,64 +46,13 @@ fn run(gate: &GateFolder, alias: &str, command: &str) -> Value {
     answers[0]["result"]["structuredContent"].clone()
 }
 
-/// A session in which `sleep 100` runs on `web1` under the number 1.
-struct Beside {
-    child: Child,
-    input: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-    records: Lines<BufReader<ChildStderr>>,
-}
-
-impl Beside {
-    fn begin(gate: &GateFolder) -> Self {
-        let mut child = gate
-            .portcullis(&["serve", "--stdio"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut beside = Self {
-            input: child.stdin.take().unwrap(),
-            answers: BufReader::new(child.stdout.take().unwrap()).lines(),
-            records: BufReader::new(child.stderr.take().unwrap()).lines(),
-            child,
-        };
-        let run = json!({"alias": "web1", "command": "sleep 100"});
-        beside.send(&call(1, "ssh_run", &run));
-        // It runs before anything else is sent.
-        beside.record(|it| it["type"] == "progress" && it["phase"] == "running");
-        beside
-    }
-
-    fn send(&mut self, message: &Value) {
-        writeln!(self.input, "{message}").unwrap();
-    }
-
-    fn answer(&mut self) -> Value {
-        serde_json::from_str(&self.answers.next().unwrap().unwrap()).unwrap()
-    }
-
-    /// The next record that is one of these.
-    fn record(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
-        let lines = self.records.by_ref().map_while(Result::ok);
-        let mut records = lines.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        records.find(is_it).expect("the session ended before")
-    }
-
-    /// Ends the session, and the run with it where it has not ended.
-    fn end(mut self) {
-        drop(self.input);
-        self.records.by_ref().for_each(drop);
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-fn call(id: u64, tool: &str, arguments: &Value) -> Value {
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {
-        "name": tool, "arguments": arguments,
-        "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                  "io.modelcontextprotocol/clientCapabilities": {}}}})
+/// A session in which `sleep 100` runs on `web1` as its second call.
+fn beside_a_run(gate: &GateFolder) -> Server {
+    let mut server = Server::start(gate);
+    server.send("ssh_run", &json!({"alias": "web1", "command": "sleep 100"}));
+    // It runs before anything else is sent.
+    server.record(|it| it["type"] == "progress" && it["phase"] == "running");
+    server
 }
 
 fn closed(gate: &GateFolder) -> Value {
@@ -178,20 +121,22 @@ async fn runs_are_as_the_cases_say() {
             continue;
         } else if scenario["meanwhile"] == "ssh_ping" {
             let (_target, gate) = stand_in().await;
-            let mut beside = Beside::begin(&gate);
-            beside.send(&call(2, "ssh_ping", &json!({})));
-            assert_eq!(beside.answer()["id"], 2, "{row}");
-            beside.end();
+            let mut server = beside_a_run(&gate);
+            // The run has no closing record when the ping is answered.
+            assert_eq!(
+                server.call("ssh_ping", &json!({}))["status"],
+                "pong",
+                "{row}"
+            );
+            assert_eq!(closed(&gate), Value::Null, "{row}");
+            tokio::task::block_in_place(|| server.end());
             continue;
         } else if scenario["meanwhile"] == "cancel" {
             let (_target, gate) = stand_in().await;
-            let mut beside = Beside::begin(&gate);
-            beside.send(
-                &json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
-                                "params": {"requestId": 1}}),
-            );
-            let end = beside.record(|it| it["type"] == "audit");
-            beside.end();
+            let mut server = beside_a_run(&gate);
+            server.cancel(2);
+            let end = server.record(|it| it["type"] == "audit");
+            tokio::task::block_in_place(|| server.end());
             json!({"cancellable": end["cancelled"]})
         } else if has("connect_to_disallowed_ip") {
             let (target, gate) = stand_in().await;

@@ -15,7 +15,7 @@ use std::time::Duration;
 const LINE_MAX: Duration = Duration::from_secs(60);
 
 /// A server with its answers and its records.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     input: ChildStdin,
     answers: Receiver<Value>,
@@ -37,7 +37,7 @@ fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<Value> {
 }
 
 impl Server {
-    fn start(gate: &GateFolder) -> Self {
+    pub(crate) fn start(gate: &GateFolder) -> Self {
         let mut child = gate
             .portcullis(&["serve", "--stdio"])
             .stdin(Stdio::piped())
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// Sends a call and gives its number.
-    fn send(&mut self, tool: &str, arguments: &Value) -> u64 {
+    pub(crate) fn send(&mut self, tool: &str, arguments: &Value) -> u64 {
         self.calls += 1;
         let call = json!({"jsonrpc": "2.0", "id": self.calls, "method": "tools/call", "params": {
             "name": tool, "arguments": arguments,
@@ -78,7 +78,7 @@ impl Server {
         }
     }
 
-    fn call(&mut self, tool: &str, arguments: &Value) -> Value {
+    pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> Value {
         let id = self.send(tool, arguments);
         self.answer(id)
     }
@@ -96,17 +96,30 @@ impl Server {
 
     /// The next record of a reload.
     fn reloaded(&self, by: &str) -> Value {
+        let record = self.record(|it| it["type"] == "reload");
+        assert_eq!(record["door"], by, "{record}");
+        record
+    }
+
+    /// The next record that is one of these.
+    pub(crate) fn record(&self, is_it: impl Fn(&Value) -> bool) -> Value {
         loop {
             let record = self.records.recv_timeout(LINE_MAX).unwrap();
-            if record["type"] == "reload" {
-                assert_eq!(record["door"], by, "{record}");
+            if is_it(&record) {
                 return record;
             }
         }
     }
 
+    /// Takes the call with that number back.
+    pub(crate) fn cancel(&mut self, id: u64) {
+        let note = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                          "params": {"requestId": id}});
+        writeln!(self.input, "{note}").unwrap();
+    }
+
     /// Ends the server; the records of reloads that nobody asked for.
-    fn end(mut self) -> Vec<Value> {
+    pub(crate) fn end(mut self) -> Vec<Value> {
         drop(self.input);
         assert!(self.child.wait().unwrap().success());
         let rest = self.records.into_iter();
@@ -279,12 +292,7 @@ async fn a_running_command_keeps_the_snapshot_that_it_began_with() {
     let mut server = Server::start(&gate);
     let run = server.send("ssh_run", &json!({"alias": "web1", "command": "sleep 100"}));
     // The decision stands in the records before the files are changed.
-    loop {
-        let record = server.records.recv_timeout(LINE_MAX).unwrap();
-        if record["type"] == "policy_decision" {
-            break;
-        }
-    }
+    server.record(|it| it["type"] == "policy_decision");
     write(&gate, "policy.yml", "rules: []\n");
     let answer = server.call("ssh_reload_config", &json!({}));
     assert_eq!(answer["status"], "reloaded", "{answer}");

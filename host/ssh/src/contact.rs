@@ -203,10 +203,13 @@ impl Engine {
     ) -> Result<Scanned, RunFault> {
         let legs = contact.legs();
         let (leg, before) = legs.split_last().ok_or(fault::CONNECTION_FAILED)?;
-        let apart = Mutex::default();
+        let not_counted = Mutex::default();
         let under = match (before, hops) {
             ([], _) => None,
-            (_, Some(access)) => Some(self.lead(before.to_vec(), access, true, &apart).await?),
+            (_, Some(access)) => Some(
+                self.lead(before.to_vec(), access, true, &not_counted)
+                    .await?,
+            ),
             (_, None) => return Err(fault::CREDENTIAL_MISSING),
         };
         let way = (*leg, under.as_ref());

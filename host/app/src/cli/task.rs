@@ -229,27 +229,28 @@ async fn newest(gate: &Gatehouse, caller: &Caller, verb: &Output, most: u64) -> 
             lines.pop_front();
         }
     };
-    let (mut since, mut first) = (0, true);
+    // What is printed after the first look is not waited for: a task may print faster than this reads.
+    let (mut since, mut end) = (0, None);
     let (state, oldest) = loop {
-        let found = gate.task_output(caller, &verb.task, since, first);
+        let found = gate.task_output(caller, &verb.task, since, end.is_none());
         let chunks = match found.await {
             Ok(chunks) => chunks,
             Err(fault) => return session::answer_fault(&fault, verb.format),
         };
-        for chunk in &chunks.chunks {
+        let end = *end.get_or_insert(chunks.last);
+        for chunk in chunks.chunks.iter().filter(|it| it.seq <= end) {
             open.push_str(&chunk.text);
-            if let Some(end) = open.rfind('\n') {
-                let rest = open.split_off(end + 1);
+            if let Some(at) = open.rfind('\n') {
+                let rest = open.split_off(at + 1);
                 open.split_terminator('\n')
                     .for_each(|line| keep(line.to_owned()));
                 open = rest;
             }
         }
         match chunks.chunks.last() {
-            Some(last) if last.seq < chunks.last => since = last.seq + 1,
+            Some(last) if last.seq < end => since = last.seq + 1,
             Some(_) | None => break (chunks.state, chunks.first),
         }
-        first = false;
     };
     if !open.is_empty() {
         keep(open);

@@ -404,11 +404,7 @@ type Mac256 = Hmac<Sha256>;
 /// The tag of a value that was fed to its sum.
 fn tag_of(mac: Option<Mac256>) -> String {
     let sum = mac.map(|mac| mac.finalize().into_bytes());
-    let letters: String = sum
-        .iter()
-        .flatten()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let letters = sum.map(|sum| crate::text::hex(&sum)).unwrap_or_default();
     letters.get(..TAG_LETTERS).unwrap_or_default().to_owned()
 }
 
