@@ -9,6 +9,7 @@
 mod advice;
 mod denying;
 mod examples;
+mod network;
 mod prints;
 mod redaction;
 mod rule;
@@ -22,8 +23,9 @@ use super::sound::{Slot, sound};
 use super::value::Node;
 use super::yaml::{self, from_yaml};
 use crate::limits;
-use crate::net::{Entry, EntryFault, Lists};
+use crate::net::Lists;
 use crate::policy::{LimitKeys, LimitLayers, Mode, NetworkLayers, Policy, RawDenyItem};
+use network::RawNetwork;
 use rule::RawRule;
 use schemars::JsonSchema;
 use serde::de::{Unexpected, Visitor};
@@ -207,33 +209,6 @@ struct RawLimits {
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Vec<String>")]
     deny_substrings: Option<Spanned<Vec<Spanned<String>>>>,
-}
-
-/// Which addresses may be dialled, after resolution.
-#[derive(Deserialize, Serialize, JsonSchema, Default)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Network")]
-struct RawNetwork {
-    /// Addresses that may be dialled. Where this list or `allow_cidrs` has an entry, everything else is excluded.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    allow_ips: Vec<Spanned<String>>,
-    /// Networks that may be dialled, as `ADDRESS/BITS`. Name the ones that your machines are in.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    allow_cidrs: Vec<Spanned<String>>,
-    /// Addresses that may never be dialled; a block wins over every allow.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    block_ips: Vec<Spanned<String>>,
-    /// Networks that may never be dialled, e.g. a cloud's metadata service.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    block_cidrs: Vec<Spanned<String>>,
-    /// Read for compatibility and ignored: host keys are always verified.
-    #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "bool")]
-    require_known_host: Option<Spanned<bool>>,
 }
 
 /// Other limits for some hosts.
@@ -607,78 +582,6 @@ fn looks_like_a_glob(text: &str) -> bool {
         before = Some(c);
     }
     text.trim() == "*"
-}
-
-impl RawNetwork {
-    fn compile(self, path: &str, notes: &mut Notes) -> Lists {
-        warn_of_host_keys(self.require_known_host, path, notes);
-        let mut lists = Lists {
-            path: path.to_owned(),
-            ..Lists::default()
-        };
-        for (key, texts, to) in [
-            ("allow_ips", self.allow_ips, &mut lists.allow),
-            ("block_ips", self.block_ips, &mut lists.block),
-        ] {
-            entries((path, key), &texts, Entry::address, to, notes);
-        }
-        for (key, texts, to) in [
-            ("allow_cidrs", self.allow_cidrs, &mut lists.allow),
-            ("block_cidrs", self.block_cidrs, &mut lists.block),
-        ] {
-            entries((path, key), &texts, Entry::cidr, to, notes);
-            if key == "block_cidrs" {
-                warn_of_everything(path, &texts, to, notes);
-            }
-        }
-        lists
-    }
-}
-
-fn entries(
-    (of, key): (&str, &'static str),
-    texts: &[Spanned<String>],
-    read: fn(&str) -> Result<Entry, EntryFault>,
-    to: &mut Vec<(&'static str, Entry)>,
-    notes: &mut Notes,
-) {
-    for (index, text) in texts.iter().enumerate() {
-        match read(&text.value) {
-            Ok(entry) => to.push((key, entry)),
-            Err(fault) => {
-                let hint = match fault {
-                    EntryFault::Network => {
-                        "Networks belong in the list of the same name that ends in `_cidrs`."
-                    }
-                    EntryFault::Address | EntryFault::Cidr => "",
-                };
-                let path = format!("{of}.{key}[{index}]");
-                let got = crate::text::step(&text.value);
-                notes.fault(text.defined, &path, format!("{fault}: `{got}`"), hint);
-            }
-        }
-    }
-}
-
-fn warn_of_everything(
-    path: &str,
-    texts: &[Spanned<String>],
-    block: &[(&'static str, Entry)],
-    notes: &mut Notes,
-) {
-    for (index, text) in texts.iter().enumerate() {
-        let everything = block
-            .iter()
-            .any(|(_, entry)| entry.text == text.value && entry.is_everything());
-        if everything {
-            notes.warn(
-                text.defined,
-                &format!("{path}.block_cidrs[{index}]"),
-                "a block wins over every allow, so this one denies every address of its family",
-                "Remove it: with an allow list, everything else is refused already.",
-            );
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! Must not: decide. It tells what a command does; rules grant it or do not.
 
 mod cutting;
+mod globs;
 mod model;
 mod reading;
 mod scan;
